@@ -1,0 +1,50 @@
+# Every target sets up what it needs. `make help` lists them.
+
+SHELL := /bin/bash
+BIN := .venv/bin
+
+.PHONY: help run test check bench fmt envtest lock clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+# The environment is made anew when the pinned requirements change.
+.venv/ready: requirements-dev.txt pyproject.toml scripts/find-python
+	@python=$$(scripts/find-python) || exit 1; \
+	echo "setting up .venv with $$python"; \
+	"$$python" -m venv --clear .venv && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt && \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
+	touch $@
+
+run: .venv/ready ## start the service on 127.0.0.1:7071, with a sample cluster or the one of KUBECONFIG
+	@exec $(BIN)/kargo-receivers serve $(if $(KUBECONFIG),,--embedded)
+
+test: .venv/ready ## every test that can run here; the last lines say what could not
+	@$(BIN)/python -m pytest --cov
+
+check: .venv/ready ## format, lint, types, layers
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: .venv/ready ## format the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: .venv/ready ## measure, print a table, write docs/benchmarks.md
+	$(BIN)/python -m bench
+
+envtest: ## build kube-apiserver and etcd for the tests (once, a few minutes, needs Go)
+	@tests/envtest/build
+
+lock: .venv/ready ## pin the newest versions of everything
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --python-version 3.13 requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --python-version 3.13 --constraint requirements.txt requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove what the other targets made
+	rm -rf .venv build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

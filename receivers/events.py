@@ -1,0 +1,201 @@
+"""The nouns every layer shares.
+
+A :class:`WebhookRequest` arrives for a :class:`Receiver`. Its :class:`Provider` authenticates it, which yields an
+:class:`Authenticated` proof, and parses it, which yields a list of :data:`Event`. Nothing here does I/O, and nothing here
+knows Azure or Kubernetes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class WebhookError(Exception):
+    """A request that is refused because of what the sender did.
+
+    ``status`` is the HTTP status to answer. ``message`` is for the person who reads the sender's log: what was wrong, and
+    where. It never quotes a secret, a token or a body. ``None`` answers an empty JSON object, as Kargo does.
+    """
+
+    status = 400
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or "")
+        self.message = message
+
+
+class Malformed(WebhookError):
+    """The body is not what this sender sends."""
+
+    status = 400
+
+
+class Unauthenticated(WebhookError):
+    """The signature or token that this sender owes is missing or wrong."""
+
+    status = 401
+
+
+class UnknownReceiver(WebhookError):
+    """No receiver has this URL. One answer for every reason, so that the answer tells nothing."""
+
+    status = 404
+
+
+class TooLarge(WebhookError):
+    """The body exceeds the limit."""
+
+    status = 413
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookRequest:
+    """One HTTP request, whatever host received it."""
+
+    method: str
+    path: str  # as received, percent-decoded: "/azure/1f0c…"
+    headers: Mapping[str, str]  # names in lower case
+    query: Mapping[str, str]
+    body: bytes = field(repr=False)
+    received_at: datetime  # timezone-aware, UTC
+
+    def header(self, name: str) -> str:
+        """The value of a header, or ``""``. The name's case does not matter."""
+        return self.headers.get(name.lower(), "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretReference:
+    """Where a receiver's Kubernetes Secret is."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    """A configured receiver, from a ProjectConfig, the ClusterConfig or the settings."""
+
+    provider: str  # the key in the CRD and the path segment: "azure"
+    name: str
+    project: str | None  # None: cluster scope, refreshes Warehouses of every project
+    source: str  # where it is configured, to show: "ProjectConfig kargo-demo"
+    secret: SecretReference | None = None  # None: the secret stands in the settings
+    options: Mapping[str, str] = field(default_factory=dict)  # what a provider needs beyond its secret: {"registry": …}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authenticated:
+    """Proof that a request passed its receiver's checks. Only a provider's ``authenticate`` makes one."""
+
+    request: WebhookRequest
+    receiver: Receiver
+
+
+class Kind(StrEnum):
+    """What a subscription subscribes to, and so how its URL is normalised."""
+
+    GIT = "git"
+    IMAGE = "image"
+    CHART = "chart"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactPushed:
+    """Something new is in a repository.
+
+    The URLs stand here as the sender wrote them; :mod:`receivers.kargo` normalises them, as each of ``kinds``. With no
+    ``kinds`` the media type decides (Kargo's rule). With no ``qualifiers`` every subscriber of the repository is refreshed.
+    """
+
+    repository_urls: tuple[str, ...]
+    kinds: tuple[Kind, ...] = ()
+    qualifiers: tuple[str, ...] = ()  # tags, chart versions or full Git refs
+    changed_files: frozenset[str] = frozenset()
+    registry_suffix: str = (
+        ""  # ".azurecr.io": the sender does not name its registry, so the URLs are paths in any such one
+    )
+
+    # What follows is for people and for recognising duplicates; it decides nothing but media_type.
+    registry: str = ""
+    repository: str = ""
+    tag: str = ""
+    digest: str = ""
+    media_type: str = ""
+    sender_event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PullRequestClosed:
+    """A pull request was merged or closed: Promotions that wait for it are refreshed."""
+
+    url: str
+    sender_event_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """The sender tests its registration."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Understood, and nothing to refresh. ``reason`` completes "ignored: …"."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Handshake:
+    """The sender wants an answer that proves we want its events; ``body`` and ``headers`` are that answer."""
+
+    body: Mapping[str, str]
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+type Event = ArtifactPushed | PullRequestClosed | Ping | Ignored | Handshake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """One sender: its name, where its secret is, how it proves itself, what it means.
+
+    ``authenticate`` gets the request, the receiver, and the secrets that count (the present one and, during a rotation, the
+    previous one), and raises :class:`Unauthenticated`. ``parse`` raises :class:`Malformed` and nothing else, whatever the bytes.
+    """
+
+    name: str  # path segment
+    secret_keys: tuple[str, ...]  # data keys of the Secret that are accepted, the usual one first
+    authenticate: Callable[[WebhookRequest, Receiver, tuple[bytes, ...]], Authenticated]
+    parse: Callable[[Authenticated], list[Event]]
+    needs_secret: bool = False  # True: the secret also signs the request, so the URL alone does not authenticate
+    serves: tuple[str, ...] = ()  # keys of receivers reachable under this name; empty: its own name only
+
+
+class TargetKind(StrEnum):
+    """What can be refreshed."""
+
+    WAREHOUSE = "Warehouse"
+    PROMOTION = "Promotion"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Target:
+    """An object to refresh."""
+
+    namespace: str
+    name: str
+    kind: TargetKind = TargetKind.WAREHOUSE
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Why one Warehouse is refreshed by an event, or is not."""
+
+    target: Target
+    refresh: bool
+    reason: str  # a short phrase: "tag 1.2.3 satisfies ^1.0.0", "tag latest is not semver", "subscription 2: bad regex"

@@ -1,0 +1,32 @@
+"""Every limit, with its unit and its reason. Durations are seconds, sizes are bytes."""
+
+MIB = 1024 * 1024
+
+# One delivery
+BODY = 2 * MIB  # Kargo's limit, for every receiver
+ANSWER_BUDGET = 2.0  # ACR gives up after 5 s, Harbor after 3 s; a setting can change it
+RETRY_AFTER = 10  # told to a sender that got 503
+
+# Refreshing
+PATCHES_IN_FLIGHT = 16  # more gain nothing but delay, measured against a real API server
+PATCH_TIMEOUT = 5.0  # one attempt; a patch of one annotation takes milliseconds
+REFRESH_DEADLINE = 60.0  # how long a refresh that outlived its answer is tried
+BACKOFF_FIRST = 0.1  # between two attempts, doubled each time, with full jitter
+BACKOFF_LAST = 10.0
+RETRY_AFTER_MAXIMUM = 30.0  # an API server that asks for more is asked again all the same
+
+# The mirror
+PAGE = 500  # objects in one answer of a list, as client-go asks for
+PAGE_BYTES = 4 * MIB  # a page larger than this halves the next one: parsing holds the event loop
+LIST_TIMEOUT = 30.0  # one page
+WATCH_TIMEOUT = 290  # asked of the API server; shorter than the idle limits of the usual load balancers
+WATCH_SILENCE = 90.0  # bookmarks come about every minute; a silence longer than this is a dead connection
+WATCH_LINE = 16 * MIB  # one watch event; etcd stores no object above 1.5 MiB, but JSON may be larger
+STALE_AFTER = 120.0  # a watch broken for longer than this is not trusted
+
+# Receivers
+SECRET_FRESH = 10.0  # a Secret read within this time is not read again: a rotation counts after at most this long
+SECRET_READS_IN_FLIGHT = 8
+
+# What people see
+FREE_TEXT = 200  # characters of a sender's free text that are ever shown or stored
