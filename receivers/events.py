@@ -1,8 +1,8 @@
 """The nouns every layer shares.
 
 A :class:`WebhookRequest` arrives for a :class:`Receiver`. Its :class:`Provider` authenticates it, which yields an
-:class:`Authenticated` proof, and parses it, which yields a list of :data:`Event`. Nothing here does I/O, and nothing here
-knows Azure or Kubernetes.
+:class:`Authenticated` proof, and parses it, which yields a list of :data:`Event`. Nothing here does I/O, or knows Azure
+or Kubernetes.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,8 +14,8 @@ from enum import StrEnum
 class WebhookError(Exception):
     """A request that is refused because of what the sender did.
 
-    ``status`` is the HTTP status to answer. ``message`` is for the person who reads the sender's log: what was wrong, and
-    where. It never quotes a secret, a token or a body. ``None`` answers an empty JSON object, as Kargo does.
+    ``status`` is the HTTP status to answer. ``message`` is for the person who reads the sender's log: what was wrong,
+    and where. It never quotes a secret, a token or a body. ``None`` answers an empty JSON object, as Kargo does.
     """
 
     status = 400
@@ -106,7 +106,8 @@ class ArtifactPushed:
     """Something new is in a repository.
 
     The URLs stand here as the sender wrote them; :mod:`receivers.kargo` normalises them, as each of ``kinds``. With no
-    ``kinds`` the media type decides (Kargo's rule). With no ``qualifiers`` every subscriber of the repository is refreshed.
+    ``kinds`` the media type decides (Kargo's rule). With no ``qualifiers`` every subscriber of the repository is
+    refreshed.
     """
 
     repository_urls: tuple[str, ...]
@@ -161,8 +162,9 @@ type Event = ArtifactPushed | PullRequestClosed | Ping | Ignored | Handshake
 class Provider:
     """One sender: its name, where its secret is, how it proves itself, what it means.
 
-    ``authenticate`` gets the request, the receiver, and the secrets that count (the present one and, during a rotation, the
-    previous one), and raises :class:`Unauthenticated`. ``parse`` raises :class:`Malformed` and nothing else, whatever the bytes.
+    ``authenticate`` gets the request, the receiver, and the secrets that count (the present one and, during a rotation,
+    the previous one), and raises :class:`Unauthenticated`. ``parse`` raises :class:`Malformed` and nothing else,
+    whatever the bytes.
     """
 
     name: str  # path segment
