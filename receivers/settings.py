@@ -1,0 +1,214 @@
+"""Every setting: its name, its meaning, its default.
+
+Settings are environment variables, which is what an app setting of a Function App is. The names that Kargo's own server
+uses mean the same here.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from receivers import limits
+
+# The application that every AKS API server with Entra ID stands for.
+# https://learn.microsoft.com/azure/aks/kubelogin-authentication
+AKS_SERVER_APPLICATION = "6dae42f8-4368-4678-94ff-3960e28e3630"
+
+CLUSTER_AUTHENTICATIONS = ("kubeconfig", "token", "azure", "in-cluster")
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used. The text names each one and says what would be right; it quotes no value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaticReceiver:
+    """A receiver that stands in the settings instead of in the cluster."""
+
+    provider: str
+    name: str
+    project: str | None
+    secret: str = field(repr=False)
+    previous_secret: str | None = field(default=None, repr=False)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+def _setting[T](variable: str, about: str, *, default: T, parse: Callable[[str], T], secret: bool = False) -> T:
+    """A field of :class:`Settings`, typed as its value, as :func:`dataclasses.field` is."""
+    metadata = {"variable": variable, "about": about, "parse": parse}
+    return field(default=default, repr=not secret, metadata=metadata)
+
+
+def _text(variable: str, about: str, *, default: str = "", secret: bool = False) -> str:
+    return _setting(variable, about, default=default, parse=str, secret=secret)
+
+
+def _boolean(text: str) -> bool:
+    match text.lower():
+        case "true" | "1" | "yes" | "on":
+            return True
+        case "false" | "0" | "no" | "off":
+            return False
+    raise ValueError("must be true or false")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise ValueError("must be a number of seconds") from None
+    if not 0.1 <= seconds <= 200:  # noqa: PLR2004 - the front end of Azure Functions cuts at 230 s
+        raise ValueError("must lie between 0.1 and 200 seconds")
+    return seconds
+
+
+def _authentication(text: str) -> str:
+    if text not in CLUSTER_AUTHENTICATIONS:
+        raise ValueError("must be one of " + ", ".join(CLUSTER_AUTHENTICATIONS))
+    return text
+
+
+def _base_url(text: str) -> str:
+    if not text.startswith(("https://", "http://")):
+        raise ValueError("must start with https:// or http://")
+    return text.rstrip("/")
+
+
+def _receivers(text: str) -> tuple[StaticReceiver, ...]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("must be a JSON list of receivers; it is not JSON") from None
+    if not isinstance(document, list):
+        raise ValueError("must be a JSON list of receivers")  # noqa: TRY004 - all faults of a setting are ValueErrors
+    return tuple(_static_receiver(position, entry) for position, entry in enumerate(document))
+
+
+def _static_receiver(position: int, entry: object) -> StaticReceiver:
+    if not isinstance(entry, dict):
+        raise ValueError(f"entry {position} must be an object")  # noqa: TRY004 - as above
+    values = {key: value for key, value in entry.items() if value is not None}
+    for key, value in values.items():
+        if not isinstance(value, str):
+            raise ValueError(f"entry {position}: {key} must be a string")  # noqa: TRY004 - as above
+    for key in ("provider", "name", "secret"):
+        if not values.get(key):
+            raise ValueError(f"entry {position} has no {key}")
+    return StaticReceiver(
+        provider=values.pop("provider"),
+        name=values.pop("name"),
+        project=values.pop("project", None) or None,
+        secret=values.pop("secret"),
+        previous_secret=values.pop("previousSecret", None),
+        options=values,
+    )
+
+
+def _receivers_file(path: str) -> tuple[StaticReceiver, ...]:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ValueError("names a file that cannot be read") from None
+    return _receivers(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, checked. Make one with :func:`from_environment`."""
+
+    cluster_authentication: str = _setting(
+        "CLUSTER_AUTHENTICATION",
+        "How to reach the cluster: `kubeconfig`, `token`, `azure` or `in-cluster`. Empty: by the settings below.",
+        default="",
+        parse=_authentication,
+    )
+    kubeconfig: str = _text("KUBECONFIG", "Path of a kubeconfig file.")
+    kubeconfig_context: str = _text("KUBECONFIG_CONTEXT", "The context to use. Empty: the file's current one.")
+    cluster_server: str = _setting(
+        "CLUSTER_SERVER", "URL of the API server, for `token` and `azure`.", default="", parse=_base_url
+    )
+    cluster_ca: str = _text("CLUSTER_CA", "Certificate authority of the API server: PEM, or base64 of PEM.")
+    cluster_token: str = _text("CLUSTER_TOKEN", "Bearer token, for `token`. A secret.", secret=True)
+    cluster_azure_scope: str = _text(
+        "CLUSTER_AZURE_SCOPE",
+        "Token scope, for `azure`. The default is the application of every AKS cluster.",
+        default=f"{AKS_SERVER_APPLICATION}/.default",
+    )
+    azure_client_id: str = _text(
+        "AZURE_CLIENT_ID",
+        "Client id of the user-assigned managed identity, for `azure`. Empty: the system-assigned one.",
+    )
+    base_url: str = _setting(
+        "EXTERNAL_WEBHOOK_SERVER_BASE_URL",
+        "URL under which senders reach this app, as configured in Kargo. Only shown, never needed to route.",
+        default="",
+        parse=_base_url,
+    )
+    system_resources_namespace: str = _text(
+        "SYSTEM_RESOURCES_NAMESPACE",
+        "Namespace of the Secrets of the ClusterConfig's receivers.",
+        default="kargo-system-resources",
+    )
+    read_secrets: bool = _setting(
+        "READ_SECRETS",
+        "`false`: never read Secrets; receivers are then found by the path in their status, as Kargo does.",
+        default=True,
+        parse=_boolean,
+    )
+    receivers: tuple[StaticReceiver, ...] = _setting(
+        "RECEIVERS",
+        "Receivers beside those in the cluster, a JSON list. A secret.",
+        default=(),
+        parse=_receivers,
+        secret=True,
+    )
+    receivers_from_file: tuple[StaticReceiver, ...] = _setting(
+        "RECEIVERS_FILE", "Path of a file with such a list.", default=(), parse=_receivers_file, secret=True
+    )
+    answer_budget: float = _setting(
+        "ANSWER_BUDGET_SECONDS",
+        "A delivery is answered within this time, whatever the cluster does.",
+        default=limits.ANSWER_BUDGET,
+        parse=_seconds,
+    )
+
+
+def from_environment(environment: Mapping[str, str]) -> Settings:
+    """Read the settings. An empty variable counts as absent.
+
+    Raises :class:`SettingsError` with one line for each fault.
+    """
+    values: dict[str, Any] = {}
+    faults: list[str] = []
+    for setting in fields(Settings):
+        variable = setting.metadata["variable"]
+        text = environment.get(variable, "").strip()
+        if not text:
+            continue
+        try:
+            values[setting.name] = setting.metadata["parse"](text)
+        except ValueError as error:
+            faults.append(f"{variable}: {error}")
+    if not faults:
+        settings = Settings(**values)
+        faults = _missing(settings)
+        if not faults:
+            return settings
+    raise SettingsError("\n".join(faults))
+
+
+def _missing(settings: Settings) -> list[str]:
+    """What one setting needs of another."""
+    needed = {
+        "kubeconfig": [],
+        "token": ["cluster_server", "cluster_token"],
+        "azure": ["cluster_server"],
+    }.get(settings.cluster_authentication, [])
+    by_name = {setting.name: setting.metadata["variable"] for setting in fields(Settings)}
+    return [
+        f"{by_name[name]}: needed for CLUSTER_AUTHENTICATION={settings.cluster_authentication}"
+        for name in needed
+        if not getattr(settings, name)
+    ]
