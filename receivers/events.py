@@ -82,6 +82,7 @@ class Receiver:
     project: str | None  # None: cluster scope, refreshes Warehouses of every project
     source: str  # where it is configured, to show: "ProjectConfig kargo-demo"
     secret: SecretReference | None = None  # None: the secret stands in the settings
+    status_path: str = ""  # as Kargo's management controller computed it last; may be old or not there yet
     options: Mapping[str, str] = field(default_factory=dict)  # what a provider needs beyond its secret: {"registry": …}
 
 

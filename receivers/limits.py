@@ -15,18 +15,33 @@ BACKOFF_FIRST = 0.1  # between two attempts, doubled each time, with full jitter
 BACKOFF_LAST = 10.0
 RETRY_AFTER_MAXIMUM = 30.0  # an API server that asks for more is asked again all the same
 
+# Calls to the cluster
+CONNECT_TIMEOUT = 3.0
+ERROR_BODY = 4096  # as much of an error's body as is read
+
 # The mirror
 PAGE = 500  # objects in one answer of a list, as client-go asks for
 PAGE_BYTES = 4 * MIB  # a page larger than this halves the next one: parsing holds the event loop
 LIST_TIMEOUT = 30.0  # one page
 WATCH_TIMEOUT = 290  # asked of the API server; shorter than the idle limits of the usual load balancers
+WATCH_SHORTEST = 1.0  # a watch that ends sooner, without an event, counts as failed
 WATCH_SILENCE = 90.0  # bookmarks come about every minute; a silence longer than this is a dead connection
 WATCH_LINE = 16 * MIB  # one watch event; etcd stores no object above 1.5 MiB, but JSON may be larger
 STALE_AFTER = 120.0  # a watch broken for longer than this is not trusted
+
+# Credentials
+TOKEN_FILE_FRESH = 60.0  # the kubelet writes a new ServiceAccount token minutes before the old one expires
+KUBECONFIG_FRESH = 600.0  # exec plugins are asked again at half this age; they cache tokens themselves
 
 # Receivers
 SECRET_FRESH = 10.0  # a Secret read within this time is not read again: a rotation counts after at most this long
 SECRET_READS_IN_FLIGHT = 8
 
+# What a sender claims
+NAME = 4096  # characters of a repository URL or a tag; registries allow 255 and 128
+QUALIFIERS = 1_000  # of one push; with more, every subscriber is refreshed instead of matching each of them
+BATCH = 5_000  # events; Event Grid's own maximum
+
 # What people see
+NAME_SHOWN = 512  # characters of a registry, repository, tag or digest
 FREE_TEXT = 200  # characters of a sender's free text that are ever shown or stored

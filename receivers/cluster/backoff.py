@@ -1,0 +1,25 @@
+"""How long to wait before the next try."""
+
+import random
+from collections.abc import Callable
+
+from receivers import limits
+
+
+class Backoff:
+    """Doubling waits with full jitter, so that many waiters do not return at once."""
+
+    def __init__(self, *, jitter: Callable[[], float] = random.random) -> None:
+        self._jitter = jitter
+        self._failures = 0
+
+    def reset(self) -> None:
+        """The last try went well."""
+        self._failures = 0
+
+    def next(self, retry_after: float | None = None) -> float:
+        """Seconds to wait now: what the server asked for, within reason, or a random share of a doubling span."""
+        span = min(limits.BACKOFF_LAST, limits.BACKOFF_FIRST * 2 ** min(self._failures, 32))
+        self._failures += 1
+        asked = min(retry_after or 0.0, limits.RETRY_AFTER_MAXIMUM)
+        return asked + span * self._jitter()

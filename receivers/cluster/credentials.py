@@ -1,0 +1,239 @@
+"""How to reach the API server, and as whom.
+
+Four ways: a kubeconfig, a given server with a token, a managed identity of Azure against AKS, and the ServiceAccount of
+a pod. The libraries that only one of them needs are imported there and off the event loop: they cost up to half a
+second.
+"""
+
+import asyncio
+import base64
+import binascii
+import importlib
+import logging
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Protocol
+
+from receivers import limits
+from receivers.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+class CredentialsError(Exception):
+    """No way to the cluster. The text says what is missing and names the setting; it quotes no secret."""
+
+
+class Authorization(Protocol):
+    """Yields the ``Authorization`` header of a request."""
+
+    async def header(self, *, rejected: str | None = None) -> str | None:
+        """The header's value; None for a connection that needs none (client certificate, loopback).
+
+        ``rejected`` is a value that the API server has just answered with 401: do not return it again if a newer one
+        can be had.
+        """
+
+    async def close(self) -> None:
+        """Give back what the credential holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Where the API server is, how to trust it, and as whom to speak."""
+
+    server: str
+    tls: ssl.SSLContext | None  # None: plain HTTP
+    authorization: Authorization
+    proxy: str | None = None
+    tls_server_name: str | None = None
+
+
+class FixedHeader:
+    """The same header always; or none."""
+
+    def __init__(self, value: str | None) -> None:
+        self._value = value
+
+    async def header(self, *, rejected: str | None = None) -> str | None:  # noqa: ARG002 - there is no other
+        return self._value
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class RenewedHeader:
+    """A header that is fetched again when it grows old or was rejected; one fetch at a time.
+
+    While a header is still good a renewal runs behind the scenes, so that no request waits for it. ``fetch`` returns
+    the header and the time (``time.time()``) until which it is good.
+    """
+
+    def __init__(self) -> None:
+        self._value: str | None = None
+        self._renew_at = 0.0
+        self._expires_at = 0.0
+        self._renewal: asyncio.Task[None] | None = None
+
+    async def fetch(self) -> tuple[str | None, float]:
+        """Get a header from its source."""
+        raise NotImplementedError
+
+    async def header(self, *, rejected: str | None = None) -> str | None:
+        now = time.time()
+        unusable = now >= self._expires_at or (rejected is not None and rejected == self._value)
+        if unusable or now >= self._renew_at:
+            renewal = self._start_renewal()
+            if unusable:
+                await asyncio.shield(renewal)
+        return self._value
+
+    async def close(self) -> None:
+        if self._renewal is not None:
+            self._renewal.cancel()
+
+    def _start_renewal(self) -> asyncio.Task[None]:
+        if self._renewal is None or self._renewal.done():
+            self._renewal = asyncio.get_running_loop().create_task(self._renew())
+            self._renewal.add_done_callback(_note_failure)
+        return self._renewal
+
+    async def _renew(self) -> None:
+        try:
+            value, expires_at = await self.fetch()
+        except CredentialsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever library it came from, and whatever its text quotes
+            raise CredentialsError(f"no credential for the cluster: {type(error).__name__}") from None
+        now = time.time()
+        self._value = value
+        self._expires_at = expires_at
+        self._renew_at = now + (expires_at - now) / 2
+
+
+def _note_failure(renewal: asyncio.Task[None]) -> None:
+    if not renewal.cancelled() and (error := renewal.exception()) is not None:
+        logger.warning("cannot renew the cluster credential: %s", error)
+
+
+class TokenFile(RenewedHeader):
+    """The token of a ServiceAccount, which the kubelet writes anew before it expires."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+
+    async def fetch(self) -> tuple[str | None, float]:
+        try:
+            token = await asyncio.to_thread(self._path.read_text, encoding="utf-8")
+        except OSError:
+            raise CredentialsError("the ServiceAccount token of this pod cannot be read") from None
+        return f"Bearer {token.strip()}", time.time() + limits.TOKEN_FILE_FRESH
+
+
+class AzureIdentity(RenewedHeader):
+    """A managed identity's token for the API server of AKS."""
+
+    def __init__(self, *, client_id: str, scope: str) -> None:
+        super().__init__()
+        self._client_id = client_id
+        self._scope = scope
+        self._credential: Any = None
+
+    async def fetch(self) -> tuple[str | None, float]:
+        if self._credential is None:
+            identity = await _import("azure.identity.aio")
+            self._credential = identity.ManagedIdentityCredential(client_id=self._client_id or None)
+        token = await self._credential.get_token(self._scope)
+        return f"Bearer {token.token}", float(token.expires_on)
+
+    async def close(self) -> None:
+        await super().close()
+        if self._credential is not None:
+            await self._credential.close()
+
+
+async def connect(settings: Settings, environment: Mapping[str, str]) -> Connection:
+    """Find the cluster that the settings mean.
+
+    Without ``CLUSTER_AUTHENTICATION`` the first of these decides: a kubeconfig, a server with a token, a server without
+    one (AKS), the pod this runs in. Raises :class:`CredentialsError`.
+    """
+    match settings.cluster_authentication or _found(settings, environment):
+        case "kubeconfig":
+            return await _from_kubeconfig(settings)
+        case "token":
+            return _to_server(settings, FixedHeader(f"Bearer {settings.cluster_token}"))
+        case "azure":
+            identity = AzureIdentity(client_id=settings.azure_client_id, scope=settings.cluster_azure_scope)
+            return _to_server(settings, identity)
+        case "in-cluster":
+            return await _in_cluster(environment)
+        case _:
+            raise CredentialsError(
+                "no cluster is configured: set KUBECONFIG, or CLUSTER_SERVER with CLUSTER_TOKEN, "
+                "or CLUSTER_SERVER alone for AKS with a managed identity"
+            )
+
+
+def _found(settings: Settings, environment: Mapping[str, str]) -> str:
+    if settings.kubeconfig:
+        return "kubeconfig"
+    if settings.cluster_server:
+        return "token" if settings.cluster_token else "azure"
+    return "in-cluster" if environment.get("KUBERNETES_SERVICE_HOST") else ""
+
+
+def _to_server(settings: Settings, authorization: Authorization) -> Connection:
+    return Connection(
+        server=settings.cluster_server,
+        tls=_tls(settings.cluster_server, settings.cluster_ca),
+        authorization=authorization,
+    )
+
+
+def _tls(server: str, authority: str) -> ssl.SSLContext | None:
+    if not server.startswith("https://"):
+        return None
+    try:
+        return ssl.create_default_context(cadata=_pem(authority) if authority else None)
+    except (ssl.SSLError, ValueError):
+        raise CredentialsError("CLUSTER_CA: neither a PEM certificate nor base64 of one") from None
+
+
+def _pem(text: str) -> str:
+    if "-----BEGIN" in text:
+        return text.replace("\\n", "\n")
+    try:
+        return base64.b64decode(text, validate=True).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError):
+        raise ValueError("not base64 of PEM") from None
+
+
+async def _in_cluster(environment: Mapping[str, str]) -> Connection:
+    host, port = environment.get("KUBERNETES_SERVICE_HOST", ""), environment.get("KUBERNETES_SERVICE_PORT", "443")
+    if not host:
+        raise CredentialsError("CLUSTER_AUTHENTICATION=in-cluster: KUBERNETES_SERVICE_HOST is not set: not a pod")
+    try:
+        authority = await asyncio.to_thread((SERVICE_ACCOUNT / "ca.crt").read_text, encoding="ascii")
+    except OSError:
+        raise CredentialsError("the ServiceAccount of this pod has no ca.crt") from None
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    return Connection(server=server, tls=_tls(server, authority), authorization=TokenFile(SERVICE_ACCOUNT / "token"))
+
+
+async def _from_kubeconfig(settings: Settings) -> Connection:
+    kubeconfig = await _import("receivers.cluster.kubeconfig")
+    connection: Connection = await kubeconfig.connect(settings.kubeconfig, context=settings.kubeconfig_context or None)
+    return connection
+
+
+async def _import(module: str) -> ModuleType:
+    """Import off the event loop: requests go on meanwhile."""
+    return await asyncio.to_thread(importlib.import_module, module)

@@ -1,0 +1,74 @@
+"""A kubeconfig, read by the official client: tokens, client certificates, exec plugins, proxies.
+
+Imported only when a kubeconfig is used: the official client imports some 500 modules.
+"""
+
+import asyncio
+import ssl
+import time
+
+from kubernetes.aio.client import Configuration
+from kubernetes.aio.config import ConfigException, load_kube_config
+from yaml import YAMLError
+
+from receivers import limits
+from receivers.cluster.credentials import Connection, CredentialsError, RenewedHeader
+
+# What reading raises beside its own error, for files, YAML and structures that are not as they should be. Their texts
+# may quote the file.
+_UNREADABLE = (YAMLError, OSError, ValueError, KeyError, TypeError, AttributeError)
+
+
+class KubeconfigUser(RenewedHeader):
+    """The user of a context. The file is read anew, and its exec plugin asked again, when the credential grows old."""
+
+    def __init__(self, path: str, context: str | None) -> None:
+        super().__init__()
+        self._path = path
+        self._context = context
+
+    async def fetch(self) -> tuple[str | None, float]:
+        configuration = await _load(self._path, self._context)
+        return configuration.api_key.get("BearerToken"), time.time() + limits.KUBECONFIG_FRESH
+
+
+async def connect(path: str, *, context: str | None) -> Connection:
+    """The API server of a kubeconfig's context. Raises :class:`CredentialsError`."""
+    configuration = await _load(path, context)
+    user = KubeconfigUser(path, context)
+    await user.header()
+    return Connection(
+        server=configuration.host.rstrip("/"),
+        tls=await asyncio.to_thread(_tls, configuration),
+        authorization=user,
+        proxy=configuration.proxy or None,
+        tls_server_name=configuration.tls_server_name or None,
+    )
+
+
+async def _load(path: str, context: str | None) -> Configuration:
+    configuration = Configuration()
+    try:
+        await load_kube_config(  # type: ignore[no-untyped-call] # the official client is not typed
+            config_file=path, context=context, client_configuration=configuration, persist_config=False
+        )
+    except ConfigException as error:
+        raise CredentialsError(f"KUBECONFIG: {error}") from None
+    except _UNREADABLE as error:
+        raise CredentialsError(f"KUBECONFIG: cannot be read ({type(error).__name__})") from None
+    if configuration.host.startswith("https://") and not (configuration.api_key or configuration.cert_file):
+        # The official client logs why an exec plugin failed, and goes on without a credential.
+        raise CredentialsError("KUBECONFIG: the context's user yields no credential; its exec plugin may have failed")
+    return configuration
+
+
+def _tls(configuration: Configuration) -> ssl.SSLContext | None:
+    if not configuration.host.startswith("https://"):
+        return None
+    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, configuration.key_file or None)
+    return context
