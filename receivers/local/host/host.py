@@ -1,0 +1,108 @@
+"""The local host: an ASGI application that runs a function app as Azure does."""
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from receivers.local.host import http, worker
+from receivers.local.host.configuration import route_prefix, shows_home_page
+from receivers.local.host.routes import Route, RouteTable, decode_path
+from receivers.local.host.worker import HTTP_TRIGGER, Function, InvocationFailed
+
+log = logging.getLogger(__name__)
+
+RUN = {HTTP_TRIGGER}  # triggers of other types are listed, and nothing fires them
+
+
+class FunctionHost:
+    """Runs the function app in ``app_root``. ``settings`` are its app settings; they win over the environment.
+
+    One app per process: the worker library and Python's module table are global.
+    """
+
+    def __init__(self, app_root: Path, *, settings: Mapping[str, str] | None = None) -> None:
+        self.functions: list[Function] = []
+        self._app_root = app_root.resolve()
+        self._settings = settings or {}
+        self._routes: RouteTable[Function] = RouteTable("", [])
+        self._home_page = http.home_page(shown=True)
+        self._running = contextlib.ExitStack()
+
+    async def start(self) -> None:
+        """Index the app. Raises :class:`~receivers.local.host.errors.HostError` with all there is to say."""
+        with contextlib.ExitStack() as starting:
+            starting.enter_context(environment(self._settings))
+            starting.enter_context(importable(self._app_root))
+            prefix = route_prefix(self._app_root, os.environ)
+            starting.callback(worker.stop)
+            self.functions = await worker.index(self._app_root)
+            self._routes = RouteTable(prefix, map(http_route, self._triggered_by(HTTP_TRIGGER)))
+            self._home_page = http.home_page(shown=shows_home_page(os.environ))
+            self._running = starting.pop_all()
+        for function in self.functions:
+            if function.trigger not in RUN:
+                log.warning("%s: the local host does not run a %s", function.name, function.trigger)
+
+    async def stop(self) -> None:
+        """Give back what :meth:`start` took. Invocations under way must have ended."""
+        self._running.close()
+
+    async def __call__(self, scope: http.Scope, receive: http.Receive, send: http.Send) -> None:
+        """Answer one HTTP request."""
+        try:
+            await http.send_answer(send, await self._answer(scope, receive))
+        except http.Disconnected:
+            log.debug("a client went away while it sent its request")
+
+    async def _answer(self, scope: http.Scope, receive: http.Receive) -> http.Answer:
+        path = decode_path(scope["raw_path"])
+        found = self._routes.find(scope["method"], path)
+        if found is None:
+            return self._home_page if path == "/" else http.Answer(404)
+        function, parameters = found
+        try:
+            headers = http.headers_of(scope)
+            body = await http.read_body(headers, receive)
+        except http.Refused as refused:
+            return http.Answer(refused.status)
+        value = http.trigger_value(scope, headers, parameters, body)
+        try:
+            return http.answer(await worker.invoke(function, value))
+        except (InvocationFailed, ValueError) as failure:
+            log.error("%s failed\n%s", function.name, failure)  # noqa: TRY400, the message is the app's traceback
+            return http.Answer(500)
+
+    def _triggered_by(self, trigger: str) -> Iterator[Function]:
+        return (function for function in self.functions if function.trigger == trigger)
+
+
+def http_route(function: Function) -> Route[Function]:
+    return Route(function.route or function.name, function.methods, function)
+
+
+@contextlib.contextmanager
+def environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """App settings are environment variables."""
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextlib.contextmanager
+def importable(app_root: Path) -> Iterator[None]:
+    """The app's own modules come first, whatever folder the host was started in."""
+    sys.path.insert(0, str(app_root))
+    try:
+        yield
+    finally:
+        sys.path.remove(str(app_root))
