@@ -27,6 +27,8 @@ WATCH_TIMEOUT = 290  # asked of the API server; shorter than the idle limits of 
 WATCH_SHORTEST = 1.0  # a watch that ends sooner, without an event, counts as failed
 WATCH_SILENCE = 90.0  # bookmarks come about every minute; a silence longer than this is a dead connection
 WATCH_LINE = 16 * MIB  # one watch event; etcd stores no object above 1.5 MiB, but JSON may be larger
+PROJECT_FRESH = 5.0  # a project listed by itself within this time is not listed again
+STALE_WAIT = 0.5  # a delivery waits this long for a stale mirror to be read anew, then goes by what is known
 STALE_AFTER = 120.0  # a watch broken for longer than this is not trusted
 
 # Credentials

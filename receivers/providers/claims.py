@@ -1,0 +1,53 @@
+"""What a sender claims, bounded: whatever a payload says, an event stays small and printable where people read it."""
+
+from collections.abc import Iterable
+
+from receivers import limits
+from receivers.events import ArtifactPushed, Kind, Malformed
+
+
+def shown(text: str, limit: int = limits.FREE_TEXT) -> str:
+    """The text for people: printable and at most ``limit`` characters."""
+    clipped = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(character if character.isprintable() else "\ufffd" for character in clipped)
+
+
+def artifact_pushed(
+    *,
+    repository_urls: Iterable[str],
+    qualifiers: Iterable[str],
+    kinds: tuple[Kind, ...] = (),
+    registry_suffix: str = "",
+    registry: str = "",
+    repository: str = "",
+    digest: str = "",
+    media_type: str = "",
+    sender_event_id: str = "",
+) -> ArtifactPushed:
+    """The event of a push. Empty URLs and qualifiers count as absent.
+
+    What is matched is never clipped: a URL or qualifier that no registry allows raises :class:`Malformed`. With more
+    qualifiers than the limit there are none, which refreshes every subscriber: too much is safe, too little is not.
+    """
+    urls = _matched(repository_urls)
+    tags = _matched(qualifiers)
+    return ArtifactPushed(
+        repository_urls=urls,
+        kinds=kinds,
+        qualifiers=tags if len(tags) <= limits.QUALIFIERS else (),
+        registry_suffix=registry_suffix,
+        registry=shown(registry, limits.NAME_SHOWN),
+        repository=shown(repository, limits.NAME_SHOWN),
+        tag=shown(", ".join(tags), limits.NAME_SHOWN),
+        digest=shown(digest, limits.NAME_SHOWN),
+        media_type=shown(media_type),
+        # A clipped id could equal another one, and two deliveries would be taken for one.
+        sender_event_id=shown(sender_event_id) if len(sender_event_id) <= limits.FREE_TEXT else "",
+    )
+
+
+def _matched(names: Iterable[str]) -> tuple[str, ...]:
+    present = tuple(dict.fromkeys(name for name in names if name))
+    if any(len(name) > limits.NAME for name in present):
+        raise Malformed(f"a repository or tag is longer than {limits.NAME} characters")
+    return present

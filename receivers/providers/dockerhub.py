@@ -1,0 +1,49 @@
+"""Docker Hub: one object per pushed tag, and nothing else ever. Its ``callback_url`` is never called.
+
+Payload: https://docs.docker.com/docker-hub/repos/manage/webhooks/
+"""
+
+import msgspec
+
+from receivers.events import Authenticated, Event, Provider
+from receivers.providers.authentication import by_url
+from receivers.providers.claims import artifact_pushed
+from receivers.providers.payload import decode
+
+
+class PushData(msgspec.Struct, frozen=True):
+    """What was pushed."""
+
+    tag: str = ""
+    media_type: str = ""  # not documented, not always there
+
+
+class Repository(msgspec.Struct, frozen=True):
+    """Where it was pushed to."""
+
+    repo_name: str = ""  # "team/app"; an official image is "library/app" or "app"
+
+
+class Payload(msgspec.Struct):
+    """The fields used of a webhook's body."""
+
+    push_data: PushData = PushData()
+    repository: Repository = Repository()
+
+
+def parse(proof: Authenticated) -> list[Event]:
+    """The push. A body without ``repo_name`` concerns no subscriber."""
+    payload = decode(Payload, proof.request.body)
+    repository = payload.repository.repo_name
+    return [
+        artifact_pushed(
+            repository_urls=(repository,),
+            qualifiers=(payload.push_data.tag,),
+            registry="docker.io",
+            repository=repository,
+            media_type=payload.push_data.media_type,
+        )
+    ]
+
+
+DOCKERHUB = Provider(name="dockerhub", secret_keys=("secret",), authenticate=by_url, parse=parse)

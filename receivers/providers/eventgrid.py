@@ -1,0 +1,142 @@
+"""Azure Event Grid: the registry's events in an envelope, delivered with the retries that its own webhooks lack.
+
+Events: https://learn.microsoft.com/azure/event-grid/event-schema-container-registry
+Envelopes: the Event Grid schema, and CloudEvents 1.0 in structured, batch and binary mode.
+Handshakes: https://learn.microsoft.com/azure/event-grid/end-point-validation-event-grid-events-schema and
+https://github.com/cloudevents/spec/blob/v1.0/http-webhook.md#4-abuse-protection
+"""
+
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from receivers import limits
+from receivers.events import Event, Handshake, Ignored, Malformed, WebhookRequest
+from receivers.providers import acr
+from receivers.providers.claims import shown
+from receivers.providers.payload import INVALID, Json, fit, member_names
+
+_ORIGIN = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")  # a DNS name; it is echoed, so nothing else will do
+_REGISTRY = re.compile(r"/registries/([A-Za-z0-9]{1,50})(/|$)", re.IGNORECASE)  # in the registry's resource id
+
+
+class Envelope(msgspec.Struct, rename="camel"):
+    """Either envelope: of each pair only one is there."""
+
+    id: str = ""
+    event_type: str = ""  # Event Grid schema
+    type: str = ""  # CloudEvents
+    topic: str = ""  # Event Grid schema: the registry's resource id
+    source: str = ""  # CloudEvents: the same
+
+
+class Artifact(msgspec.Struct):
+    """An envelope whose data is what the registry's own webhook would have sent."""
+
+    data: acr.Payload = acr.Payload()
+
+
+class Validation(msgspec.Struct, rename="camel", frozen=True):
+    """The data of the event that validates a subscription."""
+
+    validation_code: str = ""
+
+
+class Subscription(msgspec.Struct):
+    """An envelope whose data validates a subscription."""
+
+    data: Validation = Validation()
+
+
+def is_event(document: Json) -> bool:
+    """Whether this is an envelope of either schema."""
+    return not member_names(document).isdisjoint({"eventtype", "specversion"})
+
+
+def event(document: Json, *, registry: str) -> Event:
+    """What one enveloped event means. ``registry`` is the configured login server, or ``""``."""
+    return _event(fit(Envelope, document), document, registry=registry)
+
+
+def binary_event(request: WebhookRequest, data: Json, *, registry: str) -> Event:
+    """What a CloudEvent in binary mode means: its envelope is in the headers, and the body is the data."""
+    envelope = Envelope(
+        id=request.header("ce-id"),
+        type=request.header("ce-type"),
+        source=request.header("ce-source"),
+    )
+    return _event(envelope, (("data", data),), registry=registry)
+
+
+def batch(documents: Sequence[Json], *, registry: str) -> list[Event]:
+    """One event for each of a batch.
+
+    An event that cannot be read is ignored, for the sake of the others. When none can be read the batch is malformed.
+    """
+    if len(documents) > limits.BATCH:
+        raise Malformed(f"more than {limits.BATCH} events in one batch")
+    events: list[Event] = []
+    unreadable = 0
+    for position, document in enumerate(documents, start=1):
+        try:
+            events.append(_element(document, registry=registry))
+        except Malformed:
+            events.append(Ignored(f"event {position} of {len(documents)} cannot be read"))
+            unreadable += 1
+    if unreadable == len(documents):
+        raise Malformed(INVALID)
+    return events
+
+
+def handshake(request: WebhookRequest) -> Handshake:
+    """The answer to the OPTIONS request that precedes the delivery of CloudEvents: yes, at any rate."""
+    origin = request.header("webhook-request-origin")
+    if not _ORIGIN.fullmatch(origin):
+        raise Malformed("OPTIONS needs a WebHook-Request-Origin header that holds a host name")
+    return Handshake(body={}, headers={"WebHook-Allowed-Origin": origin, "WebHook-Allowed-Rate": "*"})
+
+
+def _element(document: Json, *, registry: str) -> Event:
+    if not is_event(document):
+        raise Malformed(INVALID)
+    return event(document, registry=registry)
+
+
+def _event(envelope: Envelope, document: Json, *, registry: str) -> Event:
+    match envelope.event_type or envelope.type:
+        case "Microsoft.ContainerRegistry.ImagePushed":
+            return acr.pushed(_payload(envelope, document), registry=_login_server(envelope, registry))
+        case "Microsoft.ContainerRegistry.ChartPushed":
+            return acr.chart_pushed(_payload(envelope, document), registry=_login_server(envelope, registry))
+        case "Microsoft.EventGrid.SubscriptionValidationEvent":
+            return _validated(fit(Subscription, document).data.validation_code)
+        case "":
+            return Ignored("the event has no type")
+        case event_type:
+            return Ignored(f"event type {shown(event_type)} is not supported")
+
+
+def _login_server(envelope: Envelope, registry: str) -> str:
+    """The login server of the registry whose resource id the envelope holds.
+
+    It is the configured one if that belongs to this registry: sovereign clouds have other suffixes, and a domain name
+    label adds "-<hash>" to the name. Otherwise it is what the public cloud makes of the name.
+    """
+    resource = _REGISTRY.search(envelope.topic or envelope.source)
+    name = resource[1].lower() if resource else ""
+    if not name or registry.lower().startswith((f"{name}.", f"{name}-")):
+        return registry
+    return name + acr.SUFFIX
+
+
+def _payload(envelope: Envelope, document: Json) -> acr.Payload:
+    """The registry's payload under the envelope's id, which is the one that a redelivery repeats."""
+    payload = fit(Artifact, document).data
+    return msgspec.structs.replace(payload, id=envelope.id or payload.id)
+
+
+def _validated(code: str) -> Handshake:
+    if not code or len(code) > limits.FREE_TEXT:
+        raise Malformed("a SubscriptionValidationEvent without a usable validationCode")
+    return Handshake(body={"validationResponse": code})
