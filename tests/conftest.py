@@ -1,0 +1,97 @@
+"""Fixtures that more than one folder of tests needs: API servers, a proxy with faults, kubectl.
+
+Their methods are described in tests/cluster/servers.py and tests/cluster/fault_proxy.py.
+"""
+
+import shutil
+from collections import Counter
+from collections.abc import AsyncIterator, Generator, Iterator
+
+import pytest
+
+from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.kubectl import HOW_TO_GET_KUBECTL, Kubectl
+from tests.cluster.servers import (
+    HOW_TO_GET_A_REAL_SERVER,
+    ApiServer,
+    embedded_server,
+    real_programs,
+    real_server,
+)
+
+
+@pytest.fixture(scope="session")
+def running_embedded_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    server = embedded_server(tmp_path_factory.mktemp("embedded"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def running_real_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
+    programs = real_programs()
+    if programs is None:
+        pytest.skip(HOW_TO_GET_A_REAL_SERVER)
+    server = real_server(tmp_path_factory.mktemp("real"), programs)
+    yield server
+    server.close()
+
+
+@pytest.fixture(params=["embedded", "real"])
+def chosen_server(request: pytest.FixtureRequest) -> ApiServer:
+    server: ApiServer = request.getfixturevalue(f"running_{request.param}_server")
+    return server
+
+
+@pytest.fixture
+async def api_server(chosen_server: ApiServer) -> ApiServer:
+    """An empty API server; the test runs against the embedded one and against the real one."""
+    await chosen_server.clean()
+    return chosen_server
+
+
+@pytest.fixture
+async def real_api_server(running_real_server: ApiServer) -> ApiServer:
+    """An empty kube-apiserver."""
+    await running_real_server.clean()
+    return running_real_server
+
+
+@pytest.fixture
+async def embedded_api_server(running_embedded_server: ApiServer) -> ApiServer:
+    """An empty embedded API server."""
+    await running_embedded_server.clean()
+    return running_embedded_server
+
+
+@pytest.fixture
+async def fault_proxy(api_server: ApiServer) -> AsyncIterator[FaultProxy]:
+    """A proxy in front of ``api_server``, which does as the test tells it."""
+    async with FaultProxy(api_server.url, ca_file=api_server.ca_file) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def kubectl(api_server: ApiServer) -> Kubectl:
+    """kubectl with the admin's rights on ``api_server``."""
+    program = shutil.which("kubectl")
+    if program is None:
+        pytest.skip(HOW_TO_GET_KUBECTL)
+    return Kubectl(program, api_server.kubeconfig("admin"))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None, object, object]:
+    """Says in the last lines what did not run here, and how to have it run."""
+    result = yield
+    reasons = Counter(_reason(report) for report in terminalreporter.getreports("skipped"))
+    if reasons:
+        terminalreporter.section("not run here", yellow=True)
+        for reason, count in reasons.most_common():
+            terminalreporter.write_line(f"{count} tests: {reason}")
+    return result
+
+
+def _reason(report: pytest.TestReport) -> str:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
