@@ -11,6 +11,7 @@ RETRY_AFTER = 10  # told to a sender that got 503
 PATCHES_IN_FLIGHT = 16  # more gain nothing but delay, measured against a real API server
 PATCH_TIMEOUT = 5.0  # one attempt; a patch of one annotation takes milliseconds
 REFRESH_DEADLINE = 60.0  # how long a refresh that outlived its answer is tried
+CLOSE_GRACE = 5.0  # patches under way at shutdown
 BACKOFF_FIRST = 0.1  # between two attempts, doubled each time, with full jitter
 BACKOFF_LAST = 10.0
 RETRY_AFTER_MAXIMUM = 30.0  # an API server that asks for more is asked again all the same
@@ -38,6 +39,8 @@ KUBECONFIG_FRESH = 600.0  # exec plugins are asked again at half this age; they 
 # Receivers
 SECRET_FRESH = 10.0  # a Secret read within this time is not read again: a rotation counts after at most this long
 SECRET_READS_IN_FLIGHT = 8
+SECRET_TIMEOUT = 5.0  # one read
+SWEEP_INTERVAL = 30.0  # how often an unknown URL may cause every receiver's Secret to be read
 
 # What a sender claims
 NAME = 4096  # characters of a repository URL or a tag; registries allow 255 and 128

@@ -15,6 +15,8 @@ import msgspec
 from receivers import limits
 from receivers.cluster.credentials import Connection, CredentialsError
 
+KARGO = "/apis/kargo.akuity.io/v1alpha1"
+
 # Asks for an object's metadata alone: the answer to a patch is then a few hundred bytes, whatever the object holds.
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 

@@ -19,7 +19,7 @@ class Backoff:
 
     def next(self, retry_after: float | None = None) -> float:
         """Seconds to wait now: what the server asked for, within reason, or a random share of a doubling span."""
-        span = min(limits.BACKOFF_LAST, limits.BACKOFF_FIRST * 2 ** min(self._failures, 32))
+        span = min(limits.BACKOFF_LAST, limits.BACKOFF_FIRST * 2.0 ** min(self._failures, 32))
         self._failures += 1
         asked = min(retry_after or 0.0, limits.RETRY_AFTER_MAXIMUM)
         return asked + span * self._jitter()

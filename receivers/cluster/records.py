@@ -1,7 +1,7 @@
 """What is kept of a Kubernetes object: the few fields that count, decoded without building the rest.
 
-A Warehouse's status lists everything it discovered, tens of kilobytes; msgspec skips it without allocating. No field but
-the name is trusted to have its type: custom resources may hold anything their schema does not forbid.
+A Warehouse's status lists everything it discovered, tens of kilobytes; msgspec skips it without allocating. Where a
+schema does not fix a field's type, anything is taken here and judged by its reader.
 """
 
 from typing import Any
@@ -22,7 +22,9 @@ class _Subscriptions(msgspec.Struct):
     subscriptions: Any = None
 
 
-class _Handled(msgspec.Struct):
+class WarehouseStatus(msgspec.Struct):
+    """What Kargo did last."""
+
     last_handled_refresh: Any = msgspec.field(name="lastHandledRefresh", default=None)
 
 
@@ -31,7 +33,7 @@ class Warehouse(msgspec.Struct):
 
     metadata: Metadata
     spec: _Subscriptions = msgspec.field(default_factory=_Subscriptions)
-    status: _Handled | None = None
+    status: WarehouseStatus | None = None
 
 
 class _WebhookReceivers(msgspec.Struct):

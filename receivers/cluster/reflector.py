@@ -7,6 +7,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -18,6 +19,7 @@ from receivers.cluster.backoff import Backoff
 
 logger = logging.getLogger(__name__)
 
+DENIED = (401, 403, 404)  # no right to list, or Kargo's resources are not installed
 GONE = 410
 OBJECTS_PER_TURN = 50  # decoded before other tasks of the event loop get their turn
 
@@ -51,7 +53,7 @@ class Reflector:
         self.synced = False  # a whole list was read once
         self.watching = False
         self.fault = ""  # why it is not watching
-        self.refused = 0  # the status, when the API server refuses to list this resource
+        self.refused = 0  # one of DENIED, while the API server answers the first list so
         self.unreadable = 0  # objects of the last list that could not be decoded
         self._api = api
         self._store = store
@@ -83,6 +85,7 @@ class Reflector:
         """Read the whole list; callers at the same time share one. Raises :class:`ClusterError`."""
         if self._listing is None or self._listing.done():
             self._listing = asyncio.get_running_loop().create_task(self._list())
+            self._listing.add_done_callback(retrieve_exception)
         await asyncio.shield(self._listing)
 
     async def run(self) -> None:
@@ -96,15 +99,13 @@ class Reflector:
                 self._note(error)
                 retry_after = error.retry_after if isinstance(error, RefusedError) else None
                 await asyncio.sleep(self._backoff.next(retry_after))
-            finally:
-                self._stopped_watching()
 
     def _note(self, error: ClusterError) -> None:
         if isinstance(error, RefusedError):
             if error.status == GONE:
                 self._version = ""
                 return
-            if not self.synced:
+            if error.status in DENIED and not self.synced:
                 self.refused = error.status
                 self._attempted.set()
         fault = str(error)
@@ -113,26 +114,11 @@ class Reflector:
         self.fault = fault
 
     async def _list(self) -> None:
-        seen: set[Hashable] = set()
-        unreadable = 0
-        query = {"limit": str(limits.PAGE)}
-        while True:
-            body = await self._api.get(self.path, params=query, timeout=limits.LIST_TIMEOUT)
-            page = _decode(body, records.Page)
-            for position, item in enumerate(page.items or ()):
-                try:
-                    seen.add(self._store.apply(item))
-                except msgspec.DecodeError:
-                    unreadable += 1
-                if position % OBJECTS_PER_TURN == 0:
-                    await asyncio.sleep(0)
-            if not page.metadata.continue_token:
-                break
-            query = {"limit": _next_limit(query["limit"], len(body)), "continue": page.metadata.continue_token}
-        self._store.retain(seen)
-        self._version = page.metadata.resource_version
+        listing = await read_list(self._api, self.path, self._store)
+        self._store.retain(listing.keys)
+        self._version = listing.version
         self._contact = self._clock()
-        self.synced, self.refused, self.unreadable = True, 0, unreadable
+        self.synced, self.refused, self.unreadable = True, 0, listing.unreadable
         self._attempted.set()
 
     async def _watch(self) -> None:
@@ -143,10 +129,13 @@ class Reflector:
             "timeoutSeconds": str(limits.WATCH_TIMEOUT),
         }
         began = self._clock()
-        async for line in self._api.watch(self.path, params=query, silence=limits.WATCH_SILENCE):
-            self._stands()
-            if line:
-                self._handle(_decode(line, records.WatchEvent))
+        try:
+            async for line in self._api.watch(self.path, params=query, silence=limits.WATCH_SILENCE):
+                self._stands()
+                if line:
+                    self._handle(_decode(line, records.WatchEvent))
+        finally:
+            self._stopped_watching()
         if self._clock() - began < limits.WATCH_SHORTEST:
             raise UnreachableError("the watch was closed at once")
         self._backoff.reset()
@@ -176,6 +165,41 @@ class Reflector:
         except msgspec.DecodeError:
             logger.warning("%s: an object cannot be read and is left out", self.path)
         self._version = _decode(event.object, records.Bookmark).metadata.resource_version or self._version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """A whole list, read into a store."""
+
+    keys: set[Hashable]
+    version: str  # from which a watch continues
+    unreadable: int  # items that could not be decoded
+
+
+async def read_list(api: Api, path: str, store: Store) -> Listing:
+    """Read all pages of a list into a store, giving other tasks their turn. Raises :class:`ClusterError`."""
+    keys: set[Hashable] = set()
+    unreadable = 0
+    query = {"limit": str(limits.PAGE)}
+    while True:
+        body = await api.get(path, params=query, timeout=limits.LIST_TIMEOUT)
+        page = _decode(body, records.Page)
+        for position, item in enumerate(page.items or ()):
+            if position % OBJECTS_PER_TURN == 0:
+                await asyncio.sleep(0)
+            try:
+                keys.add(store.apply(item))
+            except msgspec.DecodeError:
+                unreadable += 1
+        if not page.metadata.continue_token:
+            return Listing(keys=keys, version=page.metadata.resource_version, unreadable=unreadable)
+        query = {"limit": _next_limit(query["limit"], len(body)), "continue": page.metadata.continue_token}
+
+
+def retrieve_exception(task: asyncio.Task[None]) -> None:
+    """Mark a task's failure as seen, for tasks whose waiters may have gone."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _next_limit(limit: str, page_size: int) -> str:

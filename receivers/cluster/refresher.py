@@ -1,0 +1,164 @@
+"""Refreshing: one annotation, patched so that Kargo discovers now, and never twice at once for the same object.
+
+Group commit. While a patch of an object is under way, refreshes that arrive for it wait and then share *one* following
+patch: under a burst a thousand deliveries cost a handful of patches, and each still gets a patch that began after it
+asked. An idle object is patched at once.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from urllib.parse import quote
+
+from receivers import limits
+from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
+from receivers.cluster.backoff import Backoff
+from receivers.events import Target, TargetKind
+
+logger = logging.getLogger(__name__)
+
+ANNOTATION = "kargo.akuity.io/refresh"
+_PLURALS = {TargetKind.WAREHOUSE: "warehouses", TargetKind.PROMOTION: "promotions"}
+NOT_FOUND = 404
+# What asking again cannot mend: the object or the request is not as the API server wants it.
+FINAL = frozenset({400, 405, 406, 413, 415, 422})
+
+
+class Result(StrEnum):
+    """What became of a refresh."""
+
+    REFRESHED = "refreshed"
+    GONE = "gone"  # there is no such object any more
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a refresh ended."""
+
+    result: Result
+    attempts: int
+    value: str = ""  # what was written into the annotation
+    error: str = ""  # the last failure, if any
+
+
+@dataclass(slots=True)
+class _Lane:
+    """One object's refreshes: those that the patch under way serves, and those asked for since it began."""
+
+    served: list[asyncio.Future[Outcome]]
+    following: asyncio.Future[Outcome] | None = None
+
+    def advance(self) -> None:
+        """A patch is about to begin: it also serves those who asked up to now."""
+        if self.following is not None:
+            self.served.append(self.following)
+            self.following = None
+
+    def settle(self, outcome: Outcome) -> None:
+        """Tell those who were served."""
+        for future in self.served:
+            if not future.done():
+                future.set_result(outcome)
+        self.served.clear()
+
+
+class Refresher:
+    """Patches Warehouses and Promotions. A refresh once asked for goes on though its asker leaves."""
+
+    def __init__(
+        self,
+        api: Api,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._api = api
+        self._clock = clock
+        self._now = now
+        self._lanes: dict[Target, _Lane] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(limits.PATCHES_IN_FLIGHT)
+
+    def refresh(self, target: Target) -> asyncio.Future[Outcome]:
+        """Ask for a refresh; the future holds the outcome of a patch that begins after this call.
+
+        It never raises: failures are outcomes. Shield it where the wait may be cancelled: others share it.
+        """
+        loop = asyncio.get_running_loop()
+        lane = self._lanes.get(target)
+        if lane is None:
+            lane = self._lanes[target] = _Lane(served=[])
+            task = loop.create_task(self._serve(target, lane))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        if lane.following is None:
+            lane.following = loop.create_future()
+        return lane.following
+
+    @property
+    def pending(self) -> int:
+        """How many objects are being refreshed now."""
+        return len(self._lanes)
+
+    async def close(self, *, grace: float = limits.CLOSE_GRACE) -> None:
+        """Let what is under way end, for ``grace`` seconds at most."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _serve(self, target: Target, lane: _Lane) -> None:
+        """Patch one object until nobody waits for it."""
+        outcome = Outcome(result=Result.FAILED, attempts=0, error="this process is stopping")
+        try:
+            while lane.following is not None:
+                lane.settle(await self._patch_until_settled(target, lane))
+        finally:
+            # Reached without a pause after the last settlement, so nobody can have joined in between.
+            del self._lanes[target]
+            lane.advance()
+            lane.settle(outcome)
+
+    async def _patch_until_settled(self, target: Target, lane: _Lane) -> Outcome:
+        backoff = Backoff()
+        deadline = self._clock() + limits.REFRESH_DEADLINE
+        attempts = 0
+        while True:
+            attempts += 1
+            async with self._slots:
+                lane.advance()
+                value = unique_value(self._now())
+                try:
+                    await self._patch(target, value)
+                    return Outcome(result=Result.REFRESHED, attempts=attempts, value=value)
+                except ClusterError as error:
+                    failure = error
+            status = failure.status if isinstance(failure, RefusedError) else None
+            if status == NOT_FOUND:
+                logger.info("%s %s is gone", target.kind, target)
+                return Outcome(result=Result.GONE, attempts=attempts, error=str(failure))
+            pause = backoff.next(failure.retry_after if isinstance(failure, RefusedError) else None)
+            if status in FINAL or self._clock() + pause > deadline:
+                logger.warning("%s %s was not refreshed: %s", target.kind, target, failure)
+                return Outcome(result=Result.FAILED, attempts=attempts, error=str(failure))
+            await asyncio.sleep(pause)
+
+    async def _patch(self, target: Target, value: str) -> None:
+        path = f"{KARGO}/namespaces/{quote(target.namespace)}/{_PLURALS[target.kind]}/{quote(target.name)}"
+        body = f'{{"metadata":{{"annotations":{{"{ANNOTATION}":"{value}"}}}}}}'
+        await self._api.merge_patch(path, body.encode(), timeout=limits.PATCH_TIMEOUT)
+
+
+def unique_value(now: datetime) -> str:
+    """A value that no refresh had before: Kargo compares values as text and misses a repeated one.
+
+    Kargo's own value is the time in whole seconds; every reader of it takes any text.
+    """
+    return f"{now:%Y-%m-%dT%H:%M:%S.%fZ}-{secrets.token_hex(3)}"
