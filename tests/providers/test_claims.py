@@ -1,0 +1,37 @@
+"""What a sender claims is bounded."""
+
+from receivers import limits
+from receivers.providers.claims import artifact_pushed, shown
+
+
+def test_text_for_people_is_printable_and_short() -> None:
+    assert shown("delete") == "delete"
+    assert shown("a\x1b[31m\n\u202e\ud800b") == "a\ufffd[31m\ufffd\ufffd\ufffdb"
+    assert shown("x" * 500) == "x" * (limits.FREE_TEXT - 1) + "…"
+
+
+def test_what_is_only_shown_is_clipped() -> None:
+    long = "x" * 10_000
+    event = artifact_pushed(
+        repository_urls=["r/a"], qualifiers=[], registry=long, repository=long, digest=long, media_type=long
+    )
+    assert {len(event.registry), len(event.repository), len(event.digest)} == {limits.NAME_SHOWN}
+    assert len(event.media_type) == limits.FREE_TEXT
+
+
+def test_empty_and_repeated_names_count_once_or_not_at_all() -> None:
+    event = artifact_pushed(repository_urls=["r/a", "", "r/a"], qualifiers=["", "1", "2", "1"])
+    assert event.repository_urls == ("r/a",)
+    assert event.qualifiers == ("1", "2")
+    assert event.tag == "1, 2"
+
+
+def test_more_tags_than_anyone_pushes_refresh_every_subscriber() -> None:
+    tags = [str(number) for number in range(limits.QUALIFIERS + 1)]
+    assert len(artifact_pushed(repository_urls=["r/a"], qualifiers=tags[:-1]).qualifiers) == limits.QUALIFIERS
+    assert artifact_pushed(repository_urls=["r/a"], qualifiers=tags).qualifiers == ()
+
+
+def test_an_id_too_long_to_keep_is_not_clipped_to_that_of_another_delivery() -> None:
+    event = artifact_pushed(repository_urls=["r/a"], qualifiers=[], sender_event_id="x" * (limits.FREE_TEXT + 1))
+    assert event.sender_event_id == ""
