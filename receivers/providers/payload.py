@@ -50,8 +50,10 @@ def read(body: bytes) -> Json:
 
 def fit[Model: msgspec.Struct](model: type[Model], document: Json) -> Model:
     """The document, or a part of one, as a ``model``. Raises :class:`Malformed`."""
+    if not isinstance(document, tuple | None):
+        raise Malformed(INVALID)
     try:
-        return msgspec.convert({} if document is None else _fold(document, model), model)
+        return msgspec.convert(_fold(document or (), model), model)
     except (msgspec.ValidationError, RecursionError):
         raise Malformed(INVALID) from None
 
