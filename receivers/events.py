@@ -83,7 +83,9 @@ class Receiver:
     source: str  # where it is configured, to show: "ProjectConfig kargo-demo"
     secret: SecretReference | None = None  # None: the secret stands in the settings
     status_path: str = ""  # as Kargo's management controller computed it last; may be old or not there yet
-    options: Mapping[str, str] = field(default_factory=dict)  # what a provider needs beyond its secret: {"registry": …}
+    options: Mapping[str, str] = field(
+        default_factory=dict, hash=False
+    )  # what a provider needs beyond its secret: {"registry": …}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,14 +130,6 @@ class ArtifactPushed:
     sender_event_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PullRequestClosed:
-    """A pull request was merged or closed: Promotions that wait for it are refreshed."""
-
-    url: str
-    sender_event_id: str = ""
-
-
 @dataclass(frozen=True, slots=True)
 class Ping:
     """The sender tests its registration."""
@@ -156,7 +150,7 @@ class Handshake:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-type Event = ArtifactPushed | PullRequestClosed | Ping | Ignored | Handshake
+type Event = ArtifactPushed | Ping | Ignored | Handshake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

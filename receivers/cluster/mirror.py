@@ -32,6 +32,7 @@ class Health:
     synced: bool
     watching: bool
     age: float | None  # seconds since the cluster last confirmed it
+    denied: bool  # this identity may not list it, or the resource does not exist
     objects: int
     unreadable: int
     fault: str
@@ -214,6 +215,7 @@ class Mirror:
                 synced=reflector.synced,
                 watching=reflector.watching,
                 age=reflector.age,
+                denied=bool(reflector.refused),
                 objects=len(store),
                 unreadable=reflector.unreadable,
                 fault=reflector.fault,

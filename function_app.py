@@ -1,0 +1,84 @@
+"""The Function App: one HTTP function for each provider, and two for health. Wiring only.
+
+The only module that knows Azure Functions. https://learn.microsoft.com/azure/azure-functions/functions-reference-python
+"""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from urllib.parse import unquote, urlsplit
+
+import azure.functions as func
+
+from receivers import runtime
+from receivers.cluster.credentials import CredentialsError
+from receivers.deliveries import answers, readiness
+from receivers.events import Provider, WebhookRequest
+from receivers.providers import PROVIDERS
+from receivers.settings import SettingsError
+
+logger = logging.getLogger("receivers")
+
+type Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+
+# Receivers prove themselves by their URL and signature, and probes carry no key: no function key is asked for.
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+
+def receive(provider: Provider) -> Handler:
+    """The function of one provider."""
+
+    async def handle(req: func.HttpRequest) -> func.HttpResponse:
+        try:
+            service = await runtime.current()
+        except (SettingsError, CredentialsError) as error:
+            logger.error("this app is not configured: %s", error)  # noqa: TRY400 - the text says it all
+            return _respond(answers.unavailable())
+        return _respond(await service.pipeline.deliver(_request(req), provider))
+
+    return handle
+
+
+for provider in PROVIDERS.values():
+    route = app.route(route=f"{provider.name}/{{*token}}", methods=[func.HttpMethod.POST, func.HttpMethod.OPTIONS])
+    route(app.function_name(provider.name)(receive(provider)))
+
+
+@app.function_name("healthz")
+@app.route(route="healthz", methods=[func.HttpMethod.GET, func.HttpMethod.HEAD])
+async def healthz(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the shape of a function
+    """200 while the process lives."""
+    return func.HttpResponse(status_code=200)
+
+
+@app.function_name("readyz")
+@app.route(route="readyz", methods=[func.HttpMethod.GET, func.HttpMethod.HEAD])
+async def readyz(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the shape of a function
+    """200 when deliveries can be matched and refreshed; else 503 and what is missing."""
+    try:
+        state = readiness.of((await runtime.current()).mirror)
+    except (SettingsError, CredentialsError) as error:
+        state = readiness.not_configured(error)
+    return func.HttpResponse(
+        json.dumps(state.document) + "\n",
+        status_code=200 if state.ready else 503,
+        mimetype="application/json",
+    )
+
+
+def _request(req: func.HttpRequest) -> WebhookRequest:
+    return WebhookRequest(
+        method=req.method,
+        path=unquote(urlsplit(req.url).path),
+        headers={name.lower(): value for name, value in req.headers.items()},
+        query=dict(req.params),
+        body=req.get_body(),
+        received_at=datetime.now(UTC),
+    )
+
+
+def _respond(answer: answers.Answer) -> func.HttpResponse:
+    return func.HttpResponse(
+        answer.encoded(), status_code=answer.status, headers=dict(answer.headers), mimetype="application/json"
+    )

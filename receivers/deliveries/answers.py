@@ -1,0 +1,70 @@
+"""What a sender is told. Bodies are one JSON object and a newline, as Kargo's own server writes them."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from receivers import limits
+from receivers.events import Handshake, Ignored, WebhookError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    body: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def encoded(self) -> bytes:
+        """The body's bytes."""
+        # Go's encoder, whose output senders have seen so far, escapes what HTML could misread.
+        text = json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
+        return (text.translate(_HTML) + "\n").encode()
+
+
+_HTML = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
+
+
+def refreshed(warehouses: int) -> Answer:
+    """Every Warehouse that wants it was refreshed; there may be none."""
+    return Answer(status=200, body={"msg": f"refreshed {warehouses} warehouse(s)"})
+
+
+def failed(failures: int, warehouses: int) -> Answer:
+    """Some Warehouses were not refreshed, or not within the answer budget. Their refreshes may still go on."""
+    return Answer(status=500, body={"error": f"failed to refresh {failures} of {warehouses} warehouses"})
+
+
+def ping() -> Answer:
+    """The sender's registration works."""
+    return Answer(status=200, body={"msg": "ping event received, webhook is configured correctly"})
+
+
+def ignored(event: Ignored) -> Answer:
+    """Authenticated, and nothing for us. A success: senders disable a webhook that keeps failing."""
+    return Answer(status=200, body={"msg": f"ignored: {event.reason}"})
+
+
+def handshake(event: Handshake) -> Answer:
+    """What the sender wants to see before it sends."""
+    return Answer(status=200, body=event.body, headers=event.headers)
+
+
+def refused(error: WebhookError) -> Answer:
+    """The sender's fault."""
+    return Answer(status=error.status, body={"error": error.message} if error.message else {})
+
+
+def unavailable() -> Answer:
+    """Too little is known of the cluster to decide; the sender may try again."""
+    return Answer(
+        status=503,
+        body={"error": "the cluster cannot be reached, try again later"},
+        headers={"Retry-After": str(limits.RETRY_AFTER)},
+    )
+
+
+def defect() -> Answer:
+    """Our own fault. The log says more; the sender is told nothing."""
+    return Answer(status=500)

@@ -1,0 +1,83 @@
+"""A delivery in one line, for who watches the log: what came, what was refreshed, and why the rest was not."""
+
+import logging
+from collections.abc import Sequence
+
+from receivers.cluster.refresher import Result
+from receivers.deliveries.delivery import Delivery
+from receivers.events import ArtifactPushed, Event, Handshake, Ignored, Ping, Target
+
+logger = logging.getLogger(__name__)
+
+NAMED = 5  # as many refused Warehouses are named; the rest is counted
+
+
+def log(delivery: Delivery) -> None:
+    """Write the line. It holds no token, no URL of a receiver and nothing of the body but names."""
+    level = logging.INFO if delivery.answer and delivery.answer.status < 500 else logging.WARNING  # noqa: PLR2004
+    logger.log(level, "%s", line(delivery))
+
+
+def line(delivery: Delivery) -> str:
+    """``azure kargo-demo/acr: myregistry.azurecr.io/app:1.2.3 -> 200 refreshed kargo-demo/app; … [4 ms, 0193…]``."""
+    receiver = delivery.receiver
+    where = f"{receiver.project or '(cluster)'}/{receiver.name}" if receiver else "(no receiver)"
+    status = delivery.answer.status if delivery.answer else 0
+    what = ", ".join(_describe(event) for event in delivery.events[:NAMED]) or delivery.error
+    became = "; ".join(_became(delivery))
+    milliseconds = round(delivery.duration * 1000)
+    text = f"{delivery.provider} {where}: {what} -> {status}{' ' if became else ''}{became}"
+    return f"{_printable(text)} [{milliseconds} ms, {delivery.id}]"
+
+
+def _describe(event: Event) -> str:
+    match event:
+        case ArtifactPushed():
+            pushed = event.repository_urls[0] if event.repository_urls else "(no repository)"
+            return f"{pushed}:{event.qualifiers[0]}" if event.qualifiers else f"{pushed} (untagged)"
+        case Ping():
+            return "ping"
+        case Handshake():
+            return "handshake"
+        case Ignored():
+            return f"ignored, {event.reason}"
+
+
+def _became(delivery: Delivery) -> list[str]:
+    if not delivery.pushes:
+        return []
+    if delivery.error:
+        return [delivery.error]
+    unfinished = set(delivery.unfinished)
+    refreshed = [
+        target
+        for target, outcome in delivery.outcomes.items()
+        if target not in unfinished and outcome is not None and outcome.result == Result.REFRESHED
+    ]
+    gone = [target for target in delivery.outcomes if target not in unfinished and target not in refreshed]
+    refused = [decision for decision in delivery.decisions if not decision.refresh]
+    parts = [f"refreshed {_names(refreshed)}" if refreshed else "refreshed nothing"]
+    if unfinished:
+        parts.append(f"not yet {_names(sorted(unfinished))}{_why(delivery)}")
+    if gone:
+        parts.append(f"gone {_names(gone)}")
+    if refused:
+        parts.append("not " + _names([f"{decision.target} ({decision.reason})" for decision in refused]))
+    if delivery.others and not refreshed:
+        parts.append(f"{delivery.others} Warehouse(s) subscribe to other repositories")
+    return parts
+
+
+def _why(delivery: Delivery) -> str:
+    errors = {outcome.error for outcome in delivery.outcomes.values() if outcome is not None and outcome.error}
+    return f" ({'; '.join(sorted(errors))})" if errors else ""
+
+
+def _names(things: Sequence[Target | str]) -> str:
+    named = ", ".join(str(thing) for thing in things[:NAMED])
+    return named if len(things) <= NAMED else f"{named} and {len(things) - NAMED} more"
+
+
+def _printable(text: str) -> str:
+    """One line, whatever a sender wrote: control characters could forge another one."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

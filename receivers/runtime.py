@@ -1,0 +1,86 @@
+"""Composition root: settings in, a running service out."""
+
+import asyncio
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from receivers import settings as settings_module
+from receivers.cluster import credentials
+from receivers.cluster.api import Api
+from receivers.cluster.mirror import Mirror
+from receivers.cluster.refresher import Refresher
+from receivers.cluster.secrets import SecretReader
+from receivers.deliveries import report
+from receivers.deliveries.directory import Directory
+from receivers.deliveries.pipeline import Observer, Pipeline
+from receivers.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """Everything a delivery needs, connected. Make one with :func:`start`, end it with :meth:`close`."""
+
+    settings: Settings
+    api: Api
+    mirror: Mirror
+    secrets: SecretReader
+    directory: Directory
+    refresher: Refresher
+    pipeline: Pipeline
+
+    async def close(self) -> None:
+        """Let refreshes under way end, then let go of the cluster."""
+        await self.refresher.close()
+        await self.mirror.close()
+        await self.secrets.close()
+        await self.api.close()
+
+
+async def start(settings: Settings, environment: Mapping[str, str], *, observers: Iterable[Observer] = ()) -> Runtime:
+    """Connect, and begin to follow the cluster. Returns before anything was listed.
+
+    Raises CredentialsError when no cluster is configured; an unreachable one is no error, it may come back.
+    """
+    api = Api(await credentials.connect(settings, environment))
+    mirror = Mirror(api, system_resources_namespace=settings.system_resources_namespace)
+    secrets = SecretReader(api)
+    directory = Directory(
+        mirror,
+        secrets,
+        static=(*settings.receivers, *settings.receivers_from_file),
+        read_secrets=settings.read_secrets,
+    )
+    refresher = Refresher(api)
+    pipeline = Pipeline(
+        directory=directory,
+        mirror=mirror,
+        refresher=refresher,
+        answer_budget=settings.answer_budget,
+        observers=(report.log, *observers),
+    )
+    mirror.start()
+    return Runtime(
+        settings=settings,
+        api=api,
+        mirror=mirror,
+        secrets=secrets,
+        directory=directory,
+        refresher=refresher,
+        pipeline=pipeline,
+    )
+
+
+_started: asyncio.Task[Runtime] | None = None
+
+
+async def current() -> Runtime:
+    """This process's runtime, started from the environment by whoever asks first. A failed start is tried again.
+
+    Raises SettingsError and CredentialsError.
+    """
+    global _started  # noqa: PLW0603 - a Function App has no other place for what outlives a request
+    if _started is None or (_started.done() and (_started.cancelled() or _started.exception() is not None)):
+        settings = settings_module.from_environment(os.environ)
+        _started = asyncio.get_running_loop().create_task(start(settings, os.environ))
+    return await asyncio.shield(_started)
