@@ -9,6 +9,7 @@ from pathlib import Path
 
 from receivers.local.host import http, worker
 from receivers.local.host.configuration import route_prefix, shows_home_page
+from receivers.local.host.errors import IndexingFailed
 from receivers.local.host.routes import Route, RouteTable, decode_path
 from receivers.local.host.worker import HTTP_TRIGGER, Function, InvocationFailed
 
@@ -35,10 +36,11 @@ class FunctionHost:
         """Index the app. Raises :class:`~receivers.local.host.errors.HostError` with all there is to say."""
         with contextlib.ExitStack() as starting:
             starting.enter_context(environment(self._settings))
-            starting.enter_context(importable(self._app_root))
             prefix = route_prefix(self._app_root, os.environ)
+            script = self._app_root / os.environ.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")
+            starting.enter_context(importable(script))
             starting.callback(worker.stop)
-            self.functions = await worker.index(self._app_root)
+            self.functions = await worker.index(script)
             self._routes = RouteTable(prefix, map(http_route, self._triggered_by(HTTP_TRIGGER)))
             self._home_page = http.home_page(shown=shows_home_page(os.environ))
             self._running = starting.pop_all()
@@ -99,10 +101,17 @@ def environment(settings: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def importable(app_root: Path) -> Iterator[None]:
-    """The app's own modules come first, whatever folder the host was started in."""
-    sys.path.insert(0, str(app_root))
+def importable(script: Path) -> Iterator[None]:
+    """The app's own modules come first, whatever folder the host was started in. Its script is imported anew each time.
+
+    Python imports a module once, so a second app with the same module name would silently be the first one.
+    """
+    loaded = getattr(sys.modules.get(script.stem), "__file__", None)
+    if loaded is not None and Path(loaded).resolve() != script:
+        raise IndexingFailed(f"{script} cannot be loaded: this process has already imported {loaded}")
+    sys.path.insert(0, str(script.parent))
     try:
         yield
     finally:
-        sys.path.remove(str(app_root))
+        sys.path.remove(str(script.parent))
+        sys.modules.pop(script.stem, None)

@@ -7,8 +7,6 @@ a process has one app.
 
 import json
 import logging
-import os
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -117,17 +115,15 @@ class Function:
         return self.binding.get("authLevel")
 
 
-async def index(app_root: Path) -> list[Function]:
+async def index(script: Path) -> list[Function]:
     """Import the app and list its functions, in the order of the code.
 
-    Raises :class:`IndexingFailed` with the app's traceback. ``app_root`` must be on ``sys.path``.
+    Raises :class:`IndexingFailed` with the app's traceback. The script's folder must be on ``sys.path``.
     """
-    script = app_root / os.environ.get("PYTHON_SCRIPT_FILE_NAME", "function_app.py")
-    refuse_other_app(script)
     library.start_threadpool_executor()
     # The library logs each invocation at INFO and DEBUG, and reports a failed import both there and to us.
     library_log.setLevel(logging.CRITICAL)
-    initialisation = Message(worker_init_request=Message(capabilities={}, function_app_directory=str(app_root)))
+    initialisation = Message(worker_init_request=Message(capabilities={}, function_app_directory=str(script.parent)))
     response = await library.worker_init_request(
         Message(request=initialisation, properties={"host": "127.0.0.1", "protos": PROTOCOL})
     )
@@ -181,10 +177,3 @@ def function(entry: Message) -> Function:
         parameter=trigger["name"],
         binding=trigger,
     )
-
-
-def refuse_other_app(script: Path) -> None:
-    """Python imports a module once, so a second app with the same module name would silently be the first one."""
-    loaded = getattr(sys.modules.get(script.stem), "__file__", None)
-    if loaded is not None and Path(loaded).resolve() != script.resolve():
-        raise IndexingFailed(f"{script} cannot be loaded: this process has already imported {loaded}")
