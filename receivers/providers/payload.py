@@ -8,6 +8,8 @@ What Kargo's server accepts is accepted here, with the same meaning:
 * what is not UTF-8, and half a surrogate pair, becomes U+FFFD.
 
 Anything else raises :class:`Malformed`: text behind the document, a byte order mark, a wrong type, NaN.
+
+The one difference is that of two objects under the same key the first one is dropped unread, where Go merges them.
 """
 
 import json
