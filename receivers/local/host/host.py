@@ -15,7 +15,7 @@ from receivers.local.host.worker import HTTP_TRIGGER, Function, InvocationFailed
 
 log = logging.getLogger(__name__)
 
-RUN = {HTTP_TRIGGER}  # triggers of other types are listed, and nothing fires them
+FIRED = {HTTP_TRIGGER}  # functions with other triggers are listed, and nothing calls worker.invoke for them
 
 
 class FunctionHost:
@@ -45,7 +45,7 @@ class FunctionHost:
             self._home_page = http.home_page(shown=shows_home_page(os.environ))
             self._running = starting.pop_all()
         for function in self.functions:
-            if function.trigger not in RUN:
+            if function.trigger not in FIRED:
                 log.warning("%s: the local host does not run a %s", function.name, function.trigger)
 
     async def stop(self) -> None:
@@ -82,6 +82,7 @@ class FunctionHost:
 
 
 def http_route(function: Function) -> Route[Function]:
+    """Where an HTTP function is reached."""
     return Route(function.route or function.name, function.methods, function)
 
 

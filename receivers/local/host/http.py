@@ -21,6 +21,8 @@ HOME_PAGE = b"<!doctype html><title>Function app</title><p>Your function app is 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """An HTTP response."""
+
     status: int
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     body: bytes = b""
@@ -44,7 +46,8 @@ def headers_of(scope: Scope) -> dict[str, str]:
     try:
         for raw_name, raw_value in scope["headers"]:
             name, value = raw_name.decode("ascii"), raw_value.decode()
-            joined[name] = f"{joined[name]},{value}" if value and joined.get(name) else joined.get(name) or value
+            before = joined.get(name)
+            joined[name] = f"{before},{value}" if before and value else before or value
     except UnicodeDecodeError:
         raise Refused(400) from None
     return joined
@@ -110,7 +113,7 @@ def answer(returned: TypedData | None) -> Answer:
             return Answer(int(response.status_code), headers, response.body.bytes)
         case TypedData(string=text):
             return Answer(200, [(b"content-type", b"text/plain; charset=utf-8")], text.encode())
-    raise ValueError(f"an HTTP function cannot return {returned}")
+    raise ValueError(f"an HTTP function cannot return {returned.WhichOneof('data')}")
 
 
 def set_cookie(cookie: Cookie) -> bytes:
@@ -126,10 +129,12 @@ def set_cookie(cookie: Cookie) -> bytes:
 
 
 def texts(cookie: Cookie) -> Iterable[tuple[str, str]]:
+    """The attributes that the worker library leaves empty when they were not set."""
     return ("domain", cookie.domain.value), ("path", cookie.path.value), ("samesite", cookie.same_site)
 
 
 def home_page(*, shown: bool) -> Answer:
+    """What ``/`` answers when no function has it."""
     return Answer(200, [(b"content-type", b"text/html")], HOME_PAGE) if shown else Answer(204)
 
 

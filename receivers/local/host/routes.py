@@ -98,6 +98,7 @@ def precedence(parts: list[str]) -> list[tuple[int, str]]:
 
 
 def rank(part: str) -> tuple[int, str]:
+    """Where a segment stands among others at its position."""
     parameter = PARAMETER.fullmatch(part)
     if parameter is None:
         return 0, part.lower()
@@ -105,11 +106,13 @@ def rank(part: str) -> tuple[int, str]:
 
 
 def refuse_reserved(template: str) -> None:
+    """The check is on the route alone: a prefix in front of it does not help."""
     if template.strip("/").lower().startswith(RESERVED):
         raise UnusableRoute(f"route {template}: the Functions host keeps routes that start with admin or runtime")
 
 
 def refuse_conflict[T](one: Route[T], other: Route[T]) -> None:
+    """Two functions may share a route if they share no method."""
     if one.template.strip("/").lower() != other.template.strip("/").lower():
         return
     if one.methods is None or other.methods is None or one.methods & other.methods:

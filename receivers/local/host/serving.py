@@ -5,6 +5,7 @@ import contextlib
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from types import FrameType
 
 import uvicorn
 import uvloop
@@ -21,7 +22,8 @@ type Ready = Callable[[str], None]
 def serve(host: FunctionHost, *, address: str, port: int, on_ready: Ready | None = None) -> None:
     """Run until SIGINT or SIGTERM, answer what is under way, and return.
 
-    ``on_ready`` gets the URL once requests are answered; port 0 takes any free port. A second SIGINT stops at once.
+    ``on_ready`` gets the URL once requests are answered; port 0 takes any free port. What is under way has
+    ``LAST_ANSWERS`` seconds, and is cut short by a second signal.
     Raises :class:`~receivers.local.host.errors.HostError` when the port is taken or the app cannot be indexed.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -74,6 +76,12 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         if self._on_ready and sockets:
             self._on_ready(url_of(sockets[0]))
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:  # uvicorn alone would still wait for every connection to close
+            for task in self.server_state.tasks:
+                task.cancel()
+        super().handle_exit(sig, frame)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from receivers.local.host import FunctionHost, serve
+from receivers.local.host import FunctionHost, serve, serving
 from receivers.local.host import __main__ as command
 from receivers.local.host.errors import AddressUnavailable
-from receivers.local.host.serve import listen, url_of
+from receivers.local.host.serving import listen, url_of
 from tests.local.host.gate import GATE
 from tests.local.host.running import SHAPES, SHAPES_SETTINGS, TRIVIAL, running_host, running_process, served, stop
 from tests.local.host.wire import ask
@@ -63,6 +63,32 @@ async def test_a_request_under_way_is_answered_before_the_host_stops(shapes_host
             await GATE.reached.wait()
         asyncio.get_running_loop().call_soon(GATE.opened.set)
     assert (await asked).body == b"passed"
+
+
+async def test_a_request_that_hangs_does_not_keep_the_host_running(
+    shapes_host: FunctionHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "LAST_ANSWERS", 0)
+    GATE.close()
+    async with served(shapes_host) as url:
+        asked = asyncio.create_task(ask(url, "GET", "/api/gate"))
+        async with asyncio.timeout(10):
+            await GATE.reached.wait()
+    assert (await asked).status == 500
+
+
+async def test_a_second_signal_does_not_wait_for_what_is_under_way(
+    shapes_host: FunctionHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "LAST_ANSWERS", 3600)
+    GATE.close()
+    async with asyncio.timeout(20):
+        async with served(shapes_host) as url:
+            asked = asyncio.create_task(ask(url, "GET", "/api/gate"))
+            await GATE.reached.wait()
+            interrupt(url)
+        assert (await asked).status == 500
+    assert not GATE.passed.is_set()
 
 
 def test_the_command_serves_until_a_signal(monkeypatch: pytest.MonkeyPatch) -> None:
