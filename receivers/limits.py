@@ -10,7 +10,8 @@ RETRY_AFTER = 10  # told to a sender that got 503
 # Refreshing
 PATCHES_IN_FLIGHT = 16  # more gain nothing but delay, measured against a real API server
 PATCH_TIMEOUT = 5.0  # one attempt; a patch of one annotation takes milliseconds
-REFRESH_DEADLINE = 60.0  # how long a refresh that outlived its answer is tried
+PATCH_SLOW = 1.0  # a patch that takes longer makes us ask whether the cluster is there
+REFRESH_DEADLINE = 600.0  # how long a refresh that outlived its answer is tried, beside the time the cluster is away
 CLOSE_GRACE = 5.0  # patches under way at shutdown
 BACKOFF_FIRST = 0.1  # between two attempts, doubled each time, with full jitter
 BACKOFF_LAST = 10.0
@@ -19,6 +20,8 @@ RETRY_AFTER_MAXIMUM = 30.0  # an API server that asks for more is asked again al
 # Calls to the cluster
 CONNECT_TIMEOUT = 3.0
 ERROR_BODY = 4096  # as much of an error's body as is read
+PROBE_TIMEOUT = 1.0
+PROBE_INTERVAL = 2.0  # at most, while the cluster is away
 
 # The mirror
 PAGE = 500  # objects in one answer of a list, as client-go asks for

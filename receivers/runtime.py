@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from receivers import settings as settings_module
 from receivers.cluster import credentials
 from receivers.cluster.api import Api
+from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Refresher
 from receivers.cluster.secrets import SecretReader
@@ -26,12 +27,14 @@ class Runtime:
     mirror: Mirror
     secrets: SecretReader
     directory: Directory
+    availability: Availability
     refresher: Refresher
     pipeline: Pipeline
 
     async def close(self) -> None:
         """Let refreshes under way end, then let go of the cluster."""
         await self.refresher.close()
+        await self.availability.close()
         await self.mirror.close()
         await self.secrets.close()
         await self.api.close()
@@ -51,7 +54,8 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         static=(*settings.receivers, *settings.receivers_from_file),
         read_secrets=settings.read_secrets,
     )
-    refresher = Refresher(api)
+    availability = Availability(api)
+    refresher = Refresher(api, availability)
     pipeline = Pipeline(
         directory=directory,
         mirror=mirror,
@@ -66,6 +70,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         mirror=mirror,
         secrets=secrets,
         directory=directory,
+        availability=availability,
         refresher=refresher,
         pipeline=pipeline,
     )

@@ -9,7 +9,8 @@ from receivers import limits
 class Backoff:
     """Doubling waits with full jitter, so that many waiters do not return at once."""
 
-    def __init__(self, *, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(self, *, last: float = limits.BACKOFF_LAST, jitter: Callable[[], float] = random.random) -> None:
+        self._last = last
         self._jitter = jitter
         self._failures = 0
 
@@ -19,7 +20,7 @@ class Backoff:
 
     def next(self, retry_after: float | None = None) -> float:
         """Seconds to wait now: what the server asked for, within reason, or a random share of a doubling span."""
-        span = min(limits.BACKOFF_LAST, limits.BACKOFF_FIRST * 2.0 ** min(self._failures, 32))
+        span = min(self._last, limits.BACKOFF_FIRST * 2.0 ** min(self._failures, 32))
         self._failures += 1
         asked = min(retry_after or 0.0, limits.RETRY_AFTER_MAXIMUM)
         return asked + span * self._jitter()

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from receivers import limits
 from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
+from receivers.cluster.availability import SERVER_ERROR, Availability
 from receivers.cluster.backoff import Backoff
 from receivers.events import Target, TargetKind
 
@@ -74,14 +75,17 @@ class Refresher:
     def __init__(
         self,
         api: Api,
+        availability: Availability,
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._api = api
+        self._availability = availability
         self._clock = clock
         self._now = now
         self._lanes: dict[Target, _Lane] = {}
+        self._covered: dict[Target, datetime] = {}  # when the last patch that succeeded began
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(limits.PATCHES_IN_FLIGHT)
 
@@ -100,6 +104,11 @@ class Refresher:
         if lane.following is None:
             lane.following = loop.create_future()
         return lane.following
+
+    def covered(self, target: Target, *, since: datetime) -> bool:
+        """Whether this process has refreshed an object by a patch that began after ``since``."""
+        began = self._covered.get(target)
+        return began is not None and began > since
 
     @property
     def pending(self) -> int:
@@ -134,26 +143,43 @@ class Refresher:
             attempts += 1
             async with self._slots:
                 lane.advance()
-                value = unique_value(self._now())
+                began = self._now()
+                value = unique_value(began)
                 try:
                     await self._patch(target, value)
-                    return Outcome(result=Result.REFRESHED, attempts=attempts, value=value)
                 except ClusterError as error:
                     failure = error
-            status = failure.status if isinstance(failure, RefusedError) else None
-            if status == NOT_FOUND:
+                else:
+                    self._covered[target] = began
+                    return Outcome(result=Result.REFRESHED, attempts=attempts, value=value)
+            refused = failure if isinstance(failure, RefusedError) else None
+            if refused and refused.status == NOT_FOUND:
+                self._covered.pop(target, None)
                 logger.info("%s %s is gone", target.kind, target)
                 return Outcome(result=Result.GONE, attempts=attempts, error=str(failure))
-            pause = backoff.next(failure.retry_after if isinstance(failure, RefusedError) else None)
-            if status in FINAL or self._clock() + pause > deadline:
+            pause = backoff.next(refused.retry_after if refused else None)
+            if (refused and refused.status in FINAL) or self._clock() + pause > deadline:
                 logger.warning("%s %s was not refreshed: %s", target.kind, target, failure)
                 return Outcome(result=Result.FAILED, attempts=attempts, error=str(failure))
+            if refused is None or refused.status >= SERVER_ERROR:
+                self._availability.suspect()
             await asyncio.sleep(pause)
+            deadline += await self._wait_while_away()
+
+    async def _wait_while_away(self) -> float:
+        """Wait until the cluster is there; the seconds that took."""
+        began = self._clock()
+        await self._availability.back()
+        return self._clock() - began
 
     async def _patch(self, target: Target, value: str) -> None:
         path = f"{KARGO}/namespaces/{quote(target.namespace)}/{_PLURALS[target.kind]}/{quote(target.name)}"
         body = f'{{"metadata":{{"annotations":{{"{ANNOTATION}":"{value}"}}}}}}'
-        await self._api.merge_patch(path, body.encode(), timeout=limits.PATCH_TIMEOUT)
+        slow = asyncio.get_running_loop().call_later(limits.PATCH_SLOW, self._availability.suspect)
+        try:
+            await self._api.merge_patch(path, body.encode(), timeout=limits.PATCH_TIMEOUT)
+        finally:
+            slow.cancel()
 
 
 def unique_value(now: datetime) -> str:

@@ -1,0 +1,78 @@
+"""Whether the cluster answers at all. While it does not, nobody need wait to find that out again."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from receivers import limits
+from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
+from receivers.cluster.backoff import Backoff
+
+logger = logging.getLogger(__name__)
+
+# A read that the API server must ask its database for, and that costs both nothing.
+PROBE = f"{KARGO}/clusterconfigs"
+SERVER_ERROR = 500
+
+
+class Availability:
+    """Believes that the cluster is there until a probe fails, and then probes until it is back."""
+
+    def __init__(self, api: Api, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api = api
+        self._clock = clock
+        self._away_since: float | None = None
+        self._away = asyncio.Event()
+        self._back = asyncio.Event()
+        self._back.set()
+        self._probing: asyncio.Task[None] | None = None
+
+    @property
+    def away_for(self) -> float | None:
+        """Seconds since the cluster was found away; None while it is there."""
+        return None if self._away_since is None else self._clock() - self._away_since
+
+    async def away(self) -> None:
+        """Wait until the cluster is away."""
+        await self._away.wait()
+
+    async def back(self) -> None:
+        """Wait until the cluster is there."""
+        await self._back.wait()
+
+    def suspect(self) -> None:
+        """A call failed or takes long: find out whether the cluster is there."""
+        if self._probing is None or self._probing.done():
+            self._probing = asyncio.get_running_loop().create_task(self._probe())
+
+    async def close(self) -> None:
+        """Stop probing."""
+        if self._probing is not None:
+            self._probing.cancel()
+            await asyncio.gather(self._probing, return_exceptions=True)
+
+    async def _probe(self) -> None:
+        backoff = Backoff(last=limits.PROBE_INTERVAL)
+        while (failure := await self._failure()) is not None:
+            if self._away_since is None:
+                logger.warning("the cluster is away: %s", failure)
+                self._away_since = self._clock()
+                self._back.clear()
+                self._away.set()
+            await asyncio.sleep(backoff.next())
+        if self._away_since is not None:
+            logger.warning("the cluster is back after %.1f s", self._clock() - self._away_since)
+            self._away_since = None
+            self._away.clear()
+            self._back.set()
+
+    async def _failure(self) -> ClusterError | None:
+        """What a probe failed with. A refusal is an answer: the cluster is there."""
+        try:
+            await self._api.get(PROBE, params={"limit": "1"}, timeout=limits.PROBE_TIMEOUT)
+        except RefusedError as error:
+            return error if error.status >= SERVER_ERROR else None
+        except ClusterError as error:
+            return error
+        return None
