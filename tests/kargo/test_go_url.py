@@ -1,0 +1,67 @@
+"""URLs as Go reads and writes them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from receivers.kargo import go_url
+from tests.kargo.tables import rows
+
+pieces = st.sampled_from([*"aB1.-_/:@%?#[]~+ é;&=*\x00", "https://", "//", "%2F", "%41", "[::1]", ":80"])
+
+
+def written_anew(text: str) -> str | None:
+    try:
+        return str(go_url.parse(text))
+    except go_url.InvalidUrl:
+        return None
+
+
+def trimmed(text: str) -> str | None:
+    try:
+        url = go_url.parse(text)
+    except go_url.InvalidUrl:
+        return None
+    return str(url.without_user().with_path(url.path.removesuffix(b"/").removesuffix(b".git")))
+
+
+def joined(base: str, elements: list[str]) -> str | None:
+    try:
+        return str(go_url.parse(base).joined(*elements))
+    except go_url.InvalidUrl:
+        return None
+
+
+def test_urls_are_read_and_written_as_by_gos_library() -> None:
+    table = rows("urls")
+    assert [[text, written_anew(text), trimmed(text)] for text, _, _ in table] == table
+
+
+def test_paths_are_joined_as_by_gos_library() -> None:
+    table = rows("joined")
+    assert [[base, elements, joined(base, elements)] for base, elements, _ in table] == table
+
+
+@pytest.mark.parametrize(
+    ("url", "has_parameters"),
+    [
+        ("https://host/?a=1", True),
+        ("https://host/?a", True),
+        ("https://host/?=", True),
+        ("https://host/?;&a", True),
+        ("https://host/", False),
+        ("https://host/?", False),
+        ("https://host/?&", False),
+        ("https://host/?a;b", False),
+        ("https://host/?%zz", False),
+    ],
+)
+def test_only_readable_parameters_count(url: str, *, has_parameters: bool) -> None:
+    assert go_url.parse(url).has_parameters() is has_parameters
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])) | st.lists(pieces, max_size=8).map("".join))
+def test_any_text_is_a_url_or_is_refused_and_what_is_written_reads_the_same(text: str) -> None:
+    once = written_anew(text)
+    if once is not None:
+        assert written_anew(once) == once

@@ -1,0 +1,220 @@
+"""Which Warehouses a push concerns."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from receivers.events import ArtifactPushed, Decision, Kind, Target
+from receivers.kargo.index import Fault, SubscriptionIndex
+
+ONE = Target("demo", "one")
+TWO = Target("demo", "two")
+OTHER = Target("other", "one")
+
+
+def image(url: str = "r.azurecr.io/team/app", **fields: object) -> dict[str, object]:
+    return {"image": {"repoURL": url, **fields}}
+
+
+def chart(url: str = "oci://r.azurecr.io/helm/app", **fields: object) -> dict[str, object]:
+    return {"chart": {"repoURL": url, **fields}}
+
+
+def pushed(
+    *tags: str,
+    url: str = "r.azurecr.io/team/app",
+    media_type: str = "",
+    kinds: tuple[Kind, ...] = (),
+    registry_suffix: str = "",
+) -> ArtifactPushed:
+    return ArtifactPushed(
+        repository_urls=(url,), qualifiers=tags, media_type=media_type, kinds=kinds, registry_suffix=registry_suffix
+    )
+
+
+def chart_pushed(*versions: str, path: str = "helm/app") -> ArtifactPushed:
+    """As ACR's legacy chart store tells it: without a host."""
+    return pushed(*versions, url=path, kinds=(Kind.CHART,), registry_suffix=".azurecr.io")
+
+
+def index_of(warehouses: dict[Target, object]) -> SubscriptionIndex:
+    index = SubscriptionIndex()
+    for target, subscriptions in warehouses.items():
+        index.put(target, subscriptions)
+    return index
+
+
+def refreshed(index: SubscriptionIndex, event: ArtifactPushed, project: str | None = None) -> list[Target]:
+    return [decision.target for decision in index.match(event, project=project) if decision.refresh]
+
+
+def test_every_candidate_is_decided_on_once_in_order_with_a_reason() -> None:
+    index = index_of({OTHER: [image()], TWO: [image(constraint="^2"), image(constraint="^3")], ONE: [image(), image()]})
+    assert index.match(pushed("1.2.3"), project=None) == [
+        Decision(target=ONE, refresh=True, reason="tag 1.2.3 is a semantic version"),
+        Decision(target=TWO, refresh=False, reason="tag 1.2.3 does not satisfy ^2; tag 1.2.3 does not satisfy ^3"),
+        Decision(target=OTHER, refresh=True, reason="tag 1.2.3 is a semantic version"),
+    ]
+
+
+def test_a_warehouse_of_another_repository_is_no_candidate() -> None:
+    index = index_of({ONE: [image("r.azurecr.io/team/other")], TWO: [], OTHER: None})
+    assert index.match(pushed("1.2.3"), project=None) == []
+
+
+def test_a_projects_receiver_refreshes_only_its_own_warehouses() -> None:
+    index = index_of({ONE: [image()], OTHER: [image()]})
+    assert refreshed(index, pushed("1.2.3"), "demo") == [ONE]
+    assert refreshed(index, pushed("1.2.3"), "third") == []
+
+
+def test_urls_are_compared_by_their_normal_form() -> None:
+    index = index_of({ONE: [image("docker.io/library/Busybox")]})
+    assert refreshed(index, pushed("1.2.3", url="busybox")) == [ONE]
+
+
+def test_the_media_type_decides_what_was_pushed() -> None:
+    index = index_of({ONE: [chart("oci://r.azurecr.io/team/app")], TWO: [image()]})
+    assert refreshed(index, pushed("1.2.3", media_type="application/vnd.oci.image.manifest.v1+json")) == [ONE, TWO]
+
+
+def test_the_events_kinds_win_over_its_media_type() -> None:
+    helm = "application/vnd.cncf.helm.config.v1+json"
+    unparsable_as_chart = "10.0.0.1:5000/team/App"
+    index = index_of({ONE: [image("10.0.0.1:5000/team/app")]})
+    assert refreshed(index, pushed("1.2.3", url=unparsable_as_chart, media_type=helm)) == []
+    assert refreshed(index, pushed("1.2.3", url=unparsable_as_chart, media_type=helm, kinds=(Kind.IMAGE,))) == [ONE]
+
+
+@pytest.mark.parametrize("tags", [(), ("",)])
+def test_without_a_tag_every_subscriber_is_refreshed_readable_or_not(tags: tuple[str, ...]) -> None:
+    index = index_of({ONE: [image(constraint="?")], TWO: [image(constraint="^9")]})
+    assert index.match(pushed(*tags), project=None) == [
+        Decision(target=target, refresh=True, reason="the push names no tag, so every subscriber is refreshed")
+        for target in (ONE, TWO)
+    ]
+
+
+def test_any_of_several_urls_and_tags_may_match() -> None:
+    index = index_of({ONE: [image("a.io/app", constraint="^1")], TWO: [image("b.io/app", constraint="^2")]})
+    event = ArtifactPushed(repository_urls=("b.io/app", "a.io/app", ""), qualifiers=("2.0.0", "1.0.0"))
+    assert refreshed(index, event) == [ONE, TWO]
+
+
+def test_subscriptions_are_asked_in_their_order_whatever_the_order_of_urls() -> None:
+    index = index_of({ONE: [image("b.io/app"), image("a.io/app", constraint="^1")]})
+    event = ArtifactPushed(repository_urls=("a.io/app", "b.io/app"), qualifiers=("1.0.0",))
+    assert [decision.reason for decision in index.match(event, project=None)] == ["tag 1.0.0 is a semantic version"]
+
+
+def test_a_broken_subscription_hides_neither_its_neighbour_nor_another_warehouse() -> None:
+    index = index_of({ONE: [image(constraint="?"), None, image()], TWO: [image()]})
+    assert refreshed(index, pushed("1.2.3")) == [ONE, TWO]
+
+
+def test_a_warehouse_whose_only_matching_subscription_is_broken_is_refused_with_the_reason() -> None:
+    index = index_of({ONE: [image("r.azurecr.io/team/other"), image(allowTagsRegexes=["("])]})
+    [decision] = index.match(pushed("1.2.3"), project=None)
+    assert decision.refresh is False
+    assert decision.reason == "spec.subscriptions[1]: allowTagsRegexes (: missing ): ("
+
+
+def test_faults_are_listed_by_warehouse_and_position() -> None:
+    index = index_of({OTHER: "x", ONE: [image(), {}, chart("helm/app")], TWO: [image()]})
+    assert index.faults() == [
+        Fault(target=ONE, position=1, reason="a subscription has 0 kinds, not one"),
+        Fault(target=ONE, position=2, reason="repoURL starts with none of oci://, https:// and http://"),
+        Fault(target=OTHER, position=0, reason="spec.subscriptions is not a list"),
+    ]
+
+
+def test_putting_a_warehouse_again_replaces_it() -> None:
+    index = index_of({ONE: [image(), image(constraint="?"), chart()]})
+    index.put(ONE, [image("r.azurecr.io/team/other")])
+    assert index.match(pushed("1.2.3"), project=None) == []
+    assert index.match(chart_pushed("1.2.3"), project=None) == []
+    assert index.faults() == []
+    assert (len(index), index.count("demo")) == (1, 1)
+
+
+def test_a_removed_warehouse_leaves_the_others() -> None:
+    index = index_of({ONE: [image(), chart()], TWO: [image(), chart()]})
+    index.remove(ONE)
+    index.remove(ONE)
+    assert refreshed(index, pushed("1.2.3")) == [TWO]
+    assert refreshed(index, chart_pushed("1.2.3")) == [TWO]
+
+
+def test_warehouses_are_counted_by_project() -> None:
+    index = index_of({ONE: [], TWO: "x", OTHER: [image()]})
+    assert (len(index), index.count(None), index.count("demo"), index.count("third")) == (3, 3, 2, 0)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "oci://r.azurecr.io/helm/app",
+        "oci://R.AzureCR.io/helm/app",
+        "https://r.azurecr.io/helm/app",
+        "https://r.azurecr.io/helm/App/",
+        "https://other.azurecr.io:443/helm/app",
+        "http://r.azurecr.io/helm/app",
+    ],
+)
+def test_a_push_without_a_host_matches_charts_of_that_path_in_any_such_registry(url: str) -> None:
+    index = index_of({ONE: [chart(url, semverConstraint="^1")]})
+    assert refreshed(index, chart_pushed("1.2.3", path="/Helm/app")) == [ONE]
+    assert refreshed(index, chart_pushed("2.0.0")) == []
+
+
+@pytest.mark.parametrize(
+    "subscription",
+    [
+        chart("oci://ghcr.io/helm/app"),
+        chart("oci://azurecr.io/helm/app"),
+        chart("oci://r.azurecr.io.example.com/helm/app"),
+        chart("oci://r.azurecr.io/helm/app2"),
+        chart("https://r.azurecr.io/helm/v1/repo"),
+        image("r.azurecr.io/helm/app"),
+    ],
+)
+def test_a_push_without_a_host_matches_nothing_else(subscription: dict[str, object]) -> None:
+    index = index_of({ONE: [subscription]})
+    assert index.match(chart_pushed("1.2.3"), project=None) == []
+
+
+def test_a_push_without_a_host_passes_over_an_image_where_a_chart_is_too() -> None:
+    index = index_of({ONE: [chart()], TWO: [image("r.azurecr.io/helm/app")]})
+    assert refreshed(index, chart_pushed()) == [ONE]
+    index.remove(ONE)
+    assert refreshed(index, chart_pushed()) == []
+
+
+def test_the_classic_chart_store_is_found_by_the_path_that_the_sender_names() -> None:
+    index = index_of({ONE: [chart("https://r.azurecr.io/helm/v1/repo", name="app")]})
+    assert refreshed(index, chart_pushed("1.2.3", path="helm/v1/repo")) == [ONE]
+
+
+repositories = st.sampled_from(["a.io/app", "b.io/app", "oci://r.azurecr.io/app", "https://r.azurecr.io/app/", "x y"])
+subscription_lists = st.lists(st.builds(image, repositories) | st.builds(chart, repositories) | st.none(), max_size=3)
+changes = st.lists(st.tuples(st.sampled_from([ONE, TWO, OTHER]), st.none() | subscription_lists), max_size=8)
+events = st.builds(pushed, st.just("1.2.3"), url=repositories) | st.builds(chart_pushed, path=st.just("app"))
+
+
+@given(changes, events, st.sampled_from(["demo", "other", None]))
+def test_an_index_that_changed_answers_as_one_made_anew(
+    history: list[tuple[Target, object]], event: ArtifactPushed, project: str | None
+) -> None:
+    index = SubscriptionIndex()
+    last: dict[Target, object] = {}
+    for target, subscriptions in history:
+        if subscriptions is None:
+            index.remove(target)
+            last.pop(target, None)
+        else:
+            index.put(target, subscriptions)
+            last[target] = subscriptions
+    anew = index_of(last)
+    assert index.match(event, project=project) == anew.match(event, project=project)
+    assert index.faults() == anew.faults()
+    assert (len(index), index.count("demo")) == (len(anew), anew.count("demo"))
