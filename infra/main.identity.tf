@@ -1,0 +1,46 @@
+# The app's identity and all it may do in Azure. What it may do in the cluster: main.cluster.tf.
+
+resource "azurerm_user_assigned_identity" "this" {
+  name                = var.name
+  resource_group_name = var.resource_group_name
+  location            = var.location
+  tags                = var.tags
+}
+
+# The account is the app's alone. Roles as the Functions host documents them for an identity-based AzureWebJobsStorage:
+# https://learn.microsoft.com/azure/azure-functions/functions-reference#connecting-to-host-storage-with-an-identity
+resource "azurerm_role_assignment" "storage" {
+  for_each = {
+    blob  = "Storage Blob Data Owner"        # the package, the host's locks and keys
+    queue = "Storage Queue Data Contributor" # the retry queue
+    table = "Storage Table Data Contributor" # the journal, the last known receivers
+  }
+
+  scope                = azurerm_storage_account.this.id
+  role_definition_name = each.value
+  principal_id         = azurerm_user_assigned_identity.this.principal_id
+  principal_type       = "ServicePrincipal"
+}
+
+resource "azurerm_role_assignment" "telemetry" {
+  count = var.telemetry.enabled ? 1 : 0
+
+  scope                = azurerm_application_insights.this[0].id
+  role_definition_name = "Monitoring Metrics Publisher"
+  principal_id         = azurerm_user_assigned_identity.this.principal_id
+  principal_type       = "ServicePrincipal"
+}
+
+# Key Vault references are resolved by the app's system-assigned identity: the provider's Flex Consumption resource cannot
+# name another one. It may read the secrets that the app refers to, one by one, and nothing else.
+resource "azurerm_role_assignment" "app_reads_secret" {
+  for_each = merge(
+    length(local.receivers_in_settings) > 0 ? { receivers = azurerm_key_vault_secret.receivers[0].resource_versionless_id } : {},
+    var.cluster.authentication == "token" ? { cluster-token = azurerm_key_vault_secret.cluster_token[0].resource_versionless_id } : {},
+  )
+
+  scope                = each.value
+  role_definition_name = "Key Vault Secrets User"
+  principal_id         = azurerm_function_app_flex_consumption.this.identity[0].principal_id
+  principal_type       = "ServicePrincipal"
+}

@@ -1,0 +1,77 @@
+# One account for the package, the Functions host, the retry queue and the journal. No key opens it: identities only.
+
+resource "azurerm_storage_account" "this" {
+  name                     = local.storage_account_name
+  resource_group_name      = var.resource_group_name
+  location                 = var.location
+  account_tier             = "Standard"
+  account_replication_type = var.storage_replication
+  tags                     = var.tags
+
+  shared_access_key_enabled         = false
+  default_to_oauth_authentication   = true
+  local_user_enabled                = false
+  allow_nested_items_to_be_public   = false
+  cross_tenant_replication_enabled  = false
+  https_traffic_only_enabled        = true
+  infrastructure_encryption_enabled = true
+  min_tls_version                   = "TLS1_2"
+  public_network_access_enabled     = true # which networks is said below
+
+  blob_properties {
+    delete_retention_policy {
+      days = 7
+    }
+    container_delete_retention_policy {
+      days = 7
+    }
+  }
+
+  network_rules {
+    bypass                     = ["AzureServices"] # Event Grid writes dead letters
+    default_action             = var.network == null ? "Allow" : "Deny"
+    virtual_network_subnet_ids = var.network == null ? [] : [var.network.subnet_id]
+    ip_rules                   = var.network == null ? [] : var.network.administrator_ip_ranges
+  }
+}
+
+resource "azurerm_storage_container" "package" {
+  name                  = "package"
+  storage_account_id    = azurerm_storage_account.this.id
+  container_access_type = "private"
+}
+
+resource "azurerm_storage_container" "dead_letters" {
+  count = length(local.event_grid) > 0 ? 1 : 0
+
+  name                  = "dead-letters"
+  storage_account_id    = azurerm_storage_account.this.id
+  container_access_type = "private"
+}
+
+resource "azurerm_storage_queue" "this" {
+  for_each = toset(["refreshes", "refreshes-poison"])
+
+  name               = each.value
+  storage_account_id = azurerm_storage_account.this.id
+}
+
+# azurerm_storage_table insists on the account's key, which is off. A template creates the table without one.
+resource "azurerm_resource_group_template_deployment" "tables" {
+  count = var.journal.store == "table" ? 1 : 0
+
+  name                = "${var.name}-tables"
+  resource_group_name = var.resource_group_name
+  deployment_mode     = "Incremental"
+  tags                = var.tags
+
+  template_content = jsonencode({
+    "$schema"      = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
+    contentVersion = "1.0.0.0"
+    resources = [{
+      type       = "Microsoft.Storage/storageAccounts/tableServices/tables"
+      apiVersion = "2023-05-01"
+      name       = "${azurerm_storage_account.this.name}/default/deliveries"
+    }]
+  })
+}
