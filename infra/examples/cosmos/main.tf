@@ -1,0 +1,72 @@
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    azurerm = {
+      source  = "hashicorp/azurerm"
+      version = "~> 5.2"
+    }
+    kubernetes = {
+      source  = "hashicorp/kubernetes"
+      version = "~> 3.2"
+    }
+    random = {
+      source  = "hashicorp/random"
+      version = "~> 3.9"
+    }
+  }
+}
+
+provider "azurerm" {
+  subscription_id     = var.subscription_id
+  storage_use_azuread = true # the storage account has no keys
+
+  features {
+    key_vault {
+      purge_soft_delete_on_destroy = false # the vault is protected against that
+    }
+  }
+}
+
+# Whoever runs Terraform signs in to the cluster as with kubectl: `az login`, and kubelogin on the PATH.
+provider "kubernetes" {
+  host                   = var.cluster.server
+  cluster_ca_certificate = var.cluster.ca_certificate
+
+  exec {
+    api_version = "client.authentication.k8s.io/v1beta1"
+    command     = "kubelogin"
+    args        = ["get-token", "--login", "azurecli", "--server-id", "6dae42f8-4368-4678-94ff-3960e28e3630"]
+  }
+}
+
+resource "azurerm_resource_group" "this" {
+  name     = var.name
+  location = var.location
+}
+
+# The journal is kept in Azure Cosmos DB, a receiver of all projects each for ACR, Quay and Docker Hub.
+module "kargo_receivers" {
+  source = "../.."
+
+  name                = var.name
+  resource_group_name = azurerm_resource_group.this.name
+  location            = azurerm_resource_group.this.location
+  cluster             = var.cluster
+  journal             = { store = "cosmos", days = 90 }
+
+  receivers = {
+    acr  = { provider = "azure" }
+    quay = { provider = "quay" }
+    hub  = { provider = "dockerhub" }
+  }
+
+  registries = {
+    (var.registry.name) = {
+      resource_group_name = var.registry.resource_group_name
+      location            = var.registry.location
+      sku                 = var.registry.sku
+      webhooks            = { kargo = { receiver = "acr", actions = ["push", "chart_push"] } }
+    }
+  }
+}

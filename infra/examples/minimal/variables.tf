@@ -1,0 +1,37 @@
+variable "subscription_id" {
+  description = "Subscription for the app."
+  type        = string
+}
+
+variable "name" {
+  description = "Name of the Function App and of its resource group; unique in all of Azure."
+  type        = string
+}
+
+variable "location" {
+  description = "Azure region with Flex Consumption."
+  type        = string
+}
+
+variable "cluster" {
+  description = "The cluster that runs Kargo: URL of its API server and its certificate authority (PEM)."
+  type = object({
+    server         = string
+    ca_certificate = string
+  })
+}
+
+variable "project" {
+  description = "The Kargo project whose Warehouses shall be refreshed."
+  type        = string
+}
+
+variable "registry" {
+  description = "The Azure container registry."
+  type = object({
+    name                = string
+    resource_group_name = string
+    location            = string
+    sku                 = string
+  })
+}
