@@ -8,7 +8,7 @@ Paths, hosts and users are bytes, since an escape may stand for any byte.
 
 import ipaddress
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
 # Characters that Go leaves as they are, beside letters, digits and "_.-~", which quote() never escapes.
@@ -32,8 +32,7 @@ class InvalidUrl(ValueError):
     """Go would not parse this URL."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Url:
+class Url(NamedTuple):
     """A parsed URL. Make one with :func:`parse`; ``str()`` writes it as Go does."""
 
     scheme: str = ""
@@ -50,11 +49,11 @@ class Url:
 
     def with_path(self, path: bytes) -> "Url":
         """The same URL with another decoded path; it is escaped anew if it differs."""
-        return replace(self, path=path)
+        return self._replace(path=path)
 
     def without_user(self) -> "Url":
         """The same URL without user name and password."""
-        return replace(self, user=None, password=None)
+        return self._replace(user=None, password=None)
 
     def joined(self, *elements: str) -> "Url":
         """The same URL with path elements appended: one slash between two, dots resolved, no empty element."""
@@ -64,7 +63,7 @@ class Url:
             path += "/"
         if not escaped.startswith("/"):
             path = path[1:]
-        return replace(self, path=_unescaped(path), raw_path=path)
+        return self._replace(path=_unescaped(path), raw_path=path)
 
     def has_parameters(self) -> bool:
         """Whether the query has a parameter that can be read; ``?`` alone has none."""
@@ -121,7 +120,7 @@ def parse(text: str) -> Url:
     )
     if not rest.startswith("/"):
         if scheme:
-            return replace(parts, opaque=rest)
+            return parts._replace(opaque=rest)
         if ":" in rest.partition("/")[0]:
             raise InvalidUrl("the first element of a relative path has a colon")
     has_authority = rest.startswith("//") and (bool(scheme) or not rest.startswith("///"))
@@ -129,7 +128,7 @@ def parse(text: str) -> Url:
         authority, slash, rest = rest[2:].partition("/")
         parts = _with_authority(parts, authority)
         rest = slash + rest
-    return replace(parts, has_authority=has_authority, path=_unescaped(rest), raw_path=rest)
+    return parts._replace(has_authority=has_authority, path=_unescaped(rest), raw_path=rest)
 
 
 def _split_scheme(text: str) -> tuple[str, str]:
@@ -141,13 +140,13 @@ def _split_scheme(text: str) -> tuple[str, str]:
 
 def _with_authority(parts: Url, authority: str) -> Url:
     userinfo, at, host = authority.rpartition("@")
-    parts = replace(parts, host=_host(parts.scheme, host))
+    parts = parts._replace(host=_host(parts.scheme, host))
     if not at:
         return parts
     if not _USER.fullmatch(userinfo):
         raise InvalidUrl("an invalid user name")
     user, colon, password = userinfo.partition(":")
-    return replace(parts, user=_unescaped(user), password=_unescaped(password) if colon else None)
+    return parts._replace(user=_unescaped(user), password=_unescaped(password) if colon else None)
 
 
 def _host(scheme: str, text: str) -> bytes:

@@ -9,6 +9,8 @@ from receivers.kargo import media_types, urls
 from receivers.kargo.selectors import Broken
 from receivers.kargo.subscriptions import Subscription, read
 
+_REASONS = 3  # shown of one Warehouse: enough to see what is wrong, and short
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
@@ -72,6 +74,14 @@ class SubscriptionIndex:
             for position, reason in sorted(self._faults[target].items())
         ]
 
+    def subscriptions(self, project: str | None) -> list[Subscription]:
+        """Every subscription to images and charts of a project's Warehouses, or of all, by Warehouse and position."""
+        return [
+            subscription
+            for target in sorted(target for target in self._urls if project in (None, target.namespace))
+            for subscription in self._of(target)
+        ]
+
     def match(self, event: ArtifactPushed, *, project: str | None) -> list[Decision]:
         """Decide on every Warehouse that subscribes to what was pushed, by namespace and name.
 
@@ -88,6 +98,10 @@ class SubscriptionIndex:
             _decide(target, candidates[target], qualifiers)
             for target in sorted(candidates, key=lambda target: (target.namespace, target.name))
         ]
+
+    def _of(self, target: Target) -> list[Subscription]:
+        found = (each for url in self._urls[target] for each in self._subscribers[url][target])
+        return sorted(found, key=lambda each: each.position)
 
     def _matching(self, event: ArtifactPushed) -> Iterator[tuple[Target, Subscription]]:
         """Images and charts share one index, as in Kargo; but a push without a host is a chart's for certain."""
@@ -129,14 +143,19 @@ def _normalised_urls(event: ArtifactPushed) -> list[str]:
 def _decide(target: Target, matching: list[Subscription], qualifiers: list[str]) -> Decision:
     if not qualifiers:
         return Decision(target=target, refresh=True, reason="the push names no tag, so every subscriber is refreshed")
-    refusals = []
+    refusals: dict[str, None] = {}  # in their order, equal ones once
     for subscription in sorted(matching, key=lambda each: each.position):
         verdict = subscription.selector.decide(qualifiers)
         if verdict.accepted:
             return Decision(target=target, refresh=True, reason=verdict.reason)
         broken = isinstance(subscription.selector, Broken)
-        refusals.append(f"spec.subscriptions[{subscription.position}]: {verdict.reason}" if broken else verdict.reason)
-    return Decision(target=target, refresh=False, reason="; ".join(refusals))
+        refusals[f"spec.subscriptions[{subscription.position}]: {verdict.reason}" if broken else verdict.reason] = None
+    return Decision(target=target, refresh=False, reason=_joined(list(refusals)))
+
+
+def _joined(reasons: list[str]) -> str:
+    shown, more = reasons[:_REASONS], len(reasons[_REASONS:])
+    return "; ".join([*shown, f"and {more} more"] if more else shown)
 
 
 def _host(url: str) -> str:

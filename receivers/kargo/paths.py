@@ -5,7 +5,6 @@ Whoever knows the URL may post to the receiver, so the token in it is a credenti
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import sha256
 
 from receivers.kargo import go_url
@@ -47,4 +46,4 @@ def url(base_url: str, provider: str, token: str) -> str:
     """
     base = go_url.parse(base_url)
     joined = path(base.path.decode(errors="replace"), provider, token)
-    return str(replace(base, path=joined.encode(), raw_path=""))
+    return str(base._replace(path=joined.encode(), raw_path=""))

@@ -1,11 +1,14 @@
 """Container image references, as go-containerregistry's ``name`` package reads them with weak validation."""
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from receivers.kargo import go_url
 
 DOCKER_HUB = "index.docker.io"
+
+_LONGEST_REGISTRY = 260  # characters: a DNS name has at most 253, and a port may follow
 
 _TAG = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _REPOSITORY = re.compile(r"[a-z0-9_./-]{2,255}")
@@ -72,6 +75,11 @@ def _repository(text: str) -> Repository:
 
 
 def _is_authority(text: str) -> bool:
+    return len(text) <= _LONGEST_REGISTRY and _parses_as_authority(text)
+
+
+@lru_cache(maxsize=1024)  # a cluster has few registries, and asks of them often
+def _parses_as_authority(text: str) -> bool:
     try:
         return go_url.parse(f"//{text}").host == text.encode()
     except go_url.InvalidUrl:

@@ -1,11 +1,13 @@
 """Which Warehouses a push concerns."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receivers.events import ArtifactPushed, Decision, Kind, Target
 from receivers.kargo.index import Fault, SubscriptionIndex
+
+patient = settings(deadline=None)  # the machine may be busy
 
 ONE = Target("demo", "one")
 TWO = Target("demo", "two")
@@ -119,6 +121,13 @@ def test_a_warehouse_whose_only_matching_subscription_is_broken_is_refused_with_
     assert decision.reason == "spec.subscriptions[1]: allowTagsRegexes (: missing ): ("
 
 
+def test_a_refusal_names_each_reason_once_and_not_too_many() -> None:
+    index = index_of({ONE: [image(constraint=f"^{major}") for major in (2, 2, 3, 4, 5, 6)]})
+    [decision] = index.match(pushed("1.0.0"), project=None)
+    wanted = [f"tag 1.0.0 does not satisfy ^{major}" for major in (2, 3, 4)]
+    assert decision.reason == "; ".join([*wanted, "and 2 more"])
+
+
 def test_faults_are_listed_by_warehouse_and_position() -> None:
     index = index_of({OTHER: "x", ONE: [image(), {}, chart("helm/app")], TWO: [image()]})
     assert index.faults() == [
@@ -201,6 +210,7 @@ changes = st.lists(st.tuples(st.sampled_from([ONE, TWO, OTHER]), st.none() | sub
 events = st.builds(pushed, st.just("1.2.3"), url=repositories) | st.builds(chart_pushed, path=st.just("app"))
 
 
+@patient
 @given(changes, events, st.sampled_from(["demo", "other", None]))
 def test_an_index_that_changed_answers_as_one_made_anew(
     history: list[tuple[Target, object]], event: ArtifactPushed, project: str | None

@@ -1,11 +1,13 @@
 """Regular expressions that users write."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receivers.kargo import patterns
 from tests.kargo.tables import rows
+
+patient = settings(deadline=None)  # the machine may be busy
 
 # Go since 1.25 knows more names of character classes than RE2, and lets a large class be repeated more often.
 ONLY_GO = {rf"\p{{{name}}}" for name in ("any", "Letter", "letter", "greek", "GREEK", "ASCII", "Cn", "LC", "Assigned")}
@@ -58,6 +60,7 @@ def test_half_a_surrogate_pair_is_read_as_go_reads_it() -> None:
     assert patterns.compile("^\ufffd$").search("\ud800")
 
 
+@patient
 @given(st.text(st.characters()) | st.lists(pieces, max_size=8).map("".join), st.text(st.characters()))
 def test_any_text_is_a_pattern_or_is_refused(pattern: str, text: str) -> None:
     assert answers(pattern, [text]) in {None, "0", "1"}

@@ -3,11 +3,13 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receivers.kargo.semver import Constraint, InvalidConstraint, InvalidVersion, Version
 from tests.kargo.tables import rows
+
+patient = settings(deadline=None)  # the machine may be busy
 
 version_text = st.from_regex(r"v?[0-9]{1,2}(\.[0-9]){0,2}(-[a-z0-9.-]{1,5})?(\+[a-z0-9]{1,3})?", fullmatch=True)
 pieces = st.sampled_from([*"0123456789.xX*-+v|,^~><=! \tabé", "||", " - ", ">=", "1.2.3", "-rc.1"])
@@ -134,6 +136,7 @@ def test_a_refused_constraint_says_why(text: str, message: str) -> None:
         Constraint.parse(text)
 
 
+@patient
 @given(st.text(st.characters()) | st.lists(pieces, max_size=8).map("".join), version_text)
 def test_any_text_is_a_constraint_or_is_refused(constraint: str, version: str) -> None:
     parsed_version = parsed(version)
@@ -142,12 +145,14 @@ def test_any_text_is_a_constraint_or_is_refused(constraint: str, version: str) -
         assert answer in {None, "0", "1"}
 
 
+@patient
 @given(st.text(st.characters()))
 def test_any_text_is_a_version_or_is_refused(text: str) -> None:
     strict = parsed(text, strict=True)
     assert strict is None or strict == parsed(text)
 
 
+@patient
 @given(version_text, version_text)
 def test_a_version_satisfies_the_constraints_made_of_it(text: str, other: str) -> None:
     version, another = parsed(text), parsed(other)

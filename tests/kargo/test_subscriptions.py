@@ -1,12 +1,14 @@
 """The subscriptions of a Warehouse, from raw JSON."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receivers.events import Kind
 from receivers.kargo.selectors import Broken
 from receivers.kargo.subscriptions import read
+
+patient = settings(deadline=None)  # the machine may be busy
 
 IMAGE = {"image": {"repoURL": "ghcr.io/Team/App"}}
 CHART = {"chart": {"repoURL": "oci://ghcr.io/team/chart"}}
@@ -78,12 +80,14 @@ def test_subscriptions_that_are_no_list(raw: object) -> None:
     assert read(raw).faults == {0: "spec.subscriptions is not a list"}
 
 
+@patient
 @given(any_json)
 def test_any_json_can_be_read(raw: object) -> None:
     reading = read(raw)
     assert all(reason and reason.isprintable() for reason in reading.faults.values())
 
 
+@patient
 @given(st.lists(st.dictionaries(st.sampled_from(["image", "chart"]), st.dictionaries(keys, any_json)), max_size=3))
 def test_anything_like_a_subscription_can_be_read(raw: list[object]) -> None:
     reading = read(raw)

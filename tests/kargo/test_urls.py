@@ -3,12 +3,14 @@
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receivers.events import Kind
 from receivers.kargo import urls
 from tests.kargo.tables import rows
+
+patient = settings(deadline=None)  # the machine may be busy
 
 PRINTABLE = [
     ("  https://example.com/repo  ", "https://example.com/repo"),
@@ -299,11 +301,13 @@ def test_the_printable_characters_are_gos_but_for_those_of_a_newer_unicode() -> 
     assert printable - ours == set()
 
 
+@patient
 @given(any_text | url_text, st.sampled_from(Kind))
 def test_any_text_has_a_normal_form(url: str, kind: Kind) -> None:
     assert isinstance(urls.normalise(kind, url), str)
 
 
+@patient
 @given(url_text)
 def test_an_image_keeps_its_normal_form_unless_that_begins_with_library(url: str) -> None:
     normal = urls.normalise_image(url)
@@ -311,6 +315,7 @@ def test_an_image_keeps_its_normal_form_unless_that_begins_with_library(url: str
         assert urls.normalise_image(normal) == normal
 
 
+@patient
 @given(st.from_regex(r"(https|ssh)://[a-z]{1,5}(:[0-9]{1,4})?(/[a-zA-Z0-9_-]{1,4}){1,3}(\.git)?/?", fullmatch=True))
 def test_an_ordinary_git_url_keeps_its_normal_form(url: str) -> None:
     normal = urls.normalise_git(url)
