@@ -154,6 +154,21 @@ def test_a_removed_warehouse_leaves_the_others() -> None:
     assert refreshed(index, chart_pushed("1.2.3")) == [TWO]
 
 
+def test_a_removed_chart_leaves_another_of_the_same_path_in_another_registry() -> None:
+    index = index_of({ONE: [chart()], TWO: [chart("oci://other.azurecr.io/helm/app")]})
+    index.remove(ONE)
+    assert refreshed(index, chart_pushed("1.2.3")) == [TWO]
+
+
+def test_subscriptions_are_listed_by_warehouse_and_position() -> None:
+    index = index_of(
+        {OTHER: [image("c.io/c")], ONE: [image("b.io/b"), None, chart(), image("a.io/a"), image("b.io/b")]}
+    )
+    listed = [(each.position, each.url) for each in index.subscriptions("demo")]
+    assert listed == [(0, "b.io/b"), (2, "r.azurecr.io/helm/app"), (3, "a.io/a"), (4, "b.io/b")]
+    assert [each.url for each in index.subscriptions(None)][-1] == "c.io/c"
+
+
 def test_warehouses_are_counted_by_project() -> None:
     index = index_of({ONE: [], TWO: "x", OTHER: [image()]})
     assert (len(index), index.count(None), index.count("demo"), index.count("third")) == (3, 3, 2, 0)
