@@ -132,7 +132,7 @@ class FaultProxy:
         connector = aiohttp.TCPConnector(ssl=self._ssl, limit=0)
         timeout = aiohttp.ClientTimeout(total=None)
         self._client = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
-        self._runner = web.ServerRunner(web.Server(self._handle), shutdown_timeout=0)
+        self._runner = web.ServerRunner(web.Server(self._handle, handler_cancellation=True), shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", 0).start()
         self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
@@ -335,7 +335,9 @@ class FaultProxy:
         """The server's answer to the request, as a context."""
         headers = {name: value for name, value in raw.headers.items() if name.lower() not in HOP_BY_HOP}
         url = URL(self._server + raw.raw_path, encoded=True)
-        return self._client.request(request.method, url, data=request.body, headers=headers, allow_redirects=False)
+        return self._client.request(
+            request.method, url, data=request.body or None, headers=headers, allow_redirects=False
+        )
 
     async def forward(self, raw: web.BaseRequest, request: Request) -> web.StreamResponse:
         """Passes the server's answer on, byte by byte as it comes. A server that is away resets the connection."""

@@ -111,6 +111,7 @@ class ApiServer:
         self.folder = folder  # logs, certificates and kubeconfigs
         self.port = free_port()
         self._namespaces: set[str] = set()
+        self._ready_when_answered: tuple[str, ...] = ("/readyz",)  # all of them with 200
 
     @property
     def process(self) -> Process:
@@ -266,7 +267,7 @@ class ApiServer:
         """Returns when the server says that it is ready. Fails with the end of its log when it does not."""
         deadline = time.monotonic() + READY_WITHIN
         while time.monotonic() < deadline and self.process.alive:
-            if self._is_ready():
+            if all(self._answers(path) for path in self._ready_when_answered):
                 return
             time.sleep(0.02)
         raise AssertionError(f"{self.name} API server did not become ready; {self.process.log}:\n{self._log()}")
@@ -274,7 +275,7 @@ class ApiServer:
     def _log(self) -> str:
         return self.process.last_lines()
 
-    def _is_ready(self) -> bool:
+    def _answers(self, path: str) -> bool:
         if self.ca_file:
             context = ssl.create_default_context(cafile=self.ca_file)
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
@@ -283,7 +284,7 @@ class ApiServer:
         else:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            connection.request("GET", "/readyz", headers={"Authorization": f"Bearer {self.token('admin')}"})
+            connection.request("GET", path, headers={"Authorization": f"Bearer {self.token('admin')}"})
             return connection.getresponse().status == http.client.OK
         except (ConnectionError, TimeoutError, http.client.HTTPException):
             return False
@@ -372,14 +373,8 @@ class RealServer(ApiServer):
     async def prepare(self) -> None:
         """Gives it Kargo's kinds and the roles of rbac.yaml."""
         await self.apply(*definitions(), *documents(HERE / "rbac.yaml"))
-        for kind in WITH_STATUS:
-            await self._wait_until_served(kind)
-
-    async def _wait_until_served(self, kind: str) -> None:
-        deadline = time.monotonic() + READY_WITHIN
-        while (await self.request("GET", path_of(kind))).status != http.client.OK:
-            assert time.monotonic() < deadline, f"{kind} is not served"
-            await asyncio.sleep(0.05)
+        self._ready_when_answered += tuple(path_of(kind) for kind in WITH_STATUS)
+        await self.start()
 
     def close(self) -> None:
         super().close()
