@@ -1,0 +1,73 @@
+"""What ``serve`` prints when it is ready: the receivers, and how to try them."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from receivers.kargo.index import SubscriptionIndex
+from receivers.local import examples, payloads
+from receivers.local.addresses import Address, masked
+
+SHOWN = 10  # receivers; `kargo-receivers urls` lists them all
+COLUMNS = r"WAREHOUSE:.metadata.name,REFRESH:.metadata.annotations.kargo\.akuity\.io/refresh"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """The embedded cluster: where it is, and a kubeconfig for it."""
+
+    url: str
+    kubeconfig: Path
+
+
+def lines(
+    found: Sequence[Address], *, url: str, index: SubscriptionIndex, program: str, sample: Sample | None
+) -> Iterator[str]:
+    """The announcement. Whole URLs are shown of the sample's receivers alone."""
+    yield f"the cluster has {len(found)} receiver(s) and {len(index)} Warehouse(s)"
+    for address in found[:SHOWN]:
+        yield f"\n{address.receiver.provider} {address.name}"
+        if address.problem:
+            yield f"  cannot be reached: {address.problem}"
+        elif sample:
+            yield f"  {address.url(url)}"
+            yield f"  {curl(address, url=url, index=index)}"
+        else:
+            yield f"  {masked(address.url(url))}"
+            yield f"  {send(address, url=url, program=program)}"
+    if len(found) > SHOWN:
+        yield f"\n… and {len(found) - SHOWN} more: {program} urls"
+    yield ""
+    yield from _sample(sample, program) if sample else [f"whole URLs: {program} urls --reveal --base-url {url}"]
+
+
+def curl(address: Address, *, url: str, index: SubscriptionIndex) -> str:
+    """A command that posts a push which one of the receiver's Warehouses takes."""
+    receiver = address.receiver
+    push = examples.push(receiver.provider, index.subscriptions(receiver.project))
+    headers, body = payloads.push(
+        receiver.provider,
+        repository=push.repository,
+        tag=push.tag,
+        digest=push.digest,
+        media_type=push.media_type,
+    )
+    content_type = f"Content-Type: {headers['content-type']}"
+    return shlex.join(["curl", "-i", "-H", content_type, "-d", body.decode(), address.url(url)])
+
+
+def send(address: Address, *, url: str, program: str) -> str:
+    """A command that does the same and needs no whole URL."""
+    receiver = address.receiver
+    project = ["--project", receiver.project] if receiver.project else []
+    command = [program, "send", receiver.provider, "--receiver", receiver.name, *project, "--base-url", url]
+    return shlex.join(command)
+
+
+def _sample(sample: Sample, program: str) -> Iterator[str]:
+    watch = ["kubectl", "--server", sample.url, "get", "warehouses", "-A", "-o", f"custom-columns={COLUMNS}", "--watch"]
+    yield "paste a curl into another terminal. Then try a tag that the Warehouse does not want."
+    yield f"what changes in the cluster:\n  {shlex.join(watch)}"
+    yield f"for any kubectl, and for {program} urls, send, ping and doctor:\n  export KUBECONFIG={sample.kubeconfig}"
+    yield ""

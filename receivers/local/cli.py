@@ -1,0 +1,169 @@
+"""``kargo-receivers``: what the command line understands. What a command does is in :mod:`receivers.local.commands`.
+
+A command's module is imported when the command is given, so that ``--help`` is there at once.
+"""
+
+import argparse
+import importlib
+import sys
+import textwrap
+from collections.abc import Sequence
+
+from receivers.local.errors import Unable
+
+DONE, FAILED, UNABLE, INTERRUPTED = 0, 1, 2, 130
+WIDTH = 80  # characters of a line of help
+SENDERS = ("azure", "acr", "quay", "dockerhub")
+SETTINGS = "Settings are environment variables, and what local.settings.json has beside them."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. Returns the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        command = importlib.import_module(f"receivers.local.commands.{options.command}")
+        status: int = command.run(options)
+    except Unable as error:
+        return _complain(options.command, str(error))
+    except ModuleNotFoundError as error:
+        return _complain(options.command, f"the Python package {error.name} is missing; `make run` installs everything")
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return status
+
+
+def _complain(command: str, complaint: str) -> int:
+    print(f"kargo-receivers {command}: {complaint}", file=sys.stderr)
+    return UNABLE
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands with their options."""
+    top = argparse.ArgumentParser(
+        prog="kargo-receivers",
+        description="Webhook receivers for Kargo: run them here, look at them, try them.",
+        epilog=f"{SETTINGS} Each command has its own --help, with an example and its exit codes.",
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _serve(commands)
+    _urls(commands)
+    _send(commands)
+    _ping(commands)
+    _doctor(commands)
+    return top
+
+
+type _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - argparse has no public name for it
+
+
+def _command(
+    commands: _Commands, name: str, *, about: str, example: str, exit_codes: str, json: bool = True
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        help=about.partition(".")[0],
+        description=textwrap.fill(f"{about} {SETTINGS}", WIDTH),
+        epilog=f"example:\n  {example}\n\nexit codes:\n  {exit_codes}\n  2  bad usage or settings, or no cluster",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if json:
+        command.add_argument(
+            "--output", choices=["text", "json"], default="text", help="json: one document (default: %(default)s)"
+        )
+    return command
+
+
+def _base_url(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--base-url",
+        metavar="URL",
+        help="where the service is (default: EXTERNAL_WEBHOOK_SERVER_BASE_URL, else http://127.0.0.1:7071)",
+    )
+
+
+def _serve(commands: _Commands) -> None:
+    command = _command(
+        commands,
+        "serve",
+        about="Run the service here, until Ctrl-C. One line on stdout for each delivery.",
+        example="kargo-receivers serve --embedded",
+        exit_codes="0  ended by Ctrl-C or SIGTERM",
+        json=False,
+    )
+    command.add_argument("--host", default="127.0.0.1", help="where to listen (default: %(default)s)")
+    command.add_argument("--port", type=_port, default=7071, help="(default: %(default)s)")
+    command.add_argument(
+        "--embedded", action="store_true", help="with a Kubernetes API of its own that holds a sample project"
+    )
+    command.add_argument(
+        "--kubernetes-port", type=_port, default=0, metavar="PORT", help="of that API (default: any free port)"
+    )
+    command.add_argument("--verbose", action="store_true", help="more about the service itself, on stderr")
+
+
+def _urls(commands: _Commands) -> None:
+    command = _command(
+        commands,
+        "urls",
+        about="List the receivers and their URLs. A URL is a credential: its token is masked.",
+        example="kargo-receivers urls --reveal",
+        exit_codes="0  listed",
+    )
+    command.add_argument("--reveal", action="store_true", help="print whole tokens")
+    _base_url(command)
+
+
+def _send(commands: _Commands) -> None:
+    command = _command(
+        commands,
+        "send",
+        about="Post to a receiver what its sender posts after a push, and show the answer.",
+        example="kargo-receivers send quay --repository quay.io/team/app --tag 1.2.3",
+        exit_codes="0  answered with 2xx\n  1  answered with another status, or not at all",
+    )
+    command.add_argument("provider", choices=SENDERS, help="the sender: %(choices)s", metavar="PROVIDER")
+    command.add_argument("--receiver", metavar="NAME", help="of several receivers, the one of this name")
+    command.add_argument("--project", metavar="NAME", help="of several receivers, the one of this project")
+    command.add_argument("--url", help="a receiver's whole URL; then the cluster is not asked")
+    _base_url(command)
+    command.add_argument("--repository", help="(default: one that a Warehouse subscribes to)")
+    command.add_argument("--tag", help="(default: one that this Warehouse takes)")
+    command.add_argument("--digest", metavar="sha256:…", help="(default: a made-up one)")
+    command.add_argument("--media-type", metavar="TYPE", help="(default: that of an image, or of a chart)")
+
+
+def _ping(commands: _Commands) -> None:
+    command = _command(
+        commands,
+        "ping",
+        about=(
+            "Ask a running service whether it lives and is ready, and post a ping to every receiver whose sender has "
+            "one (azure). Nothing is refreshed."
+        ),
+        example="kargo-receivers ping --base-url https://my-receivers.azurewebsites.net",
+        exit_codes="0  every answer was 2xx\n  1  one was not, or there was none",
+    )
+    _base_url(command)
+
+
+def _doctor(commands: _Commands) -> None:
+    _command(
+        commands,
+        "doctor",
+        about=(
+            "Check settings, cluster, permissions, receivers and subscriptions, and say for each fault what to do. "
+            "Nothing is changed."
+        ),
+        example="kargo-receivers doctor --output json",
+        exit_codes="0  no errors; there may be warnings\n  1  errors",
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:  # noqa: PLR2004 - TCP's own limit
+        raise argparse.ArgumentTypeError("a port is a number from 1 to 65535")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""The cluster that the settings mean, looked at once: what the commands beside ``serve`` know of it."""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from receivers import runtime, settings
+from receivers.cluster.credentials import CredentialsError
+from receivers.cluster.mirror import Mirror
+from receivers.local.errors import Unable
+from receivers.local.host.configuration import local_settings
+from receivers.local.host.errors import HostError
+from receivers.runtime import Runtime
+from receivers.settings import Settings, SettingsError
+
+ROOT = Path(__file__).parents[2]  # of the project: where function_app.py, host.json and local.settings.json are
+WITHIN = 15.0  # seconds for the cluster to be read; a large one takes some
+LOOK_EVERY = 0.02  # seconds
+
+
+def environment() -> dict[str, str]:
+    """The environment, and what ``local.settings.json`` has beside it. Raises :class:`Unable`."""
+    try:
+        return {**os.environ, **local_settings(ROOT, os.environ)}
+    except HostError as error:
+        raise Unable(str(error)) from None
+
+
+def checked(variables: Mapping[str, str]) -> Settings:
+    """The settings. Raises :class:`Unable`."""
+    try:
+        return settings.from_environment(variables)
+    except SettingsError as error:
+        raise Unable(str(error)) from None
+
+
+@asynccontextmanager
+async def opened(variables: Mapping[str, str]) -> AsyncIterator[Runtime]:
+    """The service's parts, with what could be read of the cluster. Raises :class:`Unable`.
+
+    What may not be read is left out, and ``mirror.health()`` tells.
+    """
+    logging.getLogger("receivers").setLevel(logging.CRITICAL)  # the command itself tells what is wrong
+    try:
+        service = await runtime.start(checked(variables), variables)
+    except CredentialsError as error:
+        raise Unable(str(error)) from None
+    try:
+        await _read(service.mirror)
+        _refuse_unreachable(service)
+        yield service
+    finally:
+        await service.close()
+
+
+async def _read(mirror: Mirror) -> None:
+    """Wait until everything was read, or failed to be."""
+    deadline = asyncio.get_running_loop().time() + WITHIN
+    while not all(health.synced or health.fault for health in mirror.health()):
+        if asyncio.get_running_loop().time() > deadline:
+            return
+        await asyncio.sleep(LOOK_EVERY)
+
+
+def _refuse_unreachable(service: Runtime) -> None:
+    faults = [
+        health.fault or f"not read within {WITHIN:g} s"
+        for health in service.mirror.health()
+        if not health.synced and not health.denied
+    ]
+    if faults:
+        raise Unable(f"the cluster at {service.api.server} cannot be read: {faults[0]}")

@@ -1,0 +1,77 @@
+"""A push to try a receiver with: one that a Warehouse would be refreshed for, if there is any."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+from receivers.events import Kind
+from receivers.kargo import references
+from receivers.kargo.selectors import ChartVersions, MutableTag, Selector, SemverTags
+from receivers.kargo.semver import Constraint
+from receivers.kargo.subscriptions import Subscription
+
+IMAGE = "application/vnd.oci.image.index.v1+json"
+CHART = "application/vnd.cncf.helm.config.v1+json"
+MADE_UP = {"azure": "myregistry.azurecr.io/team/app", "quay": "quay.io/team/app", "dockerhub": "team/app"}
+HOME = {"azure": ".azurecr.io", "quay": "quay.io"}  # where a provider's registries end
+KINDS = {"acr": "azure"}  # other names of a provider
+_VERSION = re.compile(r"\d+(?:\.\d+){0,2}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """What was pushed, as a sender tells it."""
+
+    repository: str
+    tag: str
+    digest: str
+    media_type: str
+
+
+def push(provider: str, subscriptions: Iterable[Subscription] = ()) -> Push:
+    """A push by this provider that one of the subscriptions wants; without any such, one that looks like it."""
+    kind = KINDS.get(provider, provider)
+    fitting = [each for each in subscriptions if _can_come_from(kind, each)]
+    fitting.sort(key=lambda each: not _registry(each).endswith(HOME.get(kind, "")))
+    for subscription in fitting:
+        for tag in _tags(subscription.selector):
+            if subscription.selector.decide([tag]).accepted:
+                return _push(subscription.url, tag, subscription.kind)
+    return _push(fitting[0].url if fitting else MADE_UP[kind], "1.2.3", Kind.IMAGE)
+
+
+def _push(repository: str, tag: str, kind: Kind) -> Push:
+    digest = f"sha256:{sha256(f'{repository}:{tag}'.encode()).hexdigest()}"
+    return Push(repository=repository, tag=tag, digest=digest, media_type=CHART if kind is Kind.CHART else IMAGE)
+
+
+def _can_come_from(provider: str, subscription: Subscription) -> bool:
+    """Docker Hub tells of its own repositories, and nobody else does. Nobody tells of classic chart repositories."""
+    registry = _registry(subscription)
+    return bool(registry) and (registry == references.DOCKER_HUB) == (provider == "dockerhub")
+
+
+def _registry(subscription: Subscription) -> str:
+    try:
+        return references.parse(subscription.url).registry
+    except references.InvalidReference:
+        return ""
+
+
+def _tags(selector: Selector) -> Iterator[str]:
+    """Tags that the selector may take, the likely ones first."""
+    yield "1.2.3"
+    match selector:
+        case MutableTag(tag):
+            yield tag
+        case SemverTags(constraint=Constraint(text=text)) | ChartVersions(constraint=Constraint(text=text)):
+            yield from _versions_near(text)
+    yield from ("v1.2.3", "latest", "main", "20250102", "abcdef0")
+
+
+def _versions_near(constraint: str) -> Iterator[str]:
+    for found in _VERSION.findall(constraint):
+        major, minor, patch = (*map(int, found.split(".")), 0, 0)[:3]
+        yield f"{major}.{minor}.{patch}"
+        yield f"{major}.{minor}.{patch + 1}"
