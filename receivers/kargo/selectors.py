@@ -180,7 +180,7 @@ def _judge_version(noun: str, text: str, constraint: semver.Constraint | None, *
 
 def _allowed(fields: Fields) -> AllowedTags:
     for name in ("allowTags", "ignoreTags"):
-        if _text(fields, name):
+        if fields.get(name) not in (None, "", []):
             raise Unreadable(f"{name} is no longer supported: use {name}Regexes")
     return AllowedTags(_patterns(fields, "allowTagsRegexes"), _patterns(fields, "ignoreTagsRegexes"))
 

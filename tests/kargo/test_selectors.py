@@ -111,6 +111,11 @@ def test_a_broken_selector_wants_nothing_and_says_why_once() -> None:
     assert Broken("bad regex").decide(["1.2.3", "1.2.4"]) == (False, "bad regex")
 
 
+@pytest.mark.parametrize("empty", ["", [], None])
+def test_a_deprecated_field_may_be_there_as_long_as_it_is_empty(empty: object) -> None:
+    assert image("1.2.3", allowTags=empty, ignoreTags=empty).accepted
+
+
 def test_a_null_field_is_an_absent_one() -> None:
     fields = dict.fromkeys(
         ("constraint", "strictSemvers", "allowTagsRegexes", "ignoreTagsRegexes", "allowTags", "platform")
@@ -131,7 +136,7 @@ def test_the_platform_decides_nothing(platform: str) -> None:
             {"ignoreTags": "x", "imageSelectionStrategy": "Lexical"},
             "ignoreTags is no longer supported: use ignoreTagsRegexes",
         ),
-        ({"allowTags": ["x"]}, "allowTags is not a text"),
+        ({"ignoreTags": ["x"]}, "ignoreTags is no longer supported: use ignoreTagsRegexes"),
         ({"allowTagsRegexes": ["("]}, "allowTagsRegexes (: missing ): ("),
         ({"ignoreTagsRegexes": [r"\C"]}, r"ignoreTagsRegexes \C: invalid escape sequence: \C"),
         ({"allowTagsRegexes": "^v"}, "allowTagsRegexes is not a list of texts"),
