@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check bench fmt envtest lock clean
+.PHONY: help run test check bench fmt envtest package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -13,7 +13,7 @@ help: ## this list
 .venv/ready: requirements-dev.txt pyproject.toml scripts/find-python
 	@python=$$(scripts/find-python) || exit 1; \
 	echo "setting up .venv with $$python"; \
-	"$$python" -m venv --clear .venv && \
+	"$$python" -m venv .venv && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt && \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
 	touch $@
@@ -24,11 +24,12 @@ run: .venv/ready ## start the service on 127.0.0.1:7071, with a sample cluster o
 test: .venv/ready ## every test that can run here; the last lines say what could not
 	@$(BIN)/python -m pytest --cov
 
-check: .venv/ready ## format, lint, types, layers
+check: .venv/ready ## format, lint, types, layers, infra; the last line says what could not be checked
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@scripts/check-infra
 
 fmt: .venv/ready ## format the code
 	$(BIN)/ruff format
@@ -40,11 +41,21 @@ bench: .venv/ready ## measure, print a table, write docs/benchmarks.md
 envtest: ## build kube-apiserver and etcd for the tests (once, a few minutes, needs Go)
 	@tests/envtest/build
 
+package: .venv/ready ## build dist/kargo-receivers.zip, and prove that it runs
+	@$(BIN)/python scripts/package.py
+	@$(BIN)/python scripts/prove_package.py
+
+deploy: ## deploy the package: make deploy APP=<function app> RG=<resource group>
+	@[ -n "$(APP)" ] && [ -n "$(RG)" ] || { echo "make deploy APP=<function app> RG=<resource group>" >&2; exit 2; }
+	@scripts/deploy "$(APP)" "$(RG)"
+
 lock: .venv/ready ## pin the newest versions of everything
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --python-version 3.13 requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --python-version 3.13 --constraint requirements.txt requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --python-version 3.13 requirements-infra.in -o requirements-infra.txt
 
 clean: ## remove what the other targets made
 	rm -rf .venv build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -36,6 +36,8 @@ STALE_WAIT = 0.5  # a delivery waits this long for a stale mirror to be read ane
 STALE_AFTER = 120.0  # a watch broken for longer than this is not trusted
 
 # Credentials
+CREDENTIAL_TIMEOUT = 30.0  # one fetch; azure-identity alone would wait minutes for an endpoint that hangs
+CREDENTIAL_RETRY = 10.0  # between renewals that fail while the present credential is still good
 TOKEN_FILE_FRESH = 60.0  # the kubelet writes a new ServiceAccount token minutes before the old one expires
 KUBECONFIG_FRESH = 600.0  # exec plugins are asked again at half this age; they cache tokens themselves
 
@@ -53,3 +55,24 @@ BATCH = 5_000  # events; Event Grid's own maximum
 # What people see
 NAME_SHOWN = 512  # characters of a registry, repository, tag or digest
 FREE_TEXT = 200  # characters of a sender's free text that are ever shown or stored
+
+# The retry queue
+RETRY_DELAYS = (5.0, 30.0, 120.0, 600.0, 3600.0)  # before each further try; the last one repeats
+RETRY_JITTER = 0.2  # share by which a delay varies, so that what failed together does not return together
+RETRY_AGE = 3 * 24 * 3600.0  # after this a delivery is given up to the poison queue
+CLOCK_SKEW = 5.0  # between two machines, and more than any that keep time
+RETRY_WAIT = 10.0  # how long one try waits for its refreshes
+QUEUE_RESERVE = 0.5  # of the answer budget, kept for putting a delivery into the queue
+FALLBACK_RESERVE = 1.0  # of the answer budget, kept for finding a receiver without the cluster
+QUEUE_MESSAGE = 48 * 1024 - 512  # Azure allows 64 KiB, and base64 takes a third of it
+ATTEMPTS_SHOWN = 10  # the latest ones
+
+# Azure Storage
+STORAGE_TIMEOUT = 5.0  # one call
+STORAGE_WARM_UP = 1.0  # after start, when its libraries are imported, which takes half a second of processor time
+
+# The journal
+JOURNAL_INTERVAL = 1.0  # rows are written this often, many at once
+JOURNAL_BATCH = 100  # rows in one transaction: Azure's limit
+JOURNAL_WAITING = 10_000  # rows kept while the journal is away; then the oldest are dropped, and counted
+JOURNAL_EVENTS = 30 * 1024  # characters of a delivery's events that are kept for redelivery; a property holds 32 Ki

@@ -60,6 +60,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         directory=directory,
         mirror=mirror,
         refresher=refresher,
+        availability=availability,
         answer_budget=settings.answer_budget,
         observers=(report.log, *observers),
     )

@@ -16,6 +16,7 @@ from receivers import limits
 # https://learn.microsoft.com/azure/aks/kubelogin-authentication
 AKS_SERVER_APPLICATION = "6dae42f8-4368-4678-94ff-3960e28e3630"
 
+JOURNALS = ("table", "cosmos", "none")
 CLUSTER_AUTHENTICATIONS = ("kubeconfig", "token", "azure", "in-cluster")
 
 
@@ -68,6 +69,18 @@ def _authentication(text: str) -> str:
     if text not in CLUSTER_AUTHENTICATIONS:
         raise ValueError("must be one of " + ", ".join(CLUSTER_AUTHENTICATIONS))
     return text
+
+
+def _journal(text: str) -> str:
+    if text not in JOURNALS:
+        raise ValueError("must be one of " + ", ".join(JOURNALS))
+    return text
+
+
+def _days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 3650:  # noqa: PLR2004 - ten years
+        raise ValueError("must be a whole number of days between 1 and 3650")
+    return int(text)
 
 
 def _base_url(text: str) -> str:
@@ -167,6 +180,46 @@ class Settings:
     receivers_from_file: tuple[StaticReceiver, ...] = _setting(
         "RECEIVERS_FILE", "Path of a file with such a list.", default=(), parse=_receivers_file, secret=True
     )
+    storage_connection: str = _text(
+        "AzureWebJobsStorage",
+        "Connection string of the Storage account for the retry queue and the journal, which Azure Functions itself "
+        "uses too. A secret. In Azure rather the three settings below.",
+        secret=True,
+    )
+    storage_queues: str = _setting(
+        "AzureWebJobsStorage__queueServiceUri",
+        "URL of its queue service, with identity-based access.",
+        default="",
+        parse=_base_url,
+    )
+    storage_tables: str = _setting(
+        "AzureWebJobsStorage__tableServiceUri",
+        "URL of its table service, with identity-based access.",
+        default="",
+        parse=_base_url,
+    )
+    storage_client_id: str = _text(
+        "AzureWebJobsStorage__clientId",
+        "Client id of the user-assigned managed identity that has access. Empty: the system-assigned one.",
+    )
+    journal: str = _setting(
+        "JOURNAL",
+        "Where deliveries are recorded: `table` (the Storage account), `cosmos` or `none`.",
+        default="table",
+        parse=_journal,
+    )
+    journal_days: int = _setting("JOURNAL_DAYS", "Days that deliveries are kept.", default=30, parse=_days)
+    cosmos_endpoint: str = _setting(
+        "COSMOS_ENDPOINT", "URL of the Azure Cosmos DB account, for `JOURNAL=cosmos`.", default="", parse=_base_url
+    )
+    cosmos_key: str = _text("COSMOS_KEY", "Its key. Empty: the managed identity. A secret.", secret=True)
+    cosmos_database: str = _text("COSMOS_DATABASE", "Its database.", default="acr")
+    cosmos_container: str = _text("COSMOS_CONTAINER", "Its container, with the partition key `/id`.", default="pushes")
+    pages_key: str = _text(
+        "PAGES_KEY",
+        "What a visitor of the pages must know. Empty: on Azure nobody may see them, elsewhere everybody. A secret.",
+        secret=True,
+    )
     answer_budget: float = _setting(
         "ANSWER_BUDGET_SECONDS",
         "A delivery is answered within this time, whatever the cluster does.",
@@ -202,13 +255,17 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
 def _missing(settings: Settings) -> list[str]:
     """What one setting needs of another."""
     needed = {
-        "kubeconfig": [],
-        "token": ["cluster_server", "cluster_token"],
-        "azure": ["cluster_server"],
-    }.get(settings.cluster_authentication, [])
+        "token": ("cluster_server", "cluster_token"),
+        "azure": ("cluster_server",),
+        "cosmos": ("cosmos_endpoint",),
+    }
     by_name = {setting.name: setting.metadata["variable"] for setting in fields(Settings)}
     return [
-        f"{by_name[name]}: needed for CLUSTER_AUTHENTICATION={settings.cluster_authentication}"
-        for name in needed
+        f"{by_name[name]}: needed for {by_name[chooser]}={choice}"
+        for chooser, choice in (
+            ("cluster_authentication", settings.cluster_authentication),
+            ("journal", settings.journal),
+        )
+        for name in needed.get(choice, ())
         if not getattr(settings, name)
     ]

@@ -23,7 +23,7 @@ class Availability:
         self._api = api
         self._clock = clock
         self._away_since: float | None = None
-        self._away = asyncio.Event()
+        self._gone: asyncio.Future[None] | None = None
         self._back = asyncio.Event()
         self._back.set()
         self._probing: asyncio.Task[None] | None = None
@@ -33,9 +33,12 @@ class Availability:
         """Seconds since the cluster was found away; None while it is there."""
         return None if self._away_since is None else self._clock() - self._away_since
 
-    async def away(self) -> None:
-        """Wait until the cluster is away."""
-        await self._away.wait()
+    @property
+    def gone(self) -> asyncio.Future[None]:
+        """Done once the cluster is away. Many may wait for it; nobody may cancel it."""
+        if self._gone is None:
+            self._gone = asyncio.get_running_loop().create_future()
+        return self._gone
 
     async def back(self) -> None:
         """Wait until the cluster is there."""
@@ -59,12 +62,12 @@ class Availability:
                 logger.warning("the cluster is away: %s", failure)
                 self._away_since = self._clock()
                 self._back.clear()
-                self._away.set()
+                self.gone.set_result(None)
             await asyncio.sleep(backoff.next())
         if self._away_since is not None:
             logger.warning("the cluster is back after %.1f s", self._clock() - self._away_since)
             self._away_since = None
-            self._away.clear()
+            self._gone = None
             self._back.set()
 
     async def _failure(self) -> ClusterError | None:

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from urllib.parse import quote
 
@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 ANNOTATION = "kargo.akuity.io/refresh"
 _PLURALS = {TargetKind.WAREHOUSE: "warehouses", TargetKind.PROMOTION: "promotions"}
 NOT_FOUND = 404
+CLOCK_SKEW = timedelta(seconds=limits.CLOCK_SKEW)
 # What asking again cannot mend: the object or the request is not as the API server wants it.
 FINAL = frozenset({400, 405, 406, 413, 415, 422})
 
@@ -55,11 +56,18 @@ class _Lane:
     served: list[asyncio.Future[Outcome]]
     following: asyncio.Future[Outcome] | None = None
 
-    def advance(self) -> None:
-        """A patch is about to begin: it also serves those who asked up to now."""
-        if self.following is not None:
-            self.served.append(self.following)
-            self.following = None
+    def advance(self) -> bool:
+        """A patch is about to begin: it also serves those who asked up to now. Returns whether there are any."""
+        if self.following is None:
+            return False
+        self.served.append(self.following)
+        self.following = None
+        return True
+
+    def end(self) -> None:
+        """No patch follows: this process stops."""
+        self.advance()
+        self.settle(Outcome(result=Result.FAILED, attempts=0, error="this process is stopping"))
 
     def settle(self, outcome: Outcome) -> None:
         """Tell those who were served."""
@@ -85,7 +93,7 @@ class Refresher:
         self._clock = clock
         self._now = now
         self._lanes: dict[Target, _Lane] = {}
-        self._covered: dict[Target, datetime] = {}  # when the last patch that succeeded began
+        self._covered: dict[Target, tuple[datetime, Outcome]] = {}  # the last success, and when its patch began
         self._tasks: set[asyncio.Task[None]] = set()
         self._slots = asyncio.Semaphore(limits.PATCHES_IN_FLIGHT)
 
@@ -101,14 +109,17 @@ class Refresher:
             task = loop.create_task(self._serve(target, lane))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        if lane.following is None:
+        if lane.following is None or lane.following.done():
             lane.following = loop.create_future()
         return lane.following
 
-    def covered(self, target: Target, *, since: datetime) -> bool:
-        """Whether this process has refreshed an object by a patch that began after ``since``."""
-        began = self._covered.get(target)
-        return began is not None and began > since
+    def covered(self, target: Target, *, since: datetime) -> Outcome | None:
+        """The refresh of an object by a patch of this process that surely began after ``since``, if there was one.
+
+        ``since`` may have been read from another machine's clock, so a margin is kept.
+        """
+        known = self._covered.get(target)
+        return known[1] if known is not None and known[0] - since > CLOCK_SKEW else None
 
     @property
     def pending(self) -> int:
@@ -119,30 +130,32 @@ class Refresher:
         """Let what is under way end, for ``grace`` seconds at most."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while self._tasks:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(self._tasks)
+        for lane in self._lanes.values():  # of tasks that were cancelled before they began
+            lane.end()
+        self._lanes.clear()
 
     async def _serve(self, target: Target, lane: _Lane) -> None:
         """Patch one object until nobody waits for it."""
-        outcome = Outcome(result=Result.FAILED, attempts=0, error="this process is stopping")
         try:
             while lane.following is not None:
                 lane.settle(await self._patch_until_settled(target, lane))
         finally:
             # Reached without a pause after the last settlement, so nobody can have joined in between.
             del self._lanes[target]
-            lane.advance()
-            lane.settle(outcome)
+            lane.end()
 
     async def _patch_until_settled(self, target: Target, lane: _Lane) -> Outcome:
         backoff = Backoff()
-        deadline = self._clock() + limits.REFRESH_DEADLINE
-        attempts = 0
+        attempts, deadline = 0, 0.0
         while True:
             attempts += 1
             async with self._slots:
-                lane.advance()
+                if lane.advance():  # each who asks is tried for the whole time
+                    deadline = self._clock() + limits.REFRESH_DEADLINE
                 began = self._now()
                 value = unique_value(began)
                 try:
@@ -150,8 +163,9 @@ class Refresher:
                 except ClusterError as error:
                     failure = error
                 else:
-                    self._covered[target] = began
-                    return Outcome(result=Result.REFRESHED, attempts=attempts, value=value)
+                    outcome = Outcome(result=Result.REFRESHED, attempts=attempts, value=value)
+                    self._covered[target] = (began, outcome)
+                    return outcome
             refused = failure if isinstance(failure, RefusedError) else None
             if refused and refused.status == NOT_FOUND:
                 self._covered.pop(target, None)

@@ -36,6 +36,16 @@ def failed(failures: int, warehouses: int) -> Answer:
     return Answer(status=500, body={"error": f"failed to refresh {failures} of {warehouses} warehouses"})
 
 
+def queued(waiting: int, warehouses: int) -> Answer:
+    """Some Warehouses are not refreshed yet, and will be: the delivery is in the retry queue."""
+    return Answer(status=202, body={"msg": f"queued {waiting} of {warehouses} refresh(es)"})
+
+
+def queued_unmatched() -> Answer:
+    """The cluster is away, so which Warehouses want it will be seen later: the delivery is in the retry queue."""
+    return Answer(status=202, body={"msg": "queued until the cluster can be reached"})
+
+
 def ping() -> Answer:
     """The sender's registration works."""
     return Answer(status=200, body={"msg": "ping event received, webhook is configured correctly"})
@@ -57,7 +67,7 @@ def refused(error: WebhookError) -> Answer:
 
 
 def unavailable() -> Answer:
-    """Too little is known of the cluster to decide; the sender may try again."""
+    """Neither refreshed nor queued; the sender may try again."""
     return Answer(
         status=503,
         body={"error": "the cluster cannot be reached, try again later"},

@@ -4,8 +4,9 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from receivers.cluster.refresher import Outcome, Result
+from receivers.cluster.refresher import Result
 from receivers.deliveries.answers import Answer
+from receivers.deliveries.matching import Refreshes
 from receivers.events import ArtifactPushed, Decision, Event, Receiver, Target
 
 
@@ -18,9 +19,13 @@ class Delivery:
     provider: str
     receiver: Receiver | None = None
     events: list[Event] = field(default_factory=list)
+    matched: bool = False  # the cluster's Warehouses were known, so that decisions and outcomes are complete
     decisions: list[Decision] = field(default_factory=list)
-    outcomes: dict[Target, Outcome | None] = field(default_factory=dict)  # None: not known when the answer was due
+    refreshes: Refreshes = field(default_factory=Refreshes)  # those still waiting go on after the answer
     others: int = 0  # Warehouses in scope that subscribe to other repositories
+    queued: bool = False  # it waits in the retry queue
+    duplicate_of: str = ""  # the id of the delivery that told the same shortly before
+    redelivery_of: str = ""  # the id of the delivery that is delivered again
     error: str = ""
     answer: Answer | None = None
     duration: float = 0.0  # seconds from arrival to answer
@@ -33,9 +38,19 @@ class Delivery:
     @property
     def unfinished(self) -> list[Target]:
         """What should have been refreshed, and was not when the answer was due."""
-        return [
-            target for target, outcome in self.outcomes.items() if outcome is None or outcome.result == Result.FAILED
-        ]
+        failed = [target for target, outcome in self.refreshes.outcomes.items() if outcome.result == Result.FAILED]
+        return sorted([*failed, *self.refreshes.waiting])
+
+    @property
+    def wanted(self) -> int:
+        """How many Warehouses are to be refreshed; those that are gone do not count."""
+        gone = sum(outcome.result == Result.GONE for outcome in self.refreshes.outcomes.values())
+        return len(self.refreshes.outcomes) + len(self.refreshes.waiting) - gone
+
+    @property
+    def settled(self) -> bool:
+        """Whether every Warehouse that wants it was refreshed."""
+        return self.matched and not self.unfinished
 
 
 def new_id(now: datetime) -> str:

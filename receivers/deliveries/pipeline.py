@@ -3,24 +3,24 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from receivers import limits
 from receivers.cluster.api import ClusterError
+from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
-from receivers.cluster.refresher import Refresher, Result
-from receivers.deliveries import answers
+from receivers.cluster.refresher import Refresher
+from receivers.deliveries import answers, matching
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery, new_id
-from receivers.deliveries.directory import Directory
+from receivers.deliveries.directory import Directory, Verified
+from receivers.deliveries.storage import StorageError
 from receivers.events import (
     ArtifactPushed,
-    Decision,
     Handshake,
     Ignored,
     Ping,
     Provider,
-    Target,
     TooLarge,
     WebhookError,
     WebhookRequest,
@@ -28,13 +28,31 @@ from receivers.events import (
 
 logger = logging.getLogger(__name__)
 
-EVENTS_PER_TURN = 50  # matched before other tasks of the event loop get their turn
-
 type Observer = Callable[[Delivery], None]
 
 
+class Queue(Protocol):
+    """Where a delivery waits that could not be refreshed in time."""
+
+    async def put(self, delivery: Delivery) -> None:
+        """Keep it, durably. Raises StorageError."""
+
+
+class KnownReceivers(Protocol):
+    """Receivers that were seen before, for a process that starts while the cluster is away."""
+
+    async def find(self, provider: Provider, path: str) -> Verified | None:
+        """The receiver of a URL, if its URL alone proves the sender. Raises StorageError."""
+
+    def learn(self, provider: Provider, path: str, verified: Verified) -> None:
+        """Remember a receiver that was found in the cluster. Returns at once."""
+
+
 class Pipeline:
-    """Takes deliveries. Every one is answered within the budget, whatever the cluster does."""
+    """Takes deliveries. Every one is answered within the budget, whatever the cluster does.
+
+    Without a queue what could not be refreshed in time is a failure, as in Kargo's own server.
+    """
 
     def __init__(
         self,
@@ -42,13 +60,20 @@ class Pipeline:
         directory: Directory,
         mirror: Mirror,
         refresher: Refresher,
+        availability: Availability,
+        queue: Queue | None = None,
+        known: KnownReceivers | None = None,
         answer_budget: float = limits.ANSWER_BUDGET,
         observers: Iterable[Observer] = (),
     ) -> None:
         self._directory = directory
         self._mirror = mirror
         self._refresher = refresher
+        self._availability = availability
+        self._queue = queue
+        self._known = known
         self._budget = answer_budget
+        self._reserve = limits.QUEUE_RESERVE if queue else 0.0
         self._observers = tuple(observers)
 
     async def deliver(self, request: WebhookRequest, provider: Provider) -> Answer:
@@ -75,62 +100,98 @@ class Pipeline:
         self, delivery: Delivery, request: WebhookRequest, provider: Provider, *, deadline: float
     ) -> Answer:
         try:
-            async with asyncio.timeout_at(deadline):
-                await self._understand(delivery, request, provider)
-                targets = await self._match(delivery)
+            await self._understand(delivery, request, provider, deadline=deadline)
+            if not delivery.pushes:
+                return _nothing_to_refresh(delivery)
+            await self._refresh(delivery, until=deadline - self._reserve)
+            if delivery.settled:
+                return answers.refreshed(delivery.wanted)
+            return await self._defer(delivery, deadline=deadline)
         except WebhookError as error:
-            delivery.error = error.message or type(error).__name__
+            delivery.error = error.message or str(type(error).__doc__).partition(".")[0]
             return answers.refused(error)
-        except ClusterError as error:
-            delivery.error = str(error)
-            return answers.unavailable()
-        except TimeoutError:
-            delivery.error = "the cluster did not answer within the answer budget"
+        except (ClusterError, TimeoutError) as error:
+            delivery.error = _describe(error)
             return answers.unavailable()
         except Exception:
             logger.exception("delivery %s failed", delivery.id)
             delivery.error = "a defect of this service; its log has the details"
             return answers.defect()
-        if not delivery.pushes:
-            return _nothing_to_refresh(delivery)
-        await self._refresh(delivery, targets, deadline=deadline)
-        return _refreshed(delivery)
 
-    async def _understand(self, delivery: Delivery, request: WebhookRequest, provider: Provider) -> None:
+    async def _understand(
+        self, delivery: Delivery, request: WebhookRequest, provider: Provider, *, deadline: float
+    ) -> None:
         """Find the receiver, authenticate the request, and parse it."""
-        verified = await self._directory.find(provider, request.path)
+        verified = await self._find(provider, request.path, deadline=deadline)
         delivery.receiver = verified.receiver
         if len(request.body) > limits.BODY:
             raise TooLarge(f"content exceeds limit of {limits.BODY} bytes")
         proof = provider.authenticate(request, verified.receiver, verified.secrets)
         delivery.events = provider.parse(proof)
 
-    async def _match(self, delivery: Delivery) -> list[Target]:
-        """Decide which Warehouses to refresh."""
-        pushes = delivery.pushes
-        if not pushes or delivery.receiver is None:
-            return []
-        project = delivery.receiver.project
-        await self._mirror.warehouses_ready(project)
-        decisions: dict[Target, Decision] = {}
-        for position, event in enumerate(pushes):
-            if position % EVENTS_PER_TURN == EVENTS_PER_TURN - 1:
-                await asyncio.sleep(0)
-            for decision in self._mirror.index.match(event, project=project):
-                known = decisions.get(decision.target)
-                if known is None or (decision.refresh and not known.refresh):
-                    decisions[decision.target] = decision
-        delivery.decisions = [decisions[target] for target in sorted(decisions)]
-        delivery.others = self._mirror.index.count(project) - len(decisions)
-        return [decision.target for decision in delivery.decisions if decision.refresh]
+    async def _find(self, provider: Provider, path: str, *, deadline: float) -> Verified:
+        """Ask the cluster for the receiver; where it does not answer, what was known of it before."""
+        if self._known is None:
+            async with asyncio.timeout_at(deadline):
+                return await self._directory.find(provider, path)
+        try:
+            async with asyncio.timeout_at(deadline - limits.FALLBACK_RESERVE):
+                verified = await self._directory.find(provider, path)
+        except (ClusterError, TimeoutError):
+            known = await self._find_known(self._known, provider, path, deadline=deadline)
+            if known is None:
+                raise
+            return known
+        self._known.learn(provider, path, verified)
+        return verified
 
-    async def _refresh(self, delivery: Delivery, targets: list[Target], *, deadline: float) -> None:
-        """Refresh, and wait for it until the answer is due. What is not done by then goes on by itself."""
-        futures = {target: self._refresher.refresh(target) for target in targets}
-        if futures:
-            remaining = max(0.0, deadline - asyncio.get_running_loop().time())
-            await asyncio.wait(set(futures.values()), timeout=remaining)
-        delivery.outcomes = {target: future.result() if future.done() else None for target, future in futures.items()}
+    async def _find_known(
+        self, known: KnownReceivers, provider: Provider, path: str, *, deadline: float
+    ) -> Verified | None:
+        try:
+            async with asyncio.timeout_at(deadline - self._reserve):
+                return await known.find(provider, path)
+        except (StorageError, TimeoutError) as error:
+            logger.warning("known receivers cannot be read: %s", error)
+            return None
+
+    async def _refresh(self, delivery: Delivery, *, until: float) -> None:
+        """Match and refresh. What is not done by then goes on by itself, or was never known."""
+        project = delivery.receiver.project if delivery.receiver else None
+        try:
+            async with asyncio.timeout_at(until):
+                match = await matching.match(self._mirror, delivery.pushes, project=project)
+        except (ClusterError, TimeoutError) as error:
+            delivery.error = _describe(error)
+            return
+        delivery.matched = True
+        delivery.decisions, delivery.others = match.decisions, match.others
+        delivery.refreshes = await matching.refresh(
+            self._refresher,
+            match.targets,
+            since=delivery.received_at,
+            until=until,
+            # With a queue nobody need wait for a cluster that is away; without one it may be back in time.
+            unless=self._availability.gone if self._queue else None,
+        )
+
+    async def _defer(self, delivery: Delivery, *, deadline: float) -> Answer:
+        """Queue what was not refreshed in time; without a queue, or when it is away too, say so."""
+        unfinished = len(delivery.unfinished)
+        if self._queue is None:
+            return answers.failed(unfinished, delivery.wanted) if delivery.matched else answers.unavailable()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._queue.put(delivery)
+        except (StorageError, TimeoutError) as error:
+            delivery.error = f"the retry queue {_describe(error)}"
+            return answers.unavailable()
+        delivery.queued = True
+        return answers.queued(unfinished, delivery.wanted) if delivery.matched else answers.queued_unmatched()
+
+
+def _describe(error: Exception) -> str:
+    return str(error) or "did not answer in time"
 
 
 def _nothing_to_refresh(delivery: Delivery) -> Answer:
@@ -149,10 +210,3 @@ def _nothing_to_refresh(delivery: Delivery) -> Answer:
             case _:
                 assert_never(event)
     return answer
-
-
-def _refreshed(delivery: Delivery) -> Answer:
-    gone = sum(outcome is not None and outcome.result == Result.GONE for outcome in delivery.outcomes.values())
-    wanted = len(delivery.outcomes) - gone
-    unfinished = len(delivery.unfinished)
-    return answers.failed(unfinished, wanted) if unfinished else answers.refreshed(wanted)

@@ -48,17 +48,14 @@ def _became(delivery: Delivery) -> list[str]:
         return []
     if delivery.error:
         return [delivery.error]
-    unfinished = set(delivery.unfinished)
-    refreshed = [
-        target
-        for target, outcome in delivery.outcomes.items()
-        if target not in unfinished and outcome is not None and outcome.result == Result.REFRESHED
-    ]
-    gone = [target for target in delivery.outcomes if target not in unfinished and target not in refreshed]
+    outcomes = delivery.refreshes.outcomes
+    refreshed = [target for target, outcome in outcomes.items() if outcome.result == Result.REFRESHED]
+    gone = [target for target, outcome in outcomes.items() if outcome.result == Result.GONE]
+    unfinished = delivery.unfinished
     refused = [decision for decision in delivery.decisions if not decision.refresh]
     parts = [f"refreshed {_names(refreshed)}" if refreshed else "refreshed nothing"]
     if unfinished:
-        parts.append(f"not yet {_names(sorted(unfinished))}{_why(delivery)}")
+        parts.append(f"not yet {_names(unfinished)}{_why(delivery)}")
     if gone:
         parts.append(f"gone {_names(gone)}")
     if refused:
@@ -69,7 +66,7 @@ def _became(delivery: Delivery) -> list[str]:
 
 
 def _why(delivery: Delivery) -> str:
-    errors = {outcome.error for outcome in delivery.outcomes.values() if outcome is not None and outcome.error}
+    errors = {outcome.error for outcome in delivery.refreshes.outcomes.values() if outcome.error}
     return f" ({'; '.join(sorted(errors))})" if errors else ""
 
 

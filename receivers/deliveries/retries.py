@@ -1,0 +1,104 @@
+"""Later tries of deliveries that wait in the retry queue."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from receivers import limits
+from receivers.cluster.api import ClusterError
+from receivers.cluster.availability import Availability
+from receivers.cluster.mirror import Mirror
+from receivers.cluster.refresher import Refresher, Result
+from receivers.deliveries import matching, messages
+from receivers.deliveries.matching import Match, Refreshes
+from receivers.deliveries.messages import Attempt, Message
+from receivers.deliveries.retry_queue import RetryQueue
+
+logger = logging.getLogger(__name__)
+
+
+class Recorder(Protocol):
+    """Who is told how a try ended."""
+
+    def tried(self, message: Message, match: Match | None, refreshes: Refreshes, *, given_up: bool) -> None:
+        """``message`` holds the try as its last attempt; ``match`` is None when the cluster was not there to match."""
+
+
+class Retries:
+    """Tries waiting deliveries. They were verified on arrival, so their receivers are not asked for again."""
+
+    def __init__(
+        self,
+        *,
+        mirror: Mirror,
+        refresher: Refresher,
+        availability: Availability,
+        queue: RetryQueue,
+        recorder: Recorder | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._mirror = mirror
+        self._refresher = refresher
+        self._availability = availability
+        self._queue = queue
+        self._recorder = recorder
+        self._now = now
+
+    async def handle(self, text: bytes | str) -> None:
+        """Try one message of the queue.
+
+        When this returns the message may be deleted: it is done, put back, or in the poison queue. Raises StorageError
+        when it could not be put anywhere; the queue then offers it again by itself.
+        """
+        try:
+            message = messages.decode(text)
+        except messages.UnreadableMessage as error:
+            logger.error("a message of the retry queue was set aside: %s", error)  # noqa: TRY400 - the text says it all
+            await self._queue.poison(text if isinstance(text, str) else text.decode(errors="replace"), str(error))
+            return
+        match, refreshes, error = await self._try(message)
+        refreshed = sum(outcome.result == Result.REFRESHED for outcome in refreshes.outcomes.values())
+        message = message.tried(Attempt(at=self._now(), refreshed=refreshed, error=error))
+        given_up = bool(error) and not await self._queue.put_back(message)
+        self._report(message, given_up=given_up)
+        if self._recorder is not None:
+            self._recorder.tried(message, match, refreshes, given_up=given_up)
+
+    async def _try(self, message: Message) -> tuple[Match | None, Refreshes, str]:
+        """Match anew and refresh. The text says what is still missing; empty when nothing is."""
+        until = asyncio.get_running_loop().time() + limits.RETRY_WAIT
+        try:
+            async with asyncio.timeout_at(until):
+                match = await matching.match(self._mirror, message.events, project=message.project)
+        except (ClusterError, TimeoutError) as error:
+            return None, Refreshes(), str(error) or "the cluster did not answer in time"
+        refreshes = await matching.refresh(
+            self._refresher,
+            match.targets,
+            since=message.received_at,
+            until=until,
+            unless=self._availability.gone,
+        )
+        return match, refreshes, _missing(refreshes)
+
+    def _report(self, message: Message, *, given_up: bool) -> None:
+        attempt = message.attempts[-1]
+        became = f"refreshed {attempt.refreshed} Warehouse(s)"
+        if attempt.error:
+            became += f"; {attempt.error}; " + ("given up" if given_up else "tried again later")
+        logger.log(
+            logging.WARNING if given_up else logging.INFO,
+            "delivery %s, try %d: %s",
+            message.delivery,
+            len(message.attempts),
+            became,
+        )
+
+
+def _missing(refreshes: Refreshes) -> str:
+    failures = [outcome.error for outcome in refreshes.outcomes.values() if outcome.result == Result.FAILED]
+    if failures:
+        return failures[0]
+    return f"{len(refreshes.waiting)} refresh(es) not done in time" if refreshes.waiting else ""
