@@ -114,7 +114,7 @@ def parse(text: str) -> Url:
     rest, mark, query = rest.partition("?")
     parts = Url(
         scheme=scheme,
-        query=query if query or mark else None,
+        query=query if mark else None,
         fragment=_unescaped(fragment),
         raw_fragment=fragment,
     )
