@@ -5,6 +5,7 @@ The only module that knows Azure Functions. https://learn.microsoft.com/azure/az
 
 import json
 import logging
+import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from urllib.parse import unquote, urlsplit
@@ -14,9 +15,10 @@ import azure.functions as func
 from receivers import runtime
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import answers, readiness
+from receivers.deliveries.retry_queue import QUEUE
 from receivers.events import Provider, WebhookRequest
 from receivers.providers import PROVIDERS
-from receivers.settings import SettingsError
+from receivers.settings import SettingsError, storage_configured
 
 logger = logging.getLogger("receivers")
 
@@ -65,6 +67,18 @@ async def readyz(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - 
         status_code=200 if state.ready else 503,
         mimetype="application/json",
     )
+
+
+if storage_configured(os.environ):
+
+    @app.function_name("retries")
+    @app.queue_trigger(arg_name="message", queue_name=QUEUE, connection="AzureWebJobsStorage")
+    async def retries(message: func.QueueMessage) -> None:
+        """Try a delivery again that could not be refreshed when it arrived."""
+        service = await runtime.current()
+        if service.retries is None:
+            raise RuntimeError("the retry queue is triggered, but not configured")
+        await service.retries.handle(message.get_body())
 
 
 def _request(req: func.HttpRequest) -> WebhookRequest:

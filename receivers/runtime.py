@@ -15,6 +15,9 @@ from receivers.cluster.secrets import SecretReader
 from receivers.deliveries import report
 from receivers.deliveries.directory import Directory
 from receivers.deliveries.pipeline import Observer, Pipeline
+from receivers.deliveries.retries import Retries
+from receivers.deliveries.retry_queue import RetryQueue
+from receivers.deliveries.storage import Storage
 from receivers.settings import Settings
 
 
@@ -30,6 +33,8 @@ class Runtime:
     availability: Availability
     refresher: Refresher
     pipeline: Pipeline
+    storage: Storage | None  # None: no Storage account, so neither retry queue nor journal
+    retries: Retries | None
 
     async def close(self) -> None:
         """Let refreshes under way end, then let go of the cluster."""
@@ -38,6 +43,8 @@ class Runtime:
         await self.mirror.close()
         await self.secrets.close()
         await self.api.close()
+        if self.storage is not None:
+            await self.storage.close()
 
 
 async def start(settings: Settings, environment: Mapping[str, str], *, observers: Iterable[Observer] = ()) -> Runtime:
@@ -56,11 +63,14 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     )
     availability = Availability(api)
     refresher = Refresher(api, availability)
+    storage = Storage(settings) if settings_module.storage_configured(environment) else None
+    queue = RetryQueue(storage) if storage else None
     pipeline = Pipeline(
         directory=directory,
         mirror=mirror,
         refresher=refresher,
         availability=availability,
+        queue=queue,
         answer_budget=settings.answer_budget,
         observers=(report.log, *observers),
     )
@@ -74,6 +84,10 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         availability=availability,
         refresher=refresher,
         pipeline=pipeline,
+        storage=storage,
+        retries=(
+            Retries(mirror=mirror, refresher=refresher, availability=availability, queue=queue) if queue else None
+        ),
     )
 
 

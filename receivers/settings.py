@@ -252,6 +252,17 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     raise SettingsError("\n".join(faults))
 
 
+def storage_configured(environment: Mapping[str, str]) -> bool:
+    """Whether a Storage account is named, so that there is a retry queue. Needs no other setting to be right."""
+    return bool(
+        environment.get("AzureWebJobsStorage")
+        or (
+            environment.get("AzureWebJobsStorage__queueServiceUri")
+            and environment.get("AzureWebJobsStorage__tableServiceUri")
+        )
+    )
+
+
 def _missing(settings: Settings) -> list[str]:
     """What one setting needs of another."""
     needed = {

@@ -54,13 +54,13 @@ class Retries:
         """
         try:
             message = messages.decode(text)
-        except messages.UnreadableMessage as error:
-            logger.error("a message of the retry queue was set aside: %s", error)  # noqa: TRY400 - the text says it all
-            await self._queue.poison(text if isinstance(text, str) else text.decode(errors="replace"), str(error))
+        except messages.UnreadableMessage as unreadable:
+            logger.error("a message of the retry queue was set aside: %s", unreadable)  # noqa: TRY400 - says it all
+            await self._queue.poison(text if isinstance(text, str) else text.decode(errors="replace"), str(unreadable))
             return
         match, refreshes, error = await self._try(message)
         refreshed = sum(outcome.result == Result.REFRESHED for outcome in refreshes.outcomes.values())
-        message = message.tried(Attempt(at=self._now(), refreshed=refreshed, error=error))
+        message = message.tried(Attempt(at=self._now(), refreshed=refreshed, error=error[: limits.FREE_TEXT]))
         given_up = bool(error) and not await self._queue.put_back(message)
         self._report(message, given_up=given_up)
         if self._recorder is not None:

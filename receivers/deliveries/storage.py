@@ -43,11 +43,6 @@ class Storage:
         self._queues: dict[str, QueueClient] = {}
         self._tables: dict[str, TableClient] = {}
 
-    @staticmethod
-    def configured(settings: Settings) -> bool:
-        """Whether the settings name a Storage account."""
-        return bool(settings.storage_connection or (settings.storage_queues and settings.storage_tables))
-
     async def queue(self, name: str) -> "QueueClient":
         """The client of a queue. Raises :class:`StorageError`."""
         if name not in self._queues:
