@@ -25,10 +25,13 @@ class Address:
     token: str = field(default="", repr=False)
     problem: str = ""
 
-    def url(self, base_url: str) -> str:
-        """The URL: a credential. Empty when there is none. Raises :class:`Unable` for a base URL that is none."""
+    def url(self, base_url: str, *, provider: str | None = None) -> str:
+        """The URL: a credential. Empty when there is none. Raises :class:`Unable` for a base URL that is none.
+
+        ``provider`` is another name that the receiver is served under: ``acr`` for ``azure``.
+        """
         try:
-            return paths.url(base_url, self.receiver.provider, self.token) if self.token else ""
+            return paths.url(base_url, provider or self.receiver.provider, self.token) if self.token else ""
         except go_url.InvalidUrl:
             raise Unable("the base URL is not a URL") from None
 

@@ -19,13 +19,12 @@ from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import readiness, report
 from receivers.local import addresses, announcement, cluster
 from receivers.local.announcement import Sample
-from receivers.local.embedded import EmbeddedCluster, documents
+from receivers.local.embedded import DEMO, EmbeddedCluster, documents
 from receivers.local.errors import Unable
 from receivers.local.host import FunctionHost, HostError
 from receivers.local.host import run as run_host
 from receivers.runtime import Runtime
 
-SAMPLE = cluster.ROOT / "receivers" / "local" / "sample" / "sample.yaml"
 PROJECT = "kargo-demo"  # in the sample
 HANDLED_AFTER = 0.5  # seconds until the embedded cluster's Kargo says that it has handled a refresh
 PATIENCE = 3.0  # seconds until the terminal is told what is waited for
@@ -71,7 +70,7 @@ async def _serve(options: argparse.Namespace) -> None:
 async def _embedded(options: argparse.Namespace) -> AsyncIterator[Sample]:
     """The embedded cluster, and settings that mean it."""
     name = f"[{options.host}]" if ":" in options.host else options.host
-    embedded = EmbeddedCluster(documents(SAMPLE), base_url=f"http://{name}:{options.port}", echo_after=HANDLED_AFTER)
+    embedded = EmbeddedCluster(documents(DEMO), base_url=f"http://{name}:{options.port}", echo_after=HANDLED_AFTER)
     try:
         url = await embedded.start(port=options.kubernetes_port)
     except OSError as error:

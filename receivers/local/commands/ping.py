@@ -1,0 +1,49 @@
+"""``ping``: whether a running service answers, and whether it knows its receivers."""
+
+import argparse
+import asyncio
+
+from receivers.local import cluster, payloads, posting
+from receivers.local.addresses import Address, addresses, base_url, masked
+from receivers.local.commands import output
+from receivers.local.errors import Unable
+from receivers.local.posting import Reply
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask, and show every answer."""
+    replies, unasked = asyncio.run(_ping(options))
+    lines = [f"{what}: {reply}" for what, reply in replies.items()]
+    if unasked:
+        lines.append(f"receivers were not pinged: {unasked}")
+    document = {
+        "answers": [{"to": what, **reply.document} for what, reply in replies.items()],
+        "notPinged": unasked or None,
+    }
+    output.show(options.output, lines=lines, document=document)
+    return 0 if all(reply.good for reply in replies.values()) else 1
+
+
+async def _ping(options: argparse.Namespace) -> tuple[dict[str, Reply], str]:
+    """The answers by what was asked, and why receivers were not."""
+    variables = cluster.environment()
+    base = base_url(cluster.checked(variables), options.base_url)
+    replies = {f"{base}/{page}": await posting.get(f"{base}/{page}") for page in ("healthz", "readyz")}
+    try:
+        async with cluster.opened(variables) as service:
+            found = await addresses(service.directory)
+    except Unable as error:
+        return replies, str(error)
+    for address in found:
+        delivery = _delivery(address)
+        if delivery is not None:
+            replies[f"{address.name} {masked(address.url(base))}"] = await posting.post(address.url(base), *delivery)
+    return replies, ""
+
+
+def _delivery(address: Address) -> payloads.Delivery | None:
+    """The ping that this receiver's sender posts; None where it has none."""
+    try:
+        return payloads.ping(address.receiver.provider) if address.token else None
+    except KeyError:
+        return None
