@@ -76,3 +76,6 @@ JOURNAL_INTERVAL = 1.0  # rows are written this often, many at once
 JOURNAL_BATCH = 100  # rows in one transaction: Azure's limit
 JOURNAL_WAITING = 10_000  # rows kept while the journal is away; then the oldest are dropped, and counted
 JOURNAL_EVENTS = 30 * 1024  # characters of a delivery's events that are kept for redelivery; a property holds 32 Ki
+JOURNAL_OPEN = 10_000  # rows that this process still expects news of
+DUPLICATE_WINDOW = 10.0  # the same push again within this time tells nothing new
+DUPLICATES_REMEMBERED = 10_000

@@ -141,7 +141,7 @@ def row_of(delivery: Delivery) -> Row:
         answer=_clip(body.get("msg") or body.get("error") or ""),
         duration=delivery.duration,
         warehouses=[
-            _warehouse(decision, delivery.refreshes.outcomes.get(decision.target), queued=delivery.queued)
+            warehouse_row(decision, delivery.refreshes.outcomes.get(decision.target), queued=delivery.queued)
             for decision in delivery.decisions
         ],
         others=delivery.others,
@@ -186,7 +186,8 @@ def _reason(delivery: Delivery) -> str:
     return delivery.error or next(iter(reasons), "")
 
 
-def _warehouse(decision: Decision, outcome: Outcome | None, *, queued: bool) -> WarehouseRow:
+def warehouse_row(decision: Decision, outcome: Outcome | None, *, queued: bool) -> WarehouseRow:
+    """The decision on one Warehouse and how its refresh ended, if it has."""
     row = WarehouseRow(
         project=decision.target.namespace,
         name=decision.target.name,
@@ -209,6 +210,17 @@ def settle(row: WarehouseRow, outcome: Outcome | None, *, queued: bool) -> None:
             row.state = State.QUEUED if queued else State.FAILED
     if outcome:
         row.value, row.error = outcome.value, _clip(outcome.error)
+
+
+def conclude(row: Row) -> None:
+    """Derive a delivery's state from its Warehouses, once a queued or failed one has got further."""
+    wanted = [warehouse for warehouse in row.warehouses if warehouse.refresh]
+    states = {warehouse.state for warehouse in wanted}
+    if row.state in {State.QUEUED, State.FAILED} and states and states <= {State.REFRESHED, State.GONE}:
+        row.state = State.REFRESHED
+    refreshed = [warehouse for warehouse in wanted if warehouse.state == State.REFRESHED]
+    if row.state == State.REFRESHED and refreshed and all(warehouse.handled_at for warehouse in refreshed):
+        row.handled_at = max(warehouse.handled_at for warehouse in refreshed if warehouse.handled_at)
 
 
 def _kept(events: list[ArtifactPushed]) -> list[ArtifactPushed]:

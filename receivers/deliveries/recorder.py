@@ -1,0 +1,147 @@
+"""Keeps journal rows up to date after the answer: refreshes that go on, later tries, and Kargo's own acting.
+
+A row stays open in this process until Kargo has acted on all that was refreshed, or until too many are open.
+"""
+
+import asyncio
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+
+from receivers import limits
+from receivers.cluster.refresher import Outcome
+from receivers.deliveries import journal
+from receivers.deliveries.delivery import Delivery
+from receivers.deliveries.duplicates import Duplicates
+from receivers.deliveries.journal import Journal, Row, State, WarehouseRow
+from receivers.deliveries.matching import Match, Refreshes
+from receivers.deliveries.messages import Message
+from receivers.deliveries.storage import StorageError
+from receivers.events import Target
+
+MICROSECONDS = len("2026-11-21T08:56:47.404158")  # of a refresh's value, whose rest is random
+
+
+class Recorder:
+    """Writes a journal. Nothing here delays or fails a delivery."""
+
+    def __init__(self, rows: Journal, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._journal = rows
+        self._now = now
+        self._duplicates = Duplicates()
+        self._open: OrderedDict[str, Row] = OrderedDict()
+        self._waiting: defaultdict[Target, set[str]] = defaultdict(set)  # open rows that name a Warehouse
+        self._handled: dict[Target, str] = {}  # the newest refresh that Kargo was seen to have handled
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def delivered(self, delivery: Delivery) -> None:
+        """A delivery was answered."""
+        delivery.duplicate_of = self._duplicates.of(delivery)
+        row = journal.row_of(delivery)
+        self._hold(row)
+        for target, future in delivery.refreshes.waiting.items():
+            future.add_done_callback(partial(self._settled, row.id, target))
+        self._save(row)
+
+    def tried(self, message: Message, match: Match | None, refreshes: Refreshes, *, given_up: bool) -> None:
+        """A delivery of the retry queue was tried."""
+        task = asyncio.get_running_loop().create_task(self._note_try(message, match, refreshes, given_up=given_up))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def handled(self, target: Target, value: str) -> None:
+        """Kargo says that it has handled a refresh."""
+        self._handled[target] = value
+        for delivery in list(self._waiting.get(target, ())):
+            self._save(self._open[delivery])
+
+    async def close(self) -> None:
+        """Write what waits."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=limits.CLOSE_GRACE)
+        await self._journal.close()
+
+    async def _note_try(self, message: Message, match: Match | None, refreshes: Refreshes, *, given_up: bool) -> None:
+        row = self._open.get(message.delivery)
+        if row is None:
+            try:
+                row = await self._journal.read(message.delivery)
+            except StorageError:
+                return
+            if row is None:
+                return
+            self._hold(row)
+        row.attempts = message.attempts[-limits.ATTEMPTS_SHOWN :]
+        if match is not None:
+            row.warehouses = [
+                journal.warehouse_row(decision, refreshes.outcomes.get(decision.target), queued=not given_up)
+                for decision in match.decisions
+            ]
+            row.others = match.others
+        for target, future in refreshes.waiting.items():
+            future.add_done_callback(partial(self._settled, row.id, target))
+        self._hold(row)
+        if given_up:
+            row.state, row.reason = State.FAILED, message.attempts[-1].error
+        self._save(row)
+
+    def _settled(self, delivery: str, target: Target, future: asyncio.Future[Outcome]) -> None:
+        """A refresh that outlived its answer has ended."""
+        row = self._open.get(delivery)
+        if row is None or future.cancelled():
+            return
+        for warehouse in _named(row, target):
+            journal.settle(warehouse, future.result(), queued=row.state == State.QUEUED)
+        self._save(row)
+
+    def _save(self, row: Row) -> None:
+        """Bring a row up to date and write it; close it when nothing more will come."""
+        now = self._now()
+        for warehouse in row.warehouses:
+            handled = self._handled.get(Target(warehouse.project, warehouse.name), "")
+            if (
+                warehouse.state == State.REFRESHED
+                and warehouse.handled_at is None
+                and _covers(handled, warehouse.value)
+            ):
+                warehouse.handled_at = now
+        journal.conclude(row)
+        self._journal.write(row)
+        if row.handled_at is not None or row.state not in {State.REFRESHED, State.QUEUED, State.FAILED}:
+            self._release(row)
+
+    def _hold(self, row: Row) -> None:
+        self._open[row.id] = row
+        for warehouse in row.warehouses:
+            if warehouse.refresh:
+                self._waiting[Target(warehouse.project, warehouse.name)].add(row.id)
+        while len(self._open) > limits.JOURNAL_OPEN:
+            self._release(next(iter(self._open.values())))
+
+    def _release(self, row: Row) -> None:
+        self._open.pop(row.id, None)
+        for warehouse in row.warehouses:
+            target = Target(warehouse.project, warehouse.name)
+            self._waiting[target].discard(row.id)
+            if not self._waiting[target]:
+                del self._waiting[target]
+
+
+def _named(row: Row, target: Target) -> list[WarehouseRow]:
+    return [each for each in row.warehouses if (each.project, each.name) == (target.namespace, target.name)]
+
+
+def _covers(handled: str, value: str) -> bool:
+    """Whether handling one refresh means that another was handled too: the same one, or an earlier one.
+
+    Values begin with their time, ours in microseconds and Kargo's own in seconds; others can only be equal.
+    """
+    if not handled or not value:
+        return False
+    if handled == value:
+        return True
+    if len(handled) >= MICROSECONDS and handled[MICROSECONDS - 7] == ".":
+        return handled[:MICROSECONDS] >= value[:MICROSECONDS]
+    seconds = MICROSECONDS - 7
+    return handled[seconds:] == "Z" and handled[:seconds] > value[:seconds]
