@@ -49,14 +49,14 @@ async def opened(variables: Mapping[str, str]) -> AsyncIterator[Runtime]:
     except CredentialsError as error:
         raise Unable(str(error)) from None
     try:
-        await _read(service.mirror)
+        await read(service.mirror)
         _refuse_unreachable(service)
         yield service
     finally:
         await service.close()
 
 
-async def _read(mirror: Mirror) -> None:
+async def read(mirror: Mirror) -> None:
     """Wait until everything was read, or failed to be."""
     deadline = asyncio.get_running_loop().time() + WITHIN
     while not all(health.synced or health.fault for health in mirror.health()):

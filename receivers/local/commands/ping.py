@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 
 from receivers.local import cluster, payloads, posting
 from receivers.local.addresses import Address, addresses, base_url, masked
@@ -13,7 +14,7 @@ from receivers.local.posting import Reply
 def run(options: argparse.Namespace) -> int:
     """Ask, and show every answer."""
     replies, unasked = asyncio.run(_ping(options))
-    lines = [f"{what}: {reply}" for what, reply in replies.items()]
+    lines = [f"{what}: {summary(reply)}" for what, reply in replies.items()]
     if unasked:
         lines.append(f"receivers were not pinged: {unasked}")
     document = {
@@ -22,6 +23,16 @@ def run(options: argparse.Namespace) -> int:
     }
     output.show(options.output, lines=lines, document=document)
     return 0 if all(reply.good for reply in replies.values()) else 1
+
+
+def summary(reply: Reply) -> str:
+    """The reply in a few words: of ``/readyz``, what is missing."""
+    try:
+        state = json.loads(reply.body)
+        ready, missing = state["ready"], state["missing"]
+    except (ValueError, TypeError, KeyError):
+        return str(reply)
+    return f"{reply.status} ready" if ready else f"{reply.status} not ready, missing: {', '.join(missing)}"
 
 
 async def _ping(options: argparse.Namespace) -> tuple[dict[str, Reply], str]:

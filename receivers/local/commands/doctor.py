@@ -1,0 +1,43 @@
+"""``doctor``: what is wrong, and what to do about it."""
+
+import argparse
+import asyncio
+import logging
+from collections.abc import Iterator
+
+from receivers.local import cluster
+from receivers.local.commands import output
+from receivers.local.doctor import Examination, Severity, examine
+
+
+def run(options: argparse.Namespace) -> int:
+    """Examine, and show the findings."""
+    logging.getLogger("receivers").setLevel(logging.CRITICAL)  # the findings say it better
+    examination = asyncio.run(examine(cluster.environment()))
+    document = {
+        "complete": examination.complete,
+        "lookedAt": examination.looked_at,
+        "findings": [finding.document for finding in examination.findings],
+    }
+    output.show(options.output, lines=lines(examination), document=document)
+    if not examination.complete:
+        return 2
+    return 1 if _count(examination, Severity.ERROR) else 0
+
+
+def lines(examination: Examination) -> Iterator[str]:
+    """The findings, errors first, and a summary."""
+    for finding in sorted(examination.findings, key=lambda each: each.severity is Severity.WARNING):
+        yield f"{finding.severity}: {finding.subject}: {finding.problem}"
+        yield f"  {finding.remedy}"
+    if examination.findings:
+        yield ""
+    if examination.complete:
+        yield examination.looked_at
+        yield f"{_count(examination, Severity.ERROR)} error(s), {_count(examination, Severity.WARNING)} warning(s)"
+    else:
+        yield "the cluster was not looked at"
+
+
+def _count(examination: Examination, severity: Severity) -> int:
+    return sum(finding.severity is severity for finding in examination.findings)

@@ -1,0 +1,131 @@
+"""One look at everything, in order: settings, cluster, permissions, what was listed, receivers, subscriptions.
+
+The service's own parts are asked wherever they know: what counts is what the service makes of a cluster.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from receivers import runtime
+from receivers import settings as settings_module
+from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
+from receivers.cluster.credentials import CredentialsError
+from receivers.cluster.mirror import Mirror
+from receivers.local import cluster
+from receivers.local.doctor import permissions, receivers
+from receivers.local.doctor.findings import Finding, Severity
+from receivers.runtime import Runtime
+from receivers.settings import SettingsError
+
+NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examination:
+    """What was found, and what was looked at. Not ``complete``: the cluster could not be looked at."""
+
+    findings: Sequence[Finding]
+    complete: bool
+    looked_at: str = ""
+
+
+async def examine(variables: Mapping[str, str]) -> Examination:
+    """Look at everything. Raises nothing that settings or cluster are to blame for."""
+    try:
+        settings = settings_module.from_environment(variables)
+    except SettingsError as error:
+        return Examination(findings=list(of_unusable_settings(error)), complete=False)
+    try:
+        service = await runtime.start(settings, variables)
+    except CredentialsError as error:
+        unusable = Finding(subject="settings", problem=str(error), remedy="say how to reach the cluster")
+        return Examination(findings=[unusable], complete=False)
+    try:
+        return await _examine_cluster(service)
+    finally:
+        await service.close()
+
+
+async def _examine_cluster(service: Runtime) -> Examination:
+    try:
+        unusable = await of_api_server(service.api)
+        if unusable:
+            return Examination(findings=[unusable], complete=False)
+        found = await of_permissions(service)
+    except ClusterError as error:
+        failed = Finding(subject=f"cluster {service.api.server}", problem=str(error), remedy="try again")
+        return Examination(findings=[failed], complete=False)
+    await cluster.read(service.mirror)
+    found += of_mirror(service.mirror)
+    found += await receivers.check(service)
+    found += of_subscriptions(service.mirror)
+    return Examination(findings=found, complete=True, looked_at=_looked_at(service))
+
+
+def _looked_at(service: Runtime) -> str:
+    configured, warehouses = len(service.directory.receivers()), len(service.mirror.index)
+    return f"cluster {service.api.server}: {configured} receiver(s), {warehouses} Warehouse(s)"
+
+
+def of_unusable_settings(error: SettingsError) -> Iterator[Finding]:
+    """Each fault of the settings."""
+    for line in str(error).splitlines():
+        variable, _, problem = line.partition(": ")
+        yield Finding(subject=f"setting {variable}", problem=problem, remedy="correct it, or leave it out")
+
+
+async def of_api_server(api: Api) -> Finding | None:
+    """Why nothing else can be looked at, if so: no answer, no Kargo, or not for this identity."""
+    try:
+        await api.get("/version", timeout=permissions.CALL_TIMEOUT)
+        await api.get(KARGO, timeout=permissions.CALL_TIMEOUT)
+    except RefusedError as error:
+        if error.status == NOT_FOUND:
+            problem = "Kargo's resources (kargo.akuity.io/v1alpha1) are not installed"
+            remedy = "install Kargo, or point the settings at the cluster that has it"
+        else:
+            problem = f"it refuses this identity: {error}"
+            remedy = "check the credential: the kubeconfig's user, CLUSTER_TOKEN, or the managed identity"
+    except ClusterError as error:
+        problem = f"it cannot be reached: {error}"
+        remedy = "check KUBECONFIG or CLUSTER_SERVER, and whether this machine may reach it"
+    else:
+        return None
+    return Finding(subject=f"cluster {api.server}", problem=problem, remedy=remedy)
+
+
+async def of_permissions(service: Runtime) -> list[Finding]:
+    """The rights that are missing. Where the settings have receivers, those of ProjectConfigs can be done without."""
+    has_static = bool(service.settings.receivers or service.settings.receivers_from_file)
+    found = [await permissions.missing(service.api, needed) for needed in permissions.NEEDED]
+    return [
+        replace(finding, severity=Severity.WARNING) if has_static and "projectconfigs" in finding.subject else finding
+        for finding in found
+        if finding
+    ]
+
+
+def of_mirror(mirror: Mirror) -> Iterator[Finding]:
+    """Resources that are allowed, and could not be read all the same."""
+    for health in mirror.health():
+        if not health.synced and not health.denied:
+            remedy = "try again; if it stays so, look at the API server's log"
+            problem = f"they cannot be listed: {health.fault or 'that takes too long'}"
+            yield Finding(subject=health.resource, problem=problem, remedy=remedy)
+        if health.unreadable:
+            yield Finding(
+                severity=Severity.WARNING,
+                subject=health.resource,
+                problem=f"{health.unreadable} of them are not as Kargo defines them, and left out",
+                remedy=f"look at `kubectl get {health.resource} -A -o yaml`",
+            )
+
+
+def of_subscriptions(mirror: Mirror) -> Iterator[Finding]:
+    """Subscriptions that cannot be read."""
+    for fault in mirror.index.faults():
+        yield Finding(
+            subject=f"Warehouse {fault.target}, spec.subscriptions[{fault.position}]",
+            problem=f"{fault.reason}: no push refreshes the Warehouse for it",
+            remedy="correct the subscription",
+        )

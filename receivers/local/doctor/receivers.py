@@ -1,0 +1,105 @@
+"""Receivers that cannot be reached, or not under the URL that Kargo shows."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from receivers.cluster.api import ClusterError
+from receivers.events import Provider, Receiver, SecretReference
+from receivers.kargo import paths
+from receivers.local.addresses import Address, addresses
+from receivers.local.doctor.findings import Finding, Severity
+from receivers.providers import PROVIDERS
+from receivers.runtime import Runtime
+
+REGISTER = "register at the sender the URL that `kargo-receivers urls --reveal` prints"
+
+
+async def check(service: Runtime) -> list[Finding]:
+    """What is wrong with the receivers of cluster and settings, each and together."""
+    found = await addresses(service.directory)
+    each = [await _check_one(service, address) for address in found]
+    return [finding for finding in each if finding] + list(_shared_urls(found))
+
+
+async def _check_one(service: Runtime, address: Address) -> Finding | None:
+    receiver = address.receiver
+    provider = PROVIDERS.get(receiver.provider)
+    if receiver.secret is None:
+        return None if provider else _unknown_provider(address)
+    if provider is None:
+        return _about(address, address.problem, "leave its sender registered at Kargo's own server", Severity.WARNING)
+    try:
+        secrets = await service.directory.secrets_of(provider, receiver)
+    except ClusterError as error:
+        return _about(address, f"its Secret cannot be read: {error}", "try again when the cluster is well")
+    if secrets is None:
+        return _unread(address, receiver.secret, provider, may_read=service.settings.read_secrets)
+    if not secrets:
+        return await _without_secret(service, address, receiver.secret, provider)
+    return _status(address, receiver, secrets)
+
+
+def _unknown_provider(address: Address) -> Finding:
+    problem = f"the settings give it the provider {address.receiver.provider}, which there is not"
+    return _about(address, problem, f"name one of {', '.join(PROVIDERS)}")
+
+
+def _unread(address: Address, secret: SecretReference, provider: Provider, *, may_read: bool) -> Finding | None:
+    """Without its Secret a receiver is known by the URL that Kargo published, if that is all it takes."""
+    served = bool(address.token) and not provider.needs_secret
+    if not may_read:
+        problem = "READ_SECRETS is false, and Kargo has published no URL for it: deliveries get 404"
+        return None if served else _about(address, problem, "see whether Kargo's management controller runs")
+    problem = f"this identity may not read its Secret {secret.namespace}/{secret.name}: "
+    problem += "the URL that Kargo shows counts, however old" if served else "deliveries get 404"
+    remedy = f"allow get on secrets in {secret.namespace} by a Role, or set READ_SECRETS=false"
+    return _about(address, problem, remedy, Severity.WARNING if served else Severity.ERROR)
+
+
+async def _without_secret(service: Runtime, address: Address, secret: SecretReference, provider: Provider) -> Finding:
+    place, keys = f"{secret.namespace}/{secret.name}", " or ".join(provider.secret_keys)
+    if not secret.name:
+        return _about(address, "it names no Secret", "set its secretRef.name")
+    present = (await service.secrets.read(secret)).data
+    if not present:
+        remedy = f"create it, with the key {keys}"
+        return _about(address, f"its Secret {place} is missing or empty: deliveries get 404", remedy)
+    problem = f"its Secret {place} has no key {keys}: deliveries get 404"
+    return _about(address, problem, f"add the key {keys}; the Secret has {', '.join(sorted(present))}")
+
+
+def _status(address: Address, receiver: Receiver, secrets: tuple[bytes, ...]) -> Finding | None:
+    """Whether the URL that Kargo shows is the one that the Secret makes."""
+    current, *previous = [
+        paths.token(project=receiver.project, name=receiver.name, secrets=(each,)) for each in secrets
+    ]
+    published = receiver.status_path.rpartition("/")[2]
+    if published == current:
+        return None
+    if not receiver.status_path:
+        problem = "Kargo has published no URL for it; it is served all the same"
+        return _about(address, problem, "see whether Kargo's management controller runs", Severity.WARNING)
+    if published in previous:
+        problem = "Kargo still shows the URL of the previous secret, which is served until its key is removed"
+        return _about(address, problem, f"{REGISTER}, then remove the key", Severity.WARNING)
+    problem = "its status is stale: the URL that Kargo shows is not the one its Secret makes, and gets 404"
+    return _about(address, problem, f"{REGISTER}; see whether Kargo's management controller runs")
+
+
+def _shared_urls(found: Sequence[Address]) -> Iterator[Finding]:
+    """Project, name and secret are put together without separators: different ones can make one URL."""
+    by_url: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for address in found:
+        if address.token:
+            by_url[address.receiver.provider, address.token].append(f"{address.name} ({address.receiver.source})")
+    for names in by_url.values():
+        if len(names) > 1:
+            yield Finding(
+                subject=f"receivers {' and '.join(names)}",
+                problem="they have the same URL, so it is not known which one a delivery is for",
+                remedy="give one of them another secret, or remove it",
+            )
+
+
+def _about(address: Address, problem: str, remedy: str, severity: Severity = Severity.ERROR) -> Finding:
+    return Finding(severity=severity, subject=f"receiver {address.name}", problem=problem, remedy=remedy)
