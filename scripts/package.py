@@ -1,0 +1,140 @@
+"""Builds dist/kargo-receivers.zip: the Function App with its dependencies, ready to run on Azure without a build there.
+
+    scripts/package.py [--to FILE]
+
+The same input gives the same bytes: files sorted, one time stamp, and byte code whose validity does not hang on time
+stamps. Files of the app are those that git does not ignore, less what .funcignore names. Dependencies are the wheels
+pinned in requirements.txt, for Linux on x86-64 whatever this machine is.
+"""
+
+import argparse
+import hashlib
+import py_compile
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable, Iterator
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+ROOT = Path(__file__).parent.parent
+BUILD = ROOT / "build" / "package"
+UV = ROOT / ".venv" / "bin" / "uv"
+SITE_PACKAGES = PurePosixPath(".python_packages/lib/site-packages")  # where the Functions worker looks
+INSTALLED_AT = PurePosixPath("/home/site/wwwroot")  # where Azure unpacks it; tracebacks show it
+PYTHON, PLATFORM = "3.13", "x86_64-manylinux_2_28"
+ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say
+LARGEST = 60 * 1000 * 1000  # bytes
+
+# What an installer leaves that differs from machine to machine (shebangs, and the hashes of those), or is of no use at
+# run time.
+LEFT_OUT = ("bin/*", "*/RECORD", "*/INSTALLER", "*/REQUESTED", "*/direct_url.json", "*.pyi", "*/__pycache__/*", ".lock")
+
+
+def matches(path: PurePosixPath, pattern: str) -> bool:
+    """Whether a line of .funcignore names the file or a folder above it. Without a slash it names either by name."""
+    candidates = [path, *path.parents][:-1]
+    if "/" in pattern:
+        return any(fnmatchcase(str(candidate), pattern) for candidate in candidates)
+    return any(fnmatchcase(candidate.name, pattern) for candidate in candidates)
+
+
+def app_files(root: Path) -> Iterator[PurePosixPath]:
+    """The files of the app, relative to ``root``."""
+    ignored = [line.strip() for line in (root / ".funcignore").read_text().splitlines() if line.strip()]
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    listed = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+    for name in sorted(set(listed.split("\0")) - {""}):
+        path = PurePosixPath(name)
+        if (root / path).is_file() and not any(matches(path, pattern) for pattern in [*ignored, ".funcignore"]):
+            yield path
+
+
+def install_dependencies(requirements: Path) -> Path:
+    """A folder with the pinned dependencies. It is made once for each content of ``requirements``."""
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]
+    target = BUILD / f"site-packages-{digest}"
+    if not target.exists():
+        partial = BUILD / "installing"
+        shutil.rmtree(partial, ignore_errors=True)
+        wheels = [
+            "--require-hashes",
+            "--only-binary=:all:",
+            f"--python-version={PYTHON}",
+            f"--python-platform={PLATFORM}",
+        ]
+        command = [str(UV), "pip", "install", "--quiet", "--link-mode=copy", f"--target={partial}", *wheels]
+        subprocess.run([*command, f"--requirements={requirements}"], check=True)
+        partial.rename(target)
+    return target
+
+
+def dependency_files(folder: Path) -> Iterator[PurePosixPath]:
+    """The files that are needed at run time, relative to ``folder``."""
+    for path in sorted(folder.rglob("*")):
+        relative = PurePosixPath(path.relative_to(folder).as_posix())
+        if path.is_file() and not any(fnmatchcase(str(relative), pattern) for pattern in LEFT_OUT):
+            yield relative
+
+
+def byte_code(source: Path, archive_name: PurePosixPath) -> tuple[PurePosixPath, bytes] | None:
+    """Name and content of the byte code for a module; None for what no Python 3.13 can compile, such as templates."""
+    compiled = BUILD / "module.pyc"
+    try:
+        py_compile.compile(
+            str(source),
+            cfile=str(compiled),
+            dfile=str(INSTALLED_AT / archive_name),
+            doraise=True,
+            invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,
+            quiet=1,
+        )
+    except py_compile.PyCompileError:
+        return None
+    name = f"{archive_name.stem}.{sys.implementation.cache_tag}.pyc"
+    return archive_name.parent / "__pycache__" / name, compiled.read_bytes()
+
+
+def contents(root: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Every file of the package: its name and its bytes."""
+    dependencies = install_dependencies(root / "requirements.txt")
+    sources = [(path, root / path) for path in app_files(root)]
+    sources += [(SITE_PACKAGES / path, dependencies / path) for path in dependency_files(dependencies)]
+    for name, source in sources:
+        yield name, source.read_bytes()
+        if name.suffix == ".py" and (compiled := byte_code(source, name)):
+            yield compiled
+
+
+def write(files: Iterable[tuple[PurePosixPath, bytes]], to: Path) -> int:
+    """Writes the zip; returns how many files are in it."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    count = 0
+    with zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, data in sorted(files):
+            entry = zipfile.ZipInfo(str(name), ZIP_EPOCH)
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, data)
+            count += 1
+    return count
+
+
+def main() -> int:
+    """Exit code 1: the package is too large."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--to", type=Path, default=ROOT / "dist" / "kargo-receivers.zip", metavar="FILE")
+    to: Path = parser.parse_args().to
+    BUILD.mkdir(parents=True, exist_ok=True)
+    count = write(contents(ROOT), to)
+    size = to.stat().st_size
+    print(f"{to}: {size / 1e6:.1f} MB, {count} files, sha256 {hashlib.sha256(to.read_bytes()).hexdigest()}")
+    if size > LARGEST:
+        print(f"the package is larger than {LARGEST / 1e6:.0f} MB", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
