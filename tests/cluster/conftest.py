@@ -1,0 +1,35 @@
+"""What the tests of cluster/ share: the API as the service uses it, through the proxy with faults."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from receivers.cluster.api import Api
+from receivers.cluster.availability import Availability
+from receivers.cluster.credentials import Connection, FixedHeader
+from receivers.cluster.refresher import Refresher
+from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.servers import ApiServer
+
+
+def connect(server: ApiServer, url: str, *, user: str = "kargo-receivers") -> Api:
+    """The API as a user of the server, over plain HTTP to a proxy in front of it."""
+    return Api(Connection(server=url, tls=None, authorization=FixedHeader(f"Bearer {server.token(user)}")))
+
+
+@pytest.fixture
+async def api(api_server: ApiServer, fault_proxy: FaultProxy) -> AsyncIterator[Api]:
+    """The API with the least privileges, through ``fault_proxy``."""
+    api = connect(api_server, fault_proxy.url)
+    yield api
+    await api.close()
+
+
+@pytest.fixture
+async def refresher(api: Api) -> AsyncIterator[Refresher]:
+    """A refresher that stops with the test."""
+    availability = Availability(api)
+    refresher = Refresher(api, availability)
+    yield refresher
+    await refresher.close(grace=0)
+    await availability.close()

@@ -1,0 +1,22 @@
+"""Waiting for a condition, with a deadline: no test sleeps for a time it guessed."""
+
+import asyncio
+from collections.abc import Callable
+
+PATIENCE = 20.0  # seconds; what is waited for takes milliseconds, on a machine with nothing else to do
+
+
+async def eventually(condition: Callable[[], object]) -> None:
+    """Returns once the condition holds. The test fails when it does not."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():  # noqa: ASYNC110 - what the conditions look at tells nobody
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        raise AssertionError("waited in vain") from None
+
+
+async def turns(count: int = 20) -> None:
+    """Lets every other task of the event loop have its turn, so often that what can happen now has happened."""
+    for _ in range(count):
+        await asyncio.sleep(0)
