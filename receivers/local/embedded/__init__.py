@@ -5,6 +5,6 @@ is a convenience: what must hold in a real cluster is tested against a real API 
 """
 
 from receivers.local.embedded.api import Denial
-from receivers.local.embedded.cluster import EmbeddedCluster, documents
+from receivers.local.embedded.cluster import BROKEN, DEMO, EmbeddedCluster, documents
 
-__all__ = ["Denial", "EmbeddedCluster", "documents"]
+__all__ = ["BROKEN", "DEMO", "Denial", "EmbeddedCluster", "documents"]

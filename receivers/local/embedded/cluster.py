@@ -15,6 +15,10 @@ from receivers.local.embedded.kargo import Controllers
 from receivers.local.embedded.resources import BY_KIND, NAMESPACES
 from receivers.local.embedded.store import Store
 
+SAMPLES = Path(__file__).parent.parent / "sample"
+DEMO = SAMPLES / "demo.yaml"  # a project with three receivers
+BROKEN = SAMPLES / "broken.yaml"  # one with everything wrong that can be
+
 
 class EmbeddedCluster:
     """A Kubernetes API for trying the service, without TLS and without users. Its objects live as long as it does.
@@ -44,7 +48,7 @@ class EmbeddedCluster:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> str:
         """Serves; returns the URL. Port 0 takes a free one. Raises OSError when the port is taken."""
-        listener = socket.create_server((host, port))
+        listener = _listener(host, port)
         self.url = f"http://{host}:{listener.getsockname()[1]}"
         await self._running.enter_async_context(self._controllers)
         config = uvicorn.Config(
@@ -84,6 +88,18 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None]:
         """Leaves signals to whoever runs the loop."""
         yield
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    # asyncio turns off Nagle's algorithm, which delays answers by 40 ms, only where the protocol is named.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def documents(*files: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ type Selector = Callable[[Object], bool]
 
 _COMMA = re.compile(r",(?![^(]*\))")  # not between parentheses
 _SET = re.compile(r"(\S+)\s+(in|notin)\s+\((.*)\)")
-_EQUALITY = re.compile(r"([^=!\s]+)\s*(==|=|!=)\s*(\S*)")
+_EQUALITY = re.compile(r"([^=!\s]+)\s*(==|=|!=)\s*([^=!\s]*)")
 _PRESENCE = re.compile(r"(!?)\s*([^=!\s()]+)")
 
 
