@@ -5,7 +5,6 @@ They are never listed or watched: an identity needs no more than ``get`` on Secr
 
 import asyncio
 import base64
-import binascii
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -78,6 +77,8 @@ class SecretReader:
         return read
 
     async def _read(self, reference: SecretReference) -> Secret:
+        if not (_is_name(reference.namespace) and _is_name(reference.name)):
+            return Secret()
         namespace, name = quote(reference.namespace, safe=""), quote(reference.name, safe="")
         async with self._slots:
             began = self._clock()
@@ -94,9 +95,17 @@ class SecretReader:
         return secret
 
 
+def _is_name(text: str) -> bool:
+    """Whether an object can have this name; in a path, others would ask for something else, as a list.
+
+    https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
+    """
+    return text not in {"", ".", ".."} and "/" not in text and "%" not in text
+
+
 def _decode(body: bytes) -> dict[str, bytes]:
     try:
         secret = msgspec.json.decode(body, type=records.Secret)
         return {key: base64.b64decode(value) for key, value in (secret.data or {}).items()}
-    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error):
+    except (msgspec.DecodeError, ValueError):
         raise UnreachableError("a Secret cannot be read: the answer is not what an API server sends") from None

@@ -1,0 +1,253 @@
+"""Secrets are read one by one, kept for seconds, and never in the way of anything else."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+
+import pytest
+
+from receivers import limits
+from receivers.cluster.api import Api, RefusedError, UnreachableError
+from receivers.cluster.secrets import Secret, SecretReader
+from receivers.events import SecretReference
+from tests.cluster.conftest import connect
+from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.servers import ApiServer
+from tests.cluster.waiting import turns
+from tests.objects import PROJECT, SECRET, secret
+
+REFERENCE = SecretReference(namespace=PROJECT, name="quay-secret")
+PATH = f"/api/v1/namespaces/{PROJECT}/secrets/quay-secret"
+
+
+class Clock:
+    """A clock that stands unless a test sets it."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def reader(api_server: ApiServer, api: Api, clock: Clock) -> AsyncIterator[SecretReader]:
+    """A reader that may read the Secrets of the project, where there is one."""
+    await api_server.apply(secret("quay-secret", {"secret": "first"}))
+    await api_server.allow_secrets(PROJECT)
+    reader = SecretReader(api, clock=clock)
+    yield reader
+    await reader.close()
+
+
+async def test_a_secret_is_read_with_all_its_keys(reader: SecretReader, api_server: ApiServer) -> None:
+    await api_server.apply(secret("quay-secret", {"secret-previous": "zeroth", "empty": ""}))
+    found = await reader.read(REFERENCE)
+    assert found.data == {"secret": b"first", "secret-previous": b"zeroth", "empty": b""}
+    assert not found.forbidden
+
+
+async def test_values_need_not_be_text(reader: SecretReader, api_server: ApiServer) -> None:
+    odd = bytes(range(256))
+    await api_server.patch("Secret", "quay-secret", PROJECT, {"data": {"odd": base64.b64encode(odd).decode()}})
+    assert (await reader.read(REFERENCE)).data["odd"] == odd
+
+
+async def test_a_secret_without_data_has_none(reader: SecretReader, api_server: ApiServer) -> None:
+    await api_server.apply(secret("empty", {}))
+    assert await reader.read(SecretReference(namespace=PROJECT, name="empty")) == Secret()
+
+
+async def test_a_missing_secret_has_no_data_and_is_not_forbidden(reader: SecretReader) -> None:
+    assert await reader.read(SecretReference(namespace=PROJECT, name="missing")) == Secret()
+
+
+async def test_a_forbidden_secret_says_so(fault_proxy: FaultProxy, reader: SecretReader) -> None:
+    fault_proxy.answer(403, path="/secrets/")
+    assert await reader.read(REFERENCE) == Secret(forbidden=True)
+
+
+async def test_the_data_is_never_shown(reader: SecretReader) -> None:
+    assert "first" not in repr(await reader.read(REFERENCE))
+
+
+# Freshness
+
+
+async def test_a_secret_is_not_read_again_while_it_is_fresh(
+    fault_proxy: FaultProxy, reader: SecretReader, clock: Clock
+) -> None:
+    await reader.read(REFERENCE)
+    clock.now += limits.SECRET_FRESH - 0.1
+    await reader.read(REFERENCE)
+    assert len(fault_proxy.sent("GET", PATH)) == 1
+
+
+async def test_a_rotation_counts_once_the_secret_is_no_longer_fresh(
+    api_server: ApiServer, reader: SecretReader, clock: Clock
+) -> None:
+    await reader.read(REFERENCE)
+    await api_server.apply(secret("quay-secret", {"secret": "second"}))
+    assert (await reader.read(REFERENCE)).data == {"secret": b"first"}
+    clock.now += limits.SECRET_FRESH
+    assert (await reader.read(REFERENCE)).data == {"secret": b"second"}
+
+
+async def test_a_secret_that_was_missing_is_found_later(
+    api_server: ApiServer, reader: SecretReader, clock: Clock
+) -> None:
+    late = SecretReference(namespace=PROJECT, name="late")
+    assert (await reader.read(late)).data == {}
+    await api_server.apply(secret("late", {"secret": "s"}))
+    clock.now += limits.SECRET_FRESH
+    assert (await reader.read(late)).data == {"secret": b"s"}
+
+
+async def test_who_wants_it_fresher_gets_it_fresher(api_server: ApiServer, reader: SecretReader, clock: Clock) -> None:
+    await reader.read(REFERENCE)
+    await api_server.apply(secret("quay-secret", {"secret": "second"}))
+    clock.now += 1
+    assert (await reader.read(REFERENCE, fresh=0.5)).data == {"secret": b"second"}
+
+
+# Load
+
+
+async def test_who_asks_at_the_same_time_shares_one_read(fault_proxy: FaultProxy, reader: SecretReader) -> None:
+    found = await asyncio.gather(*(reader.read(REFERENCE) for _ in range(50)))
+    assert {each.data["secret"] for each in found} == {b"first"}
+    assert len(fault_proxy.sent("GET", PATH)) == 1
+
+
+async def test_a_reader_that_leaves_does_not_take_the_read_from_others(
+    fault_proxy: FaultProxy, reader: SecretReader
+) -> None:
+    fault_proxy.hold(path=PATH)
+    leaves, stays = (asyncio.create_task(reader.read(REFERENCE)) for _ in range(2))
+    await fault_proxy.wait_for(1, "GET", PATH)
+    leaves.cancel()
+    await asyncio.wait([leaves])
+    fault_proxy.release()
+    assert (await stays).data == {"secret": b"first"}
+
+
+async def test_few_secrets_are_read_at_once(fault_proxy: FaultProxy, reader: SecretReader) -> None:
+    fault_proxy.hold(path="/secrets/")
+    references = [SecretReference(namespace=PROJECT, name=f"missing-{number}") for number in range(20)]
+    reads = asyncio.gather(*(reader.read(reference) for reference in references))
+    await fault_proxy.wait_for(limits.SECRET_READS_IN_FLIGHT, "GET", "/secrets/")
+    await turns()
+    assert len(fault_proxy.sent("GET", "/secrets/")) == limits.SECRET_READS_IN_FLIGHT
+    fault_proxy.release()
+    assert await reads == [Secret()] * 20
+    assert fault_proxy.most_at_once("GET", "/secrets/") == limits.SECRET_READS_IN_FLIGHT
+
+
+# What goes wrong
+
+
+async def test_what_was_read_before_counts_while_the_cluster_is_away(
+    fault_proxy: FaultProxy, reader: SecretReader, clock: Clock
+) -> None:
+    await reader.read(REFERENCE)
+    clock.now += 24 * 3600
+    fault_proxy.reset(times=None)
+    assert (await reader.read(REFERENCE)).data == {"secret": b"first"}
+
+
+async def test_what_was_read_before_counts_while_the_cluster_hangs(
+    fault_proxy: FaultProxy, reader: SecretReader, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "STALE_WAIT", 0.05)
+    await reader.read(REFERENCE)
+    clock.now += 60
+    fault_proxy.hang()
+    assert (await reader.read(REFERENCE)).data == {"secret": b"first"}
+
+
+async def test_a_server_that_is_away_is_told_when_nothing_was_read_before(
+    fault_proxy: FaultProxy, reader: SecretReader
+) -> None:
+    fault_proxy.reset(times=None)
+    with pytest.raises(UnreachableError):
+        await reader.read(REFERENCE)
+    fault_proxy.clear()
+    assert (await reader.read(REFERENCE)).data == {"secret": b"first"}
+
+
+async def test_an_error_of_the_server_is_not_a_missing_secret(fault_proxy: FaultProxy, reader: SecretReader) -> None:
+    fault_proxy.answer(500)
+    with pytest.raises(RefusedError) as refused:
+        await reader.read(REFERENCE)
+    assert refused.value.status == 500
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"data": {"secret": "not base64!"}}',
+        b'{"data": {"secret": "YWJj\xc3\xa9"}}',
+        b'{"data": {"secret": 7}}',
+        b'{"data": ["secret"]}',
+        b'{"data": {"secret": "\xff"}}',
+        b"<html>",
+        b"",
+    ],
+)
+async def test_an_answer_that_is_no_secret_is_told_and_not_quoted(body: bytes) -> None:
+    class Garbling:
+        async def get(self, *_: object, **__: object) -> bytes:
+            return body
+
+    reader = SecretReader(Garbling())  # type: ignore[arg-type] # the one method that is used
+    with pytest.raises(UnreachableError) as told:
+        await reader.read(REFERENCE)
+    assert str(told.value) == "a Secret cannot be read: the answer is not what an API server sends"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../other/secrets/x", "%2e%2e"])
+@pytest.mark.parametrize("namespace", ["", ".", "..", "../../../apis", PROJECT])
+async def test_a_reference_that_no_object_can_have_asks_for_nothing(
+    fault_proxy: FaultProxy, reader: SecretReader, namespace: str, name: str
+) -> None:
+    assert await reader.read(SecretReference(namespace=namespace, name=name)) == Secret()
+    assert fault_proxy.requests == []
+
+
+@pytest.mark.parametrize("name", ["x?watch=1", "x#y", "a b", "ü", "..."])
+async def test_an_odd_name_stays_one_segment_of_the_path(
+    fault_proxy: FaultProxy, reader: SecretReader, name: str
+) -> None:
+    found = await reader.read(SecretReference(namespace=PROJECT, name=name))
+    assert found.data == {}
+    (request,) = fault_proxy.requests
+    assert request.path.startswith(f"/api/v1/namespaces/{PROJECT}/secrets/")
+    assert request.query == {}
+
+
+async def test_closing_stops_reads_under_way(fault_proxy: FaultProxy, reader: SecretReader) -> None:
+    fault_proxy.hang()
+    read = asyncio.create_task(reader.read(REFERENCE))
+    await fault_proxy.wait_for(1)
+    await reader.close()
+    await asyncio.wait([read])
+    assert read.cancelled()
+
+
+# Rights
+
+
+async def test_secrets_are_readable_where_a_role_binding_says_so_and_nowhere_else(real_api_server: ApiServer) -> None:
+    await real_api_server.apply(secret("quay-secret"), secret("quay-secret", namespace="elsewhere"))
+    await real_api_server.allow_secrets(PROJECT)
+    async with FaultProxy(real_api_server.url, ca_file=real_api_server.ca_file) as proxy:
+        api = connect(real_api_server, proxy.url)
+        reader = SecretReader(api)
+        assert (await reader.read(REFERENCE)).data == {"secret": SECRET.encode()}
+        assert await reader.read(SecretReference(namespace="elsewhere", name="quay-secret")) == Secret(forbidden=True)
+        await reader.close()
+        await api.close()
