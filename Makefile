@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check bench fmt envtest package deploy lock clean
+.PHONY: help run test check bench fmt envtest azurite package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -40,6 +40,9 @@ bench: .venv/ready ## measure, print a table, write docs/benchmarks.md
 
 envtest: ## build kube-apiserver and etcd for the tests (once, a few minutes, needs Go)
 	@tests/envtest/build
+
+azurite: .venv/ready ## install the emulator of Azure Storage for the tests (once, needs Node 20 and npm)
+	@$(BIN)/python -m receivers.local.azurite
 
 package: .venv/ready ## build dist/kargo-receivers.zip, and prove that it runs
 	@$(BIN)/python scripts/package.py

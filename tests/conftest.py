@@ -1,14 +1,17 @@
-"""Fixtures that more than one folder of tests needs: API servers, a proxy with faults, kubectl.
+"""Fixtures that more than one folder of tests needs: API servers, a proxy with faults, kubectl, Azurite.
 
-Their methods are described in tests/cluster/servers.py and tests/cluster/fault_proxy.py.
+Their methods are described in tests/cluster/servers.py, tests/cluster/fault_proxy.py and
+receivers/local/azurite/emulator.py.
 """
 
+import asyncio
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 
+from receivers.local.azurite import Azurite, Unavailable
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.kubectl import HOW_TO_GET_KUBECTL, Kubectl
 from tests.cluster.servers import (
@@ -78,6 +81,26 @@ def kubectl(api_server: ApiServer) -> Kubectl:
     if program is None:
         pytest.skip(HOW_TO_GET_KUBECTL)
     return Kubectl(program, api_server.kubeconfig("admin"))
+
+
+@pytest.fixture(scope="session")
+def running_azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    try:
+        azurite = Azurite(tmp_path_factory.mktemp("azurite"))
+    except Unavailable as unavailable:
+        pytest.skip(str(unavailable))
+    yield azurite
+    asyncio.run(azurite.kill())
+
+
+@pytest.fixture
+async def azurite(running_azurite: Azurite) -> Azurite:
+    """An emulated Storage account without queues and tables; ``connection_string`` tells where. It runs."""
+    from tests.storage import empty  # noqa: PLC0415 - Azure's libraries take half a second to import
+
+    await running_azurite.start()
+    await empty(running_azurite.connection_string)
+    return running_azurite
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
