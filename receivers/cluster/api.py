@@ -6,7 +6,8 @@ client's, and its import a third of the memory (docs/dependencies.md). The offic
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -86,7 +87,7 @@ class Api:
         """Create a resource and return the API server's answer."""
         return await self._call("POST", path, timeout=timeout, headers={"Content-Type": "application/json"}, body=body)
 
-    async def watch(self, path: str, *, params: Mapping[str, str], silence: float) -> AsyncIterator[bytes]:
+    async def watch(self, path: str, *, params: Mapping[str, str], silence: float) -> AsyncGenerator[bytes]:
         """Yield the lines of a watch until the server ends it; first an empty one, once the watch stands.
 
         A silence of more than ``silence`` seconds is :class:`UnreachableError`.
@@ -198,6 +199,11 @@ def _describe(error: aiohttp.ClientError) -> str:
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
             return "the API server closed the connection"
         case aiohttp.ClientConnectorError():
-            return f"cannot connect to the API server: {error.os_error.strerror or 'no route'}"
+            return f"cannot connect to the API server: {_describe_os_error(error.os_error)}"
         case _:
             return f"the connection to the API server failed ({type(error).__name__})"
+
+
+def _describe_os_error(error: OSError) -> str:
+    """The system's words, without the address that asyncio adds; several addresses have no common error number."""
+    return os.strerror(error.errno) if error.errno else "none of its addresses answers"
