@@ -1,0 +1,186 @@
+"""A load generator: posts ready-made requests over connections that stay open, and notes when each was answered.
+
+``python -m bench.load`` reads a :class:`Plan` from standard input and writes a :class:`Run` to standard output, both
+JSON, so that it runs in a process of its own. It knows as much of HTTP as the local host answers with: a status, a
+content-length, a body.
+"""
+
+import asyncio
+import itertools
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from typing import cast
+from urllib.parse import urlsplit
+
+import msgspec
+import uvloop
+
+PATIENCE = 60.0  # seconds that the last answers may take
+HEAD_END = b"\r\n\r\n"
+CONTENT_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+DELIVERY_ID = re.compile(r"x-delivery-id: (\w+)", re.IGNORECASE)
+
+
+class Plan(msgspec.Struct, kw_only=True):
+    """What to send: the requests in turn, each connection one at a time.
+
+    For so many ``seconds``, or so many requests in all when there is a ``count``.
+    """
+
+    url: str
+    requests: list[bytes]
+    connections: int
+    seconds: float = 0.0
+    count: int | None = None
+
+
+class Exchange(msgspec.Struct, array_like=True):
+    """One request and its answer. Times are readings of time.monotonic(), which all processes share."""
+
+    sent: float
+    answered: float
+    status: int
+    head: str
+
+    @property
+    def latency(self) -> float:
+        """Seconds from the request to its whole answer."""
+        return self.answered - self.sent
+
+    @property
+    def delivery_id(self) -> str:
+        """The answer's X-Delivery-Id, or ``""``."""
+        found = DELIVERY_ID.search(self.head)
+        return found[1] if found else ""
+
+
+class Run(msgspec.Struct, kw_only=True):
+    """What became of a plan."""
+
+    began: float
+    until: float  # when sending stopped
+    cpu: float  # seconds of processor time that the load generator itself took
+    exchanges: list[Exchange]
+
+    @property
+    def rate(self) -> float:
+        """Answers a second, for as long as requests were sent."""
+        answered = sum(exchange.answered <= self.until for exchange in self.exchanges)
+        return answered / (self.until - self.began)
+
+    @property
+    def statuses(self) -> Counter[int]:
+        """How often each status was answered."""
+        return Counter(exchange.status for exchange in self.exchanges)
+
+
+def drive(plan: Plan) -> Run:
+    """Carry out a plan in a process of its own. Raises subprocess.CalledProcessError when a connection is lost."""
+    command = [sys.executable, "-m", "bench.load"]
+    done = subprocess.run(command, input=msgspec.json.encode(plan), stdout=subprocess.PIPE, check=True)
+    return msgspec.json.decode(done.stdout, type=Run)
+
+
+async def run(plan: Plan) -> Run:
+    """Carry out a plan. Raises ConnectionError when a connection is lost, TimeoutError when answers stay away."""
+    sending = _Sending(plan)
+    loop = asyncio.get_running_loop()
+    host, _, port = urlsplit(plan.url).netloc.rpartition(":")
+    connections: list[_Connection] = []
+    for _ in range(plan.connections):
+        _, connection = await loop.create_connection(lambda: _Connection(sending), host.strip("[]"), int(port))
+        connections.append(connection)
+    cpu = _cpu()
+    sending.begin()
+    for connection in connections:
+        connection.send_next()
+    async with asyncio.timeout(plan.seconds + PATIENCE):
+        await asyncio.gather(*(connection.done for connection in connections))
+    return sending.result(cpu=_cpu() - cpu)
+
+
+def _cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+class _Sending:
+    """What all connections share: the requests still to send, and what was answered."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        requests = itertools.cycle(plan.requests)
+        self._requests = requests if plan.count is None else itertools.islice(requests, plan.count)
+        self._began = self._until = 0.0
+        self._answers: list[tuple[float, float, bytes]] = []
+
+    def begin(self) -> None:
+        self._began = time.monotonic()
+        self._until = self._began + self._plan.seconds
+
+    def next(self) -> bytes | None:
+        """The next request; None when all were sent or the time is over."""
+        if self._plan.count is None and time.monotonic() >= self._until:
+            return None
+        return next(self._requests, None)
+
+    def note(self, sent: float, head: bytes) -> None:
+        self._answers.append((sent, time.monotonic(), head))
+
+    def result(self, *, cpu: float) -> Run:
+        exchanges = [
+            Exchange(sent, answered, int(head[9:12]), head.decode("latin-1")) for sent, answered, head in self._answers
+        ]
+        until = self._until if self._plan.count is None else max(exchange.answered for exchange in exchanges)
+        return Run(began=self._began, until=until, cpu=cpu, exchanges=exchanges)
+
+
+class _Connection(asyncio.Protocol):
+    """One connection with at most one request under way."""
+
+    def __init__(self, sending: _Sending) -> None:
+        self._sending = sending
+        self._sent = 0.0
+        self._received = b""
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def send_next(self) -> None:
+        request = self._sending.next()
+        if request is None:
+            self.done.set_result(None)
+            self._transport.close()
+            return
+        self._sent = time.monotonic()
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, end, body = self._received.partition(HEAD_END)
+        length = CONTENT_LENGTH.search(head)
+        if end and len(body) >= (int(length[1]) if length else 0):
+            self._sending.note(self._sent, head)
+            self._received = b""
+            self.send_next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(exc or ConnectionResetError("the host closed a connection"))
+
+
+def main() -> None:
+    """Read a plan, carry it out, write what became of it."""
+    plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
+    result = uvloop.run(run(plan))
+    with open(sys.stdout.fileno(), "wb", closefd=False) as output:  # sys.stdout itself may be unbuffered and write less
+        output.write(msgspec.json.encode(result))
+
+
+if __name__ == "__main__":
+    main()

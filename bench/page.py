@@ -1,0 +1,19 @@
+"""docs/benchmarks.md: the figures are written anew, the text around them is kept."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from bench.figures import Chapter, markdown
+from bench.service import ROOT
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
+
+
+def write(chapters: Sequence[Chapter], machine: Sequence[str], *, now: datetime, page: Path = PAGE) -> None:
+    """Put the figures between the page's two marks."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    facts = "\n".join(f"* {line}" for line in [f"measured on {now:%Y-%m-%d}", *machine])
+    page.write_text(f"{before}{BEGIN}\n\n{facts}\n\n{markdown(chapters)}\n\n{END}{after}", encoding="utf-8")

@@ -1,0 +1,116 @@
+"""(e) Against a real API server: deliveries per second, and one delivery that many Warehouses subscribe to."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench import clusters, load, workload
+from bench.figures import Chapter, Figure, milliseconds, say
+from bench.service import Service, service, trivial
+from bench.size import Size
+from bench.throughput import Contestant, Rounds, compete
+from receivers.limits import ANSWER_BUDGET
+from tests.cluster.servers import KARGO, ApiServer
+
+USER = "kargo-receivers"
+# Kargo's own server with its client's limit lifted, on two such cores with an API server of the same making.
+RATE = 762.0  # deliveries a second, with 64 connections
+P99 = 0.152  # seconds, with 64 connections
+LAST_PATCH = 2.1  # seconds, of 1,000 Warehouses
+AT = 64  # connections
+PATIENCE = 60.0  # seconds until the last patch
+ANSWER_GRACE = 0.1  # seconds beyond the budget that the answer may take to reach the sender
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+
+
+@dataclass(frozen=True, slots=True)
+class FanOut:
+    """One delivery that many Warehouses subscribe to; seconds since it was sent."""
+
+    answered: float
+    status: int
+    last_patch: float
+
+
+def measure(size: Size) -> Chapter:
+    """The service has its least rights. Raises NotHere without the API server's programs."""
+    title = "(e) Real API server: kube-apiserver and etcd on the same cores"
+    with clusters.real() as server:
+        asyncio.run(_fill(server, size))
+        say("  the cluster is filled")
+        with service(server.kubeconfig(USER)) as ours, trivial() as baseline:
+            ours.wait_until_ready()
+            contestants = {
+                "trivial function": Contestant(baseline, [workload.delivery(baseline.url, 0, path="/hello")]),
+                "service": Contestant(ours, workload.deliveries(ours.url, size.warehouses)),
+            }
+            figures = []
+            for connections in size.concurrencies:
+                rounds = compete(contestants, connections=connections, size=size)
+                figures += _rates(rounds, connections)
+            fan_outs = [asyncio.run(_fan_out(server, ours, size.subscribers)) for _ in range(size.rounds)]
+    return Chapter(title, figures + _fan_out_figures(fan_outs, size.subscribers))
+
+
+async def _fill(server: ApiServer, size: Size) -> None:
+    await server.apply(
+        *workload.receiver(), *workload.warehouses(size.warehouses), *workload.subscribers(size.subscribers)
+    )
+    await server.allow_secrets(workload.SECRETS_NAMESPACE, user=USER)
+
+
+def _rates(rounds: dict[str, Rounds], connections: int) -> list[Figure]:
+    ours, baseline = rounds["service"], rounds["trivial function"]
+    value = f"{ours}; {ours.ratio(baseline):.2f} of the trivial function's rate"
+    figures = [Figure(f"each another Warehouse, {connections} connections", value)]
+    if connections == AT:
+        figures += [
+            Figure("deliveries a second", f"{ours.rate:,.0f}/s", f"more than {RATE:.0f}/s", ours.rate > RATE),
+            Figure("p99", milliseconds(ours.most), f"below {milliseconds(P99)}", ours.most < P99),
+        ]
+    return figures
+
+
+async def _fan_out(server: ApiServer, ours: Service, subscribers: int) -> FanOut:
+    """Send one delivery, and see by a watch when the last Warehouse was patched."""
+    request = workload.delivery(ours.url, workload.EVERYWHERE)
+    listed = (await server.request("GET", f"{KARGO}/warehouses?limit=1")).expect(200)
+    watch = f"{KARGO}/warehouses?watch=1&resourceVersion={listed['metadata']['resourceVersion']}"
+    patched: set[tuple[str, str]] = set()
+    async with (
+        asyncio.timeout(PATIENCE),
+        server.session() as session,
+        session.get(watch, headers={"Accept": METADATA_ONLY}) as events,
+    ):
+        plan = load.Plan(url=ours.url, requests=[request], connections=1, count=1)
+        sending = asyncio.create_task(asyncio.to_thread(load.drive, plan))
+        while len(patched) < subscribers:
+            metadata = json.loads(await events.content.readline())["object"]["metadata"]
+            patched.add((metadata["namespace"], metadata["name"]))
+        last = time.monotonic()
+        exchange = (await sending).exchanges[0]
+    found = FanOut(exchange.latency, exchange.status, last - exchange.sent)
+    say(f"  {subscribers} Warehouses: {found}")
+    return found
+
+
+def _fan_out_figures(found: Sequence[FanOut], subscribers: int) -> list[Figure]:
+    answered, last = max(each.answered for each in found), median(each.last_patch for each in found)
+    statuses = ", ".join(str(status) for status in sorted({each.status for each in found}))
+    return [
+        Figure(
+            f"one push, {subscribers:,} Warehouses: the answer, the latest of {len(found)}",
+            f"{milliseconds(answered)} ({statuses})",
+            f"within {ANSWER_BUDGET:.0f} s",
+            answered < ANSWER_BUDGET + ANSWER_GRACE,
+        ),
+        Figure(
+            f"one push, {subscribers:,} Warehouses: the last patch",
+            milliseconds(last),
+            f"below {LAST_PATCH} s",
+            last < LAST_PATCH,
+        ),
+    ]

@@ -1,0 +1,42 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """Every benchmark takes what it needs of it."""
+
+    starts: int  # processes started, of each kind
+    rounds: int  # measurements of which the median counts
+    seconds: float  # of load in a round
+    concurrencies: tuple[int, ...]
+    warehouses: int  # that deliveries are spread over
+    burst: int  # deliveries at once
+    cluster: int  # Warehouses of a large cluster
+    matches: int
+    subscribers: int  # Warehouses that one push concerns
+
+
+FULL = Size(
+    starts=9,
+    rounds=5,
+    seconds=3.0,
+    concurrencies=(1, 16, 64),
+    warehouses=200,
+    burst=1_000,
+    cluster=10_000,
+    matches=10_000,
+    subscribers=1_000,
+)
+QUICK = Size(
+    starts=3,
+    rounds=2,
+    seconds=1.0,
+    concurrencies=(1, 16, 64),
+    warehouses=200,
+    burst=1_000,
+    cluster=2_000,
+    matches=2_000,
+    subscribers=200,
+)

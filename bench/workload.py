@@ -1,0 +1,56 @@
+"""What is measured with: a cluster of Warehouses, one receiver for all of them, and deliveries for it."""
+
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
+
+from receivers.local import payloads
+from tests.objects import Hook, Object, cluster_config, secret_of, warehouse
+
+HOOK = Hook(name="bench", project=None)
+SECRETS_NAMESPACE = "kargo-system-resources"  # where the Secrets of the ClusterConfig's receivers live
+DIGEST = f"sha256:{'0123456789abcdef' * 4}"
+MEDIA_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
+PER_PROJECT = 20
+EVERYWHERE = -1  # the number of an image that many Warehouses subscribe to
+
+
+def receiver() -> list[Object]:
+    """The receiver, and the Secret that it needs."""
+    return [secret_of(HOOK, namespace=SECRETS_NAMESPACE), cluster_config([HOOK])]
+
+
+def warehouses(count: int) -> Iterator[Object]:
+    """Warehouses with an image each, ``PER_PROJECT`` to a project."""
+    for number in range(count):
+        project = f"project-{number // PER_PROJECT}"
+        yield warehouse(f"app-{number}", project=project, image=image(number), constraint="^1.0.0")
+
+
+def subscribers(count: int) -> Iterator[Object]:
+    """Warehouses that all subscribe to the image :data:`EVERYWHERE`."""
+    for number in range(count):
+        project = f"everywhere-{number // PER_PROJECT}"
+        yield warehouse(f"app-{number}", project=project, image=image(EVERYWHERE), constraint="^1.0.0")
+
+
+def image(number: int) -> str:
+    """The repository that a Warehouse subscribes to."""
+    return f"registry.azurecr.io/team/app-{number}" if number != EVERYWHERE else "registry.azurecr.io/team/everywhere"
+
+
+def delivery(url: str, number: int, *, path: str = HOOK.path) -> bytes:
+    """The request of one push to an image; ``path`` where another function than the receiver's shall get it."""
+    headers, body = payloads.push("azure", repository=image(number), tag="1.2.3", digest=DIGEST, media_type=MEDIA_TYPE)
+    return post(url, path, headers, body)
+
+
+def deliveries(url: str, count: int) -> list[bytes]:
+    """One delivery for each of so many Warehouses."""
+    return [delivery(url, number) for number in range(count)]
+
+
+def post(url: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """A request as it goes over the wire."""
+    everything = {"host": urlsplit(url).netloc, "content-length": str(len(body)), **headers}
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in everything.items())]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
