@@ -93,21 +93,25 @@ class Store:
 
     def delete(self, resource: Resource, namespace: str, name: str) -> None:
         """Removes the object; a namespace with all that is in it. Raises 404."""
-        self._write(resource, "DELETED", self.get(resource, namespace, name), self.get(resource, namespace, name))
+        last = self.get(resource, namespace, name)
+        self._write(resource, "DELETED", last, last)
         if resource is NAMESPACES:
             inside = [(kind, key) for kind, found in self._objects.items() for key in found if key[0] == name]
             for kind, key in inside:
                 self.delete(kind, *key)
 
     def page(self, token: str, size: int) -> tuple[int, list[Object], str]:
-        """A page of a list kept by :meth:`keep`: its revision, objects, and the token of the next page or ""."""
+        """A page of a list kept by :meth:`keep`: its revision, objects, and the token of the next page or "".
+
+        A size of 0 is all that is left. Raises 410.
+        """
         key, _, position = token.partition(":")
         if key not in self._snapshots:
             raise errors.expired()
         revision, kept = self._snapshots[key]
         start = int(position)
-        following = f"{key}:{start + size}" if start + size < len(kept) else ""
-        return revision, kept[start : start + size], following
+        end = start + size if size else len(kept)
+        return revision, kept[start:end], f"{key}:{end}" if end < len(kept) else ""
 
     def keep(self, objects: list[Object]) -> str:
         """Keeps a list as it is now, so that its pages agree with each other; the token of its first page."""
