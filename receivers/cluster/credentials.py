@@ -81,32 +81,35 @@ class RenewedHeader:
         self._expires_at = 0.0
         self._renewal: asyncio.Task[None] | None = None
 
-    async def fetch(self) -> tuple[str | None, float]:
-        """Get a header from its source."""
+    async def fetch(self, *, rejected: bool) -> tuple[str | None, float]:
+        """Get a header from its source; ``rejected``: past every cache, the present one is refused."""
         raise NotImplementedError
 
     async def header(self, *, rejected: str | None = None) -> str | None:
         now = time.time()
-        unusable = now >= self._expires_at or (rejected is not None and rejected == self._value)
-        if unusable or now >= self._renew_at:
-            renewal = self._start_renewal()
-            if unusable:
-                await asyncio.shield(renewal)
+        is_rejected = rejected is not None and rejected == self._value
+        if is_rejected or now >= self._expires_at:
+            await asyncio.shield(self._start_renewal(rejected=is_rejected))
+        elif now >= self._renew_at:
+            self._start_renewal(rejected=False)
         return self._value
 
     async def close(self) -> None:
         if self._renewal is not None:
             self._renewal.cancel()
+            await asyncio.gather(self._renewal, return_exceptions=True)
 
-    def _start_renewal(self) -> asyncio.Task[None]:
+    def _start_renewal(self, *, rejected: bool) -> asyncio.Task[None]:
         if self._renewal is None or self._renewal.done():
-            self._renewal = asyncio.get_running_loop().create_task(self._renew())
+            self._renewal = asyncio.get_running_loop().create_task(self._renew(rejected=rejected))
             self._renewal.add_done_callback(_note_failure)
         return self._renewal
 
-    async def _renew(self) -> None:
+    async def _renew(self, *, rejected: bool) -> None:
+        self._renew_at = time.time() + limits.CREDENTIAL_RETRY
         try:
-            value, expires_at = await self.fetch()
+            async with asyncio.timeout(limits.CREDENTIAL_TIMEOUT):
+                value, expires_at = await self.fetch(rejected=rejected)
         except CredentialsError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever library it came from, and whatever its text quotes
@@ -129,7 +132,7 @@ class TokenFile(RenewedHeader):
         super().__init__()
         self._path = path
 
-    async def fetch(self) -> tuple[str | None, float]:
+    async def fetch(self, *, rejected: bool) -> tuple[str | None, float]:  # noqa: ARG002 - the file is no cache
         try:
             token = await asyncio.to_thread(self._path.read_text, encoding="utf-8")
         except OSError:
@@ -146,7 +149,9 @@ class AzureIdentity(RenewedHeader):
         self._scope = scope
         self._credential: Any = None
 
-    async def fetch(self) -> tuple[str | None, float]:
+    async def fetch(self, *, rejected: bool) -> tuple[str | None, float]:
+        if rejected:
+            await self._close_credential()
         if self._credential is None:
             identity = await _import("azure.identity.aio")
             self._credential = identity.ManagedIdentityCredential(client_id=self._client_id or None)
@@ -155,8 +160,13 @@ class AzureIdentity(RenewedHeader):
 
     async def close(self) -> None:
         await super().close()
-        if self._credential is not None:
-            await self._credential.close()
+        await self._close_credential()
+
+    async def _close_credential(self) -> None:
+        """Let go of the library's credential, and with it of the tokens that it keeps."""
+        credential, self._credential = self._credential, None
+        if credential is not None:
+            await credential.close()
 
 
 async def connect(settings: Settings, environment: Mapping[str, str]) -> Connection:

@@ -24,19 +24,20 @@ class KubeconfigUser(RenewedHeader):
 
     def __init__(self, path: str, context: str | None) -> None:
         super().__init__()
+        self.configuration = Configuration()  # as it was read last
         self._path = path
         self._context = context
 
-    async def fetch(self) -> tuple[str | None, float]:
-        configuration = await _load(self._path, self._context)
-        return configuration.api_key.get("BearerToken"), time.time() + limits.KUBECONFIG_FRESH
+    async def fetch(self, *, rejected: bool) -> tuple[str | None, float]:  # noqa: ARG002 - nothing is cached here
+        self.configuration = await _load(self._path, self._context)
+        return self.configuration.api_key.get("BearerToken"), time.time() + limits.KUBECONFIG_FRESH
 
 
 async def connect(path: str, *, context: str | None) -> Connection:
     """The API server of a kubeconfig's context. Raises :class:`CredentialsError`."""
-    configuration = await _load(path, context)
     user = KubeconfigUser(path, context)
     await user.header()
+    configuration = user.configuration
     return Connection(
         server=configuration.host.rstrip("/"),
         tls=await asyncio.to_thread(_tls, configuration),
@@ -65,10 +66,14 @@ async def _load(path: str, context: str | None) -> Configuration:
 def _tls(configuration: Configuration) -> ssl.SSLContext | None:
     if not configuration.host.startswith("https://"):
         return None
-    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
+    try:
+        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
+        if configuration.cert_file:
+            # With no passphrase an encrypted key is an error; without this argument one is asked for at the terminal.
+            context.load_cert_chain(configuration.cert_file, configuration.key_file or None, password="")
+    except OSError:
+        raise CredentialsError("KUBECONFIG: a certificate or a key cannot be read as PEM") from None
     if not configuration.verify_ssl:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if configuration.cert_file:
-        context.load_cert_chain(configuration.cert_file, configuration.key_file or None)
     return context
