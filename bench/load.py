@@ -20,6 +20,7 @@ import msgspec
 import uvloop
 
 PATIENCE = 60.0  # seconds that the last answers may take
+GREETING = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 HEAD_END = b"\r\n\r\n"
 CONTENT_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 DELIVERY_ID = re.compile(r"x-delivery-id: (\w+)", re.IGNORECASE)
@@ -28,7 +29,8 @@ DELIVERY_ID = re.compile(r"x-delivery-id: (\w+)", re.IGNORECASE)
 class Plan(msgspec.Struct, kw_only=True):
     """What to send: the requests in turn, each connection one at a time.
 
-    For so many ``seconds``, or so many requests in all when there is a ``count``.
+    For so many ``seconds``, or so many requests in all when there is a ``count``. The clock starts when the
+    host has answered something else on every connection, so that all of them are open on its side too.
     """
 
     url: str
@@ -91,14 +93,15 @@ async def run(plan: Plan) -> Run:
     loop = asyncio.get_running_loop()
     host, _, port = urlsplit(plan.url).netloc.rpartition(":")
     connections: list[_Connection] = []
-    for _ in range(plan.connections):
-        _, connection = await loop.create_connection(lambda: _Connection(sending), host.strip("[]"), int(port))
-        connections.append(connection)
-    cpu = _cpu()
-    sending.begin()
-    for connection in connections:
-        connection.send_next()
     async with asyncio.timeout(plan.seconds + PATIENCE):
+        for _ in range(plan.connections):
+            _, connection = await loop.create_connection(lambda: _Connection(sending), host.strip("[]"), int(port))
+            connections.append(connection)
+            await connection.greeted
+        cpu = _cpu()
+        sending.begin()
+        for connection in connections:
+            connection.send_next()
         await asyncio.gather(*(connection.done for connection in connections))
     return sending.result(cpu=_cpu() - cpu)
 
@@ -146,10 +149,12 @@ class _Connection(asyncio.Protocol):
         self._sending = sending
         self._sent = 0.0
         self._received = b""
+        self.greeted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(GREETING)
 
     def send_next(self) -> None:
         request = self._sending.next()
@@ -165,13 +170,17 @@ class _Connection(asyncio.Protocol):
         head, end, body = self._received.partition(HEAD_END)
         length = CONTENT_LENGTH.search(head)
         if end and len(body) >= (int(length[1]) if length else 0):
-            self._sending.note(self._sent, head)
             self._received = b""
-            self.send_next()
+            if self.greeted.done():
+                self._sending.note(self._sent, head)
+                self.send_next()
+            else:
+                self.greeted.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.done.done():
-            self.done.set_exception(exc or ConnectionResetError("the host closed a connection"))
+        for waiting in (self.greeted, self.done):
+            if not waiting.done():
+                waiting.set_exception(exc or ConnectionResetError("the host closed a connection"))
 
 
 def main() -> None:
