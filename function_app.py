@@ -8,13 +8,14 @@ import logging
 import os
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import azure.functions as func
 
 from receivers import runtime
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import answers, readiness
+from receivers.deliveries.delivery import new_id
 from receivers.deliveries.retry_queue import QUEUE
 from receivers.events import Provider, WebhookRequest
 from receivers.providers import PROVIDERS
@@ -35,8 +36,9 @@ def receive(provider: Provider) -> Handler:
         try:
             service = await runtime.current()
         except (SettingsError, CredentialsError) as error:
-            logger.error("this app is not configured: %s", error)  # noqa: TRY400 - the text says it all
-            return _respond(answers.unavailable())
+            delivery_id = new_id(datetime.now(UTC))
+            logger.error("delivery %s: this app is not configured: %s", delivery_id, error)  # noqa: TRY400 - it says all
+            return _respond(answers.unavailable().identified(delivery_id))
         return _respond(await service.pipeline.deliver(_request(req), provider))
 
     return handle
@@ -84,12 +86,17 @@ if storage_configured(os.environ):
 def _request(req: func.HttpRequest) -> WebhookRequest:
     return WebhookRequest(
         method=req.method,
-        path=unquote(urlsplit(req.url).path),
+        path=_path(req.url),
         headers={name.lower(): value for name, value in req.headers.items()},
         query=dict(req.params),
         body=req.get_body(),
         received_at=datetime.now(UTC),
     )
+
+
+def _path(url: str) -> str:
+    """The path of a URL, percent-decoded. What stands before it is the sender's Host header, and may be no host."""
+    return unquote("/" + url.partition("://")[2].partition("/")[2].partition("?")[0])
 
 
 def _respond(answer: answers.Answer) -> func.HttpResponse:

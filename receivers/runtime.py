@@ -97,10 +97,21 @@ _started: asyncio.Task[Runtime] | None = None
 async def current() -> Runtime:
     """This process's runtime, started from the environment by whoever asks first. A failed start is tried again.
 
-    Raises SettingsError and CredentialsError.
+    Raises SettingsError and CredentialsError; the latter also when a start takes longer than the answer budget. It goes
+    on then.
     """
     global _started  # noqa: PLW0603 - a Function App has no other place for what outlives a request
-    if _started is None or (_started.done() and (_started.cancelled() or _started.exception() is not None)):
-        settings = settings_module.from_environment(os.environ)
+    if _started is not None and _has_succeeded(_started):
+        return _started.result()
+    settings = settings_module.from_environment(os.environ)
+    if _started is None or _started.done():
         _started = asyncio.get_running_loop().create_task(start(settings, os.environ))
-    return await asyncio.shield(_started)
+    try:
+        async with asyncio.timeout(settings.answer_budget):
+            return await asyncio.shield(_started)
+    except TimeoutError:
+        raise credentials.CredentialsError("no credential for the cluster yet: its source takes long") from None
+
+
+def _has_succeeded(task: asyncio.Task[Runtime]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None

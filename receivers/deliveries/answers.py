@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from receivers import limits
 from receivers.events import Handshake, Ignored, WebhookError
@@ -21,6 +21,10 @@ class Answer:
         # Go's encoder, whose output senders have seen so far, escapes what HTML could misread.
         text = json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
         return (text.translate(_HTML) + "\n").encode()
+
+    def identified(self, delivery_id: str) -> "Answer":
+        """The same answer, with the id by which its delivery can be looked up."""
+        return replace(self, headers={**self.headers, "X-Delivery-Id": delivery_id})
 
 
 _HTML = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})

@@ -84,8 +84,13 @@ class Directory:
         """Every receiver that is configured, in the cluster or in the settings."""
         return [verified.receiver for verified in self._static] + self._mirror.receivers()
 
-    async def secrets_of(self, provider: Provider, receiver: Receiver) -> tuple[bytes, ...] | None:
-        """The secrets that count for a receiver, the present one first; None where they may not be read."""
+    async def secrets_of(
+        self, provider: Provider, receiver: Receiver, *, fresh: float = limits.SECRET_FRESH
+    ) -> tuple[bytes, ...] | None:
+        """The secrets that count for a receiver, as they were at most ``fresh`` seconds ago, the present one first.
+
+        None where they may not be read.
+        """
         for verified in self._static:
             if verified.receiver is receiver:
                 return verified.secrets
@@ -93,7 +98,7 @@ class Directory:
             return None
         if receiver.secret is None or not receiver.secret.name:
             return ()
-        secret = await self._secrets.read(receiver.secret)
+        secret = await self._secrets.read(receiver.secret, fresh=fresh)
         return None if secret.forbidden else _accepted(provider, secret.data)
 
     async def _verify_hinted(self, provider: Provider, token: str) -> list[Verified]:
@@ -147,11 +152,14 @@ class Directory:
         return sweep
 
     async def _sweep(self, provider: Provider) -> None:
-        """Compute the tokens of all receivers of a provider: finds those not published yet, and previous secrets."""
+        """Compute the tokens of all receivers of a provider: finds those not published yet, and previous secrets.
+
+        Every Secret is read anew: one that has just been changed may be why a URL is not known.
+        """
         version = self._mirror.version
         receivers = [receiver for receiver in self._receivers.values() if _serves(provider, receiver)]
         results = await asyncio.gather(
-            *(self.secrets_of(provider, receiver) for receiver in receivers), return_exceptions=True
+            *(self.secrets_of(provider, receiver, fresh=0) for receiver in receivers), return_exceptions=True
         )
         for receiver, secrets in zip(receivers, results, strict=True):
             if isinstance(secrets, tuple):

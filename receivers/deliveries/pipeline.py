@@ -82,9 +82,7 @@ class Pipeline:
         began = loop.time()
         delivery = Delivery(id=new_id(request.received_at), received_at=request.received_at, provider=provider.name)
         answer = await self._answer(delivery, request, provider, deadline=began + self._budget)
-        delivery.answer = Answer(
-            status=answer.status, body=answer.body, headers={**answer.headers, "X-Delivery-Id": delivery.id}
-        )
+        delivery.answer = answer.identified(delivery.id)
         delivery.duration = loop.time() - began
         self._tell(delivery)
         return delivery.answer

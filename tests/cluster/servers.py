@@ -223,6 +223,14 @@ class ApiServer:
                 "subjects": [group | {"kind": "User", "name": user}],
             }
             await self.apply(binding)
+            await self._wait_until_allowed(path_of("Secret", "any", namespace), user=user)
+
+    async def _wait_until_allowed(self, path: str, *, user: str) -> None:
+        """A real server's authoriser learns of a binding a moment after it was written."""
+        deadline = time.monotonic() + READY_WITHIN
+        while (await self.request("GET", path, user=user)).status == http.client.FORBIDDEN:
+            assert time.monotonic() < deadline, f"{user} may not read {path}"
+            await asyncio.sleep(0.01)
 
     async def clean(self) -> None:
         """Starts or resumes what a test left stopped, and removes every object that tests make."""
