@@ -111,7 +111,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Genera
     if reasons:
         terminalreporter.section("not run here", yellow=True)
         for reason, count in reasons.most_common():
-            terminalreporter.write_line(f"{count} tests: {reason}")
+            terminalreporter.write_line(f"{count} skipped: {reason}")
     return result
 
 

@@ -333,6 +333,7 @@ class EmbeddedServer(ApiServer):
         self.wait_until_ready()
 
     async def stop(self) -> None:
+        self.resume()  # its objects are asked for
         kinds = ("Namespace", *WITH_STATUS, "Secret")
         objects = [each | _type(kind) for kind in kinds for each in await self.every(kind)]
         self._kept.write_text(yaml.safe_dump_all(json.loads(json.dumps(objects))))
