@@ -30,6 +30,9 @@ locals {
     var.cluster.authentication == "token" ? {
       CLUSTER_TOKEN = "@Microsoft.KeyVault(SecretUri=${azurerm_key_vault_secret.cluster_token[0].id})"
     } : {},
+    var.pages ? {
+      PAGES_KEY = "@Microsoft.KeyVault(SecretUri=${azurerm_key_vault_secret.pages_key[0].id})"
+    } : {},
     var.telemetry.enabled ? {
       APPLICATIONINSIGHTS_AUTHENTICATION_STRING = "ClientId=${azurerm_user_assigned_identity.this.client_id};Authorization=AAD"
     } : {},

@@ -35,6 +35,7 @@ resource "azurerm_role_assignment" "telemetry" {
 # name another one. It may read the secrets that the app refers to, one by one, and nothing else.
 resource "azurerm_role_assignment" "app_reads_secret" {
   for_each = merge(
+    var.pages ? { pages-key = azurerm_key_vault_secret.pages_key[0].resource_versionless_id } : {},
     length(local.receivers_in_settings) > 0 ? { receivers = azurerm_key_vault_secret.receivers[0].resource_versionless_id } : {},
     var.cluster.authentication == "token" ? { cluster-token = azurerm_key_vault_secret.cluster_token[0].resource_versionless_id } : {},
   )

@@ -1,7 +1,7 @@
 # The secret of a receiver makes its URL, so it is a credential. Each stands in Key Vault; the app gets those of the
 # receivers in its settings by reference, and reads those of the receivers in the cluster from the cluster.
 #
-# What is in the state all the same: the generated secrets (as random_password), and the URLs of webhooks and Event Grid
+# What is in the state all the same: the generated secrets and the pages' key (as random_password), and the URLs of webhooks and Event Grid
 # subscriptions, which Azure must be told. A secret of your own is in no state, but like every variable in a saved plan.
 # Keep the state where you would keep the secrets.
 
@@ -109,6 +109,25 @@ resource "azurerm_key_vault_secret" "receiver_in_cluster" {
   content_type     = "text/plain"
   value_wo         = local.receiver_secret[each.key]
   value_wo_version = local.receiver_secret_version[each.key]
+
+  depends_on = [terraform_data.vault_is_writable]
+}
+
+resource "random_password" "pages_key" {
+  count = var.pages ? 1 : 0
+
+  length  = 43
+  special = false
+}
+
+resource "azurerm_key_vault_secret" "pages_key" {
+  count = var.pages ? 1 : 0
+
+  name             = "pages-key"
+  key_vault_id     = azurerm_key_vault.this.id
+  content_type     = "text/plain"
+  value_wo         = random_password.pages_key[0].result
+  value_wo_version = parseint(substr(sha256(random_password.pages_key[0].result), 0, 7), 16)
 
   depends_on = [terraform_data.vault_is_writable]
 }

@@ -19,6 +19,12 @@ output "receiver_urls" {
   sensitive   = true
 }
 
+output "pages_key" {
+  description = "What a visitor of the pages must know; null without pages."
+  value       = one(random_password.pages_key[*].result)
+  sensitive   = true
+}
+
 output "identity" {
   description = "The app's identity: `client_id`, and `principal_id`, its name in an AKS cluster."
   value = {

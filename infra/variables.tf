@@ -230,7 +230,7 @@ variable "receivers" {
   default = {}
 
   validation {
-    condition     = alltrue([for receiver in values(var.receivers) : contains(["azure", "acr", "quay", "dockerhub"], receiver.provider)])
+    condition     = alltrue([for receiver in values(var.receivers) : contains(["acr", "azure", "dockerhub", "quay"], receiver.provider)])
     error_message = "receivers: provider must be azure, acr, quay or dockerhub."
   }
   validation {
@@ -390,6 +390,12 @@ variable "journal" {
     condition     = var.journal.days >= 1 && var.journal.days <= 3650
     error_message = "journal.days: 1 to 3650."
   }
+}
+
+variable "pages" {
+  description = "Whether the pages (`/deliveries`, `/receivers`, `/queue`) can be visited, with the key of the output `pages_key`."
+  type        = bool
+  default     = true
 }
 
 variable "storage_replication" {

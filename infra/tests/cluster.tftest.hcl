@@ -135,7 +135,7 @@ run "a_token_goes_into_the_vault" {
     error_message = "CLUSTER_TOKEN is not a reference to Key Vault"
   }
   assert {
-    condition     = azurerm_key_vault_secret.cluster_token[0].value == null && keys(azurerm_role_assignment.app_reads_secret) == ["cluster-token"]
+    condition     = azurerm_key_vault_secret.cluster_token[0].value == null && keys(azurerm_role_assignment.app_reads_secret) == ["cluster-token", "pages-key"]
     error_message = "the token stands in the state, or the app cannot read it"
   }
   assert {

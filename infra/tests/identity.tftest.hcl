@@ -36,7 +36,7 @@ run "the_identity_has_these_roles_and_no_other" {
     error_message = "the identity cannot send telemetry"
   }
   assert {
-    condition     = keys(azurerm_role_assignment.app_reads_secret) == ["receivers"] && alltrue([for role in azurerm_role_assignment.app_reads_secret : role.role_definition_name == "Key Vault Secrets User" && endswith(role.scope, "/secrets/secret")])
+    condition     = keys(azurerm_role_assignment.app_reads_secret) == ["pages-key", "receivers"] && alltrue([for role in azurerm_role_assignment.app_reads_secret : role.role_definition_name == "Key Vault Secrets User" && endswith(role.scope, "/secrets/secret")])
     error_message = "the app may read other secrets than those it refers to"
   }
   assert {

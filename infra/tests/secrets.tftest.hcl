@@ -26,7 +26,7 @@ run "secrets_are_references_to_the_vault" {
     error_message = "RECEIVERS is not a reference to Key Vault"
   }
   assert {
-    condition     = alltrue([for value in values(azurerm_function_app_flex_consumption.this.app_settings) : !anytrue([for secret in random_password.receiver : strcontains(value, secret.result)])])
+    condition     = alltrue([for value in values(azurerm_function_app_flex_consumption.this.app_settings) : !anytrue([for secret in concat(values(random_password.receiver), random_password.pages_key) : strcontains(value, secret.result)])])
     error_message = "a secret stands in a plain setting"
   }
   assert {
@@ -71,7 +71,7 @@ run "a_rotation_begins_with_both_secrets_accepted" {
     error_message = "the previous secret is gone"
   }
   assert {
-    condition     = [for entry in jsondecode(local.receivers_document) : [entry.secret, entry.previousSecret]] == [[random_password.receiver["acr-2"].result, random_password.receiver["acr-1"].result]]
+    condition     = [for entry in jsondecode(local.receivers_document) : [entry.secret, try(entry.previousSecret, null)]] == [[random_password.receiver["acr-2"].result, random_password.receiver["acr-1"].result]]
     error_message = "the app does not accept both"
   }
   assert {
@@ -95,7 +95,17 @@ run "without_receivers_in_the_settings_there_is_no_such_setting" {
     receivers = {}
   }
   assert {
-    condition     = !contains(keys(azurerm_function_app_flex_consumption.this.app_settings), "RECEIVERS") && length(azurerm_key_vault_secret.receivers) == 0 && length(azurerm_role_assignment.app_reads_secret) == 0
+    condition     = !contains(keys(azurerm_function_app_flex_consumption.this.app_settings), "RECEIVERS") && length(azurerm_key_vault_secret.receivers) == 0 && keys(azurerm_role_assignment.app_reads_secret) == ["pages-key"]
     error_message = "RECEIVERS is set, or the app may read a secret that does not exist"
+  }
+}
+
+run "the_pages_are_closed_without_a_key" {
+  variables {
+    pages = false
+  }
+  assert {
+    condition     = !contains(keys(azurerm_function_app_flex_consumption.this.app_settings), "PAGES_KEY") && length(random_password.pages_key) + length(azurerm_key_vault_secret.pages_key) == 0 && output.pages_key == null
+    error_message = "there is a key although the pages are off"
   }
 }

@@ -9,6 +9,12 @@ output "receiver_urls" {
   sensitive   = true
 }
 
+output "pages_key" {
+  description = "What a visitor of the pages must know."
+  value       = module.kargo_receivers.pages_key
+  sensitive   = true
+}
+
 output "deploy" {
   description = "The command that deploys the package, in the root of the repository."
   value       = module.kargo_receivers.deploy

@@ -1,0 +1,91 @@
+"""The module and the application agree on the settings: on every name, and on what a value may be."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from receivers.providers import PROVIDERS
+from receivers.settings import Settings, from_environment
+from tests.infra.terraform import INFRA, ROOT, State, Terraform, copy_of
+
+OURS = frozenset(setting.metadata["variable"] for setting in fields(Settings))
+
+# Settings that Azure Functions or its worker read, and the application does not.
+# https://learn.microsoft.com/azure/azure-functions/functions-app-settings
+PLATFORM = {
+    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the host sends telemetry with the identity",
+    "AzureWebJobsDisableHomepage": "no page at / that says what this is",
+    "AzureWebJobsStorage__blobServiceUri": "the host's locks and keys",
+    "AzureWebJobsStorage__credential": "the host uses the identity",
+}
+
+# What Key Vault would put in the place of its references.
+RESOLVED = {"RECEIVERS": "[]", "CLUSTER_TOKEN": "token", "PAGES_KEY": "key"}
+
+
+def unknown(names: Iterable[str]) -> set[str]:
+    """Settings that neither the platform nor the application reads."""
+    return set(names) - OURS - PLATFORM.keys()
+
+
+def test_every_setting_that_the_module_writes_is_read_by_somebody(examples: Mapping[str, State]) -> None:
+    assert {name: unknown(state.app_settings) for name, state in examples.items()} == {name: set() for name in examples}
+
+
+def test_the_examples_write_every_setting_there_is_between_them(examples: Mapping[str, State]) -> None:
+    written = {name for state in examples.values() for name in state.app_settings}
+    elsewhere = {"KUBECONFIG", "KUBECONFIG_CONTEXT", "RECEIVERS_FILE"}  # files, which an app in Azure does not have
+    defaults = {"CLUSTER_AZURE_SCOPE", "ANSWER_BUDGET_SECONDS"}  # right as they are
+    keys = {"COSMOS_KEY"}  # identities are used instead
+    assert OURS - written == elsewhere | defaults | keys
+
+
+def test_the_application_accepts_the_settings_of_every_example(examples: Mapping[str, State]) -> None:
+    for name, state in examples.items():
+        environment = {**state.app_settings, **{key: RESOLVED[key] for key in RESOLVED if key in state.app_settings}}
+        settings = from_environment(environment)
+        assert settings.cluster_server == "https://cluster.example.com:443", name
+        assert settings.cluster_authentication in ("azure", "token"), name
+        assert settings.storage_queues == "https://account.queue.core.windows.net", name
+
+
+def test_only_references_to_the_vault_stand_where_the_application_expects_a_secret(
+    examples: Mapping[str, State],
+) -> None:
+    # An empty connection string is what keeps the provider's broken one out.
+    secrets = {setting.metadata["variable"] for setting in fields(Settings) if not setting.repr} - {
+        "AzureWebJobsStorage"
+    }
+    for name, state in examples.items():
+        values = {key: value for key, value in state.app_settings.items() if key in secrets}
+        assert values, name
+        assert all(value.startswith("@Microsoft.KeyVault(SecretUri=https://") for value in values.values()), name
+        assert state.app_settings["AzureWebJobsStorage"] == "", name
+
+
+def test_the_application_reads_the_receivers_as_the_module_writes_them(
+    terraform: Terraform, infra: Path, tmp_path: Path
+) -> None:
+    module = copy_of(infra, tmp_path / "infra")
+    with (module / "outputs.tf").open("a") as outputs:
+        outputs.write('output "document" {\n  value     = local.receivers_document\n  sensitive = true\n}\n')
+    tests = module / "tests" / "secrets.tftest.hcl"
+    header, *runs = tests.read_text().split("run ")
+    (rotation,) = (run for run in runs if run.startswith('"a_rotation_begins_with_both_secrets_accepted"'))
+    tests.write_text(f"{header}run {rotation}")  # one run takes a second or two, all of them ten
+    (state,) = terraform.states(module, "secrets").values()
+    (receiver,) = from_environment({"RECEIVERS": state.outputs["document"]}).receivers
+    secrets = {resource.key: resource.values["result"] for resource in state.of("random_password")}
+    assert (receiver.provider, receiver.name, receiver.project) == ("azure", "acr", "shop")
+    assert (receiver.secret, receiver.previous_secret) == (secrets["acr-2"], secrets["acr-1"])
+
+
+def test_the_module_offers_the_providers_that_the_application_has() -> None:
+    text = (INFRA / "variables.tf").read_text()
+    assert f"contains({json.dumps(sorted(PROVIDERS))}, receiver.provider)" in text
+
+
+def test_the_host_records_no_request() -> None:
+    levels = json.loads((ROOT / "host.json").read_text())["logging"]["logLevel"]
+    assert levels["Host.Results"] == "None", "request telemetry has full URLs"
