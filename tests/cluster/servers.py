@@ -43,7 +43,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,50 +52,31 @@ import yaml
 
 from tests.cluster.certificates import Authority
 from tests.cluster.processes import Process, free_port
+from tests.cluster.requests import (
+    EMPTIED,
+    MERGE,
+    WITH_STATUS,
+    Answer,
+    Json,
+    Object,
+    apply,
+    collection_of,
+    documents,
+    path_of,
+    remove_namespace,
+    send,
+    type_of,
+)
 
-type Object = dict[str, Any]
-type Json = Any  # whatever JSON can say
+__all__ = ["Answer", "ApiServer", "EmbeddedServer", "Json", "Object", "RealServer", "documents", "path_of"]
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 SHIPPED_CRDS = ROOT.parent / "shared" / "kargo-crds"
 USERS = {"admin": ("system:masters",), "kargo-receivers": (), "nobody": ()}
 READY_WITHIN = 60.0  # seconds; it takes one, on a machine with nothing else to do
-MERGE = "application/merge-patch+json"
 AT_ONCE = 16  # requests in flight while objects are applied
 HOW_TO_GET_A_REAL_SERVER = "needs kube-apiserver and etcd, which `make envtest` builds"
-
-KARGO = "/apis/kargo.akuity.io/v1alpha1"
-RBAC = "/apis/rbac.authorization.k8s.io/v1"
-KINDS = {  # kind: root, plural, namespaced
-    "Namespace": ("/api/v1", "namespaces", False),
-    "Secret": ("/api/v1", "secrets", True),
-    "Project": (KARGO, "projects", False),
-    "ProjectConfig": (KARGO, "projectconfigs", True),
-    "ClusterConfig": (KARGO, "clusterconfigs", False),
-    "Warehouse": (KARGO, "warehouses", True),
-    "Promotion": (KARGO, "promotions", True),
-    "Role": (RBAC, "roles", True),
-    "RoleBinding": (RBAC, "rolebindings", True),
-    "ClusterRole": (RBAC, "clusterroles", False),
-    "ClusterRoleBinding": (RBAC, "clusterrolebindings", False),
-    "CustomResourceDefinition": ("/apis/apiextensions.k8s.io/v1", "customresourcedefinitions", False),
-}
-WITH_STATUS = ("ProjectConfig", "ClusterConfig", "Warehouse", "Promotion", "Project")
-EMPTIED = ("Warehouse", "Promotion", "ProjectConfig", "ClusterConfig", "Project", "Secret", "RoleBinding")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the API server answered."""
-
-    status: int
-    body: Json
-
-    def expect(self, *statuses: int) -> Json:
-        """The body, when the status is one of these. Otherwise the test fails with the answer."""
-        assert self.status in statuses, f"{self.status} {self.body}"
-        return self.body
 
 
 class ApiServer:
@@ -167,7 +147,7 @@ class ApiServer:
     ) -> Answer:
         """One request. ``path`` may carry a query; ``body`` is sent as JSON, bytes as they are."""
         async with self.session(user) as session:
-            return await _request(session, method, path, body, content_type=content_type, headers=headers)
+            return await send(session, method, path, body, content_type=content_type, headers=headers)
 
     async def apply(self, *objects: Mapping[str, Any]) -> list[Object]:
         """Creates each object, or merges it into the one that is there; returns them as they are then.
@@ -179,13 +159,13 @@ class ApiServer:
                 namespace = each["metadata"].get("namespace")
                 if namespace and namespace not in self._namespaces:
                     made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-                    (await _request(session, "POST", "/api/v1/namespaces", made)).expect(201, 409)
+                    (await send(session, "POST", "/api/v1/namespaces", made)).expect(201, 409)
                     self._namespaces.add(namespace)
             room = asyncio.Semaphore(AT_ONCE)
 
             async def one(each: Mapping[str, Any]) -> Object:
                 async with room:
-                    return await _apply(session, each)
+                    return await apply(session, each)
 
             return await asyncio.gather(*map(one, objects))
 
@@ -238,14 +218,14 @@ class ApiServer:
         self._namespaces.clear()
         async with self.session() as session:
             for kind in EMPTIED:
-                answer = await _request(session, "GET", path_of(kind))
+                answer = await send(session, "GET", path_of(kind))
                 if answer.status == http.client.NOT_FOUND:
                     continue
-                for folder in sorted({_collection(kind, each) for each in answer.expect(200)["items"]}):
+                for folder in sorted({collection_of(kind, each) for each in answer.expect(200)["items"]}):
                     if "/namespaces/kube-" not in folder:
-                        (await _request(session, "DELETE", folder)).expect(200)
-            for each in (await _request(session, "GET", "/api/v1/namespaces")).expect(200)["items"]:
-                await _remove_namespace(session, each["metadata"]["name"])
+                        (await send(session, "DELETE", folder)).expect(200)
+            for each in (await send(session, "GET", "/api/v1/namespaces")).expect(200)["items"]:
+                await remove_namespace(session, each["metadata"]["name"])
 
     async def start(self) -> None:
         """Starts what is stopped and resumes what is paused. The server is ready when this returns."""
@@ -335,7 +315,7 @@ class EmbeddedServer(ApiServer):
     async def stop(self) -> None:
         self.resume()  # its objects are asked for
         kinds = ("Namespace", *WITH_STATUS, "Secret")
-        objects = [each | _type(kind) for kind in kinds for each in await self.every(kind)]
+        objects = [each | type_of(kind) for kind in kinds for each in await self.every(kind)]
         self._kept.write_text(yaml.safe_dump_all(json.loads(json.dumps(objects))))
         await super().stop()
 
@@ -441,66 +421,6 @@ def definitions() -> list[Object]:
     chosen = os.environ.get("KARGO_CRDS") or (SHIPPED_CRDS if SHIPPED_CRDS.is_dir() else "minimal")
     folder = HERE / "crds" if chosen == "minimal" else Path(chosen)
     return [each for file in sorted(folder.glob("*.yaml")) for each in documents(file)]
-
-
-def documents(*files: Path) -> list[Object]:
-    """The objects of YAML files."""
-    return [each for file in files for each in yaml.safe_load_all(file.read_text()) if each]
-
-
-def path_of(kind: str, name: str | None = None, namespace: str | None = None) -> str:
-    """The path of an object, or of all objects of its kind."""
-    root, plural, _ = KINDS[kind]
-    inside = f"/namespaces/{namespace}" if namespace else ""
-    return f"{root}{inside}/{plural}" + (f"/{name}" if name else "")
-
-
-def _type(kind: str) -> Object:
-    return {"kind": kind, "apiVersion": KINDS[kind][0].removeprefix("/apis/").removeprefix("/api/")}
-
-
-def _collection(kind: str, each: Object) -> str:
-    return path_of(kind, None, each["metadata"].get("namespace"))
-
-
-async def _request(
-    session: aiohttp.ClientSession,
-    method: str,
-    path: str,
-    body: Json = None,
-    *,
-    content_type: str = "application/json",
-    headers: Mapping[str, str] | None = None,
-) -> Answer:
-    data = body if body is None or isinstance(body, bytes) else json.dumps(body, default=str)
-    everything = {"Content-Type": content_type, "Accept": "application/json", **(headers or {})}
-    async with session.request(method, path, data=data, headers=everything) as response:
-        text = await response.text()
-        is_json = "json" in response.content_type
-        return Answer(response.status, json.loads(text) if is_json else text)
-
-
-async def _apply(session: aiohttp.ClientSession, each: Mapping[str, Any]) -> Object:
-    kind, metadata = each["kind"], each["metadata"]
-    path = path_of(kind, metadata["name"], metadata.get("namespace"))
-    answer = await _request(session, "POST", path.rpartition("/")[0], each)
-    if answer.status == http.client.CONFLICT:
-        answer = await _request(session, "PATCH", path, each, content_type=MERGE)
-    result: Object = answer.expect(200, 201)
-    if each.get("status") and kind in WITH_STATUS:
-        status = {"status": each["status"]}
-        result = (await _request(session, "PATCH", f"{path}/status", status, content_type=MERGE)).expect(200)
-    return result
-
-
-async def _remove_namespace(session: aiohttp.ClientSession, name: str) -> None:
-    """Does for a namespace what the controller does that is not here: finalise it."""
-    if name == "default" or name.startswith("kube-"):
-        return
-    answer = await _request(session, "DELETE", f"/api/v1/namespaces/{name}")
-    if answer.body.get("kind") == "Namespace":
-        final = answer.body | {"spec": {"finalizers": []}}
-        (await _request(session, "PUT", f"/api/v1/namespaces/{name}/finalize", final)).expect(200, 404)
 
 
 def embedded_server(folder: Path) -> ApiServer:
