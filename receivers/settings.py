@@ -234,7 +234,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     Raises :class:`SettingsError` with one line for each fault.
     """
     values: dict[str, Any] = {}
-    faults: list[str] = []
+    faults: dict[str, str] = {}
     for setting in fields(Settings):
         variable = setting.metadata["variable"]
         text = environment.get(variable, "").strip()
@@ -243,13 +243,12 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         try:
             values[setting.name] = setting.metadata["parse"](text)
         except ValueError as error:
-            faults.append(f"{variable}: {error}")
-    if not faults:
-        settings = Settings(**values)
-        faults = _missing(settings)
-        if not faults:
-            return settings
-    raise SettingsError("\n".join(faults))
+            faults[variable] = str(error)
+    settings = Settings(**values)
+    faults = _missing(settings) | faults
+    if faults:
+        raise SettingsError("\n".join(f"{variable}: {fault}" for variable, fault in faults.items()))
+    return settings
 
 
 def storage_configured(environment: Mapping[str, str]) -> bool:
@@ -263,20 +262,20 @@ def storage_configured(environment: Mapping[str, str]) -> bool:
     )
 
 
-def _missing(settings: Settings) -> list[str]:
-    """What one setting needs of another."""
+def _missing(settings: Settings) -> dict[str, str]:
+    """What one setting needs of another: the fault of each variable that is missing."""
     needed = {
         "token": ("cluster_server", "cluster_token"),
         "azure": ("cluster_server",),
         "cosmos": ("cosmos_endpoint",),
     }
     by_name = {setting.name: setting.metadata["variable"] for setting in fields(Settings)}
-    return [
-        f"{by_name[name]}: needed for {by_name[chooser]}={choice}"
+    return {
+        by_name[name]: f"needed for {by_name[chooser]}={choice}"
         for chooser, choice in (
             ("cluster_authentication", settings.cluster_authentication),
             ("journal", settings.journal),
         )
         for name in needed.get(choice, ())
         if not getattr(settings, name)
-    ]
+    }

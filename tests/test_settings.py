@@ -1,0 +1,214 @@
+"""Settings: what each means, and that a fault is named without the value that has it."""
+
+import json
+import re
+from dataclasses import MISSING, fields
+from pathlib import Path
+
+import pytest
+
+from receivers import limits
+from receivers.settings import Settings, SettingsError, StaticReceiver, from_environment
+
+ROOT = Path(__file__).parent.parent
+SECRET = "s3cr3t-canary-value"
+PLATFORM = {  # what Azure Functions itself reads
+    "FUNCTIONS_WORKER_RUNTIME",
+    "AzureWebJobsStorage",
+    "AzureWebJobsDisableHomepage",
+    "PYTHON_ISOLATE_WORKER_DEPENDENCIES",
+}
+VARIABLES = {field.metadata["variable"]: field for field in fields(Settings)}
+
+
+def faults(environment: dict[str, str]) -> dict[str, str]:
+    """The fault of each variable."""
+    with pytest.raises(SettingsError) as error:
+        from_environment(environment)
+    assert SECRET not in str(error.value)
+    return dict(line.split(": ", 1) for line in str(error.value).split("\n"))
+
+
+def static(**changes: object) -> str:
+    entry = {"provider": "quay", "name": "builds", "secret": SECRET} | changes
+    return json.dumps([entry])
+
+
+def test_without_any_variable_every_setting_has_its_default() -> None:
+    assert from_environment({}) == Settings()
+    assert Settings().answer_budget == limits.ANSWER_BUDGET
+    assert Settings().system_resources_namespace == "kargo-system-resources"
+    assert Settings().read_secrets is True
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_an_empty_variable_counts_as_absent(variable: str) -> None:
+    assert from_environment({variable: " \n"}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "name", "value"),
+    [
+        ("CLUSTER_AUTHENTICATION", "in-cluster", "cluster_authentication", "in-cluster"),
+        ("KUBECONFIG", "/home/me/.kube/config", "kubeconfig", "/home/me/.kube/config"),
+        ("CLUSTER_SERVER", "https://api.example.com:6443/", "cluster_server", "https://api.example.com:6443"),
+        ("CLUSTER_TOKEN", f" {SECRET}\n", "cluster_token", SECRET),
+        (
+            "EXTERNAL_WEBHOOK_SERVER_BASE_URL",
+            "https://kargo.example.com/hooks/",
+            "base_url",
+            "https://kargo.example.com/hooks",
+        ),
+        ("READ_SECRETS", "False", "read_secrets", False),
+        ("READ_SECRETS", "off", "read_secrets", False),
+        ("READ_SECRETS", "1", "read_secrets", True),
+        ("ANSWER_BUDGET_SECONDS", "0.5", "answer_budget", 0.5),
+        ("ANSWER_BUDGET_SECONDS", "200", "answer_budget", 200.0),
+        ("RECEIVERS", "[]", "receivers", ()),
+    ],
+)
+def test_a_variable_sets_its_setting(variable: str, text: str, name: str, value: object) -> None:
+    assert getattr(from_environment({variable: text}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "fault"),
+    [
+        ("CLUSTER_AUTHENTICATION", SECRET, "must be one of kubeconfig, token, azure, in-cluster"),
+        ("CLUSTER_SERVER", SECRET, "must start with https:// or http://"),
+        ("EXTERNAL_WEBHOOK_SERVER_BASE_URL", SECRET, "must start with https:// or http://"),
+        ("READ_SECRETS", SECRET, "must be true or false"),
+        ("ANSWER_BUDGET_SECONDS", SECRET, "must be a number of seconds"),
+        ("ANSWER_BUDGET_SECONDS", "nan", "must lie between 0.1 and 200 seconds"),
+        ("ANSWER_BUDGET_SECONDS", "0", "must lie between 0.1 and 200 seconds"),
+        ("ANSWER_BUDGET_SECONDS", "201", "must lie between 0.1 and 200 seconds"),
+        ("ANSWER_BUDGET_SECONDS", "-inf", "must lie between 0.1 and 200 seconds"),
+        ("RECEIVERS", f'["{SECRET}', "must be a JSON list of receivers; it is not JSON"),
+        ("RECEIVERS", "[" * 100_000, "must be a JSON list of receivers; it is not JSON"),
+        ("RECEIVERS", f'{{"secret": "{SECRET}"}}', "must be a JSON list of receivers"),
+        ("RECEIVERS", f'["{SECRET}"]', "entry 0 must be an object"),
+        ("RECEIVERS", static(provider=None), "entry 0 has no provider"),
+        ("RECEIVERS", static(name=""), "entry 0 has no name"),
+        ("RECEIVERS", static(secret=""), "entry 0 has no secret"),
+        ("RECEIVERS", static(secret=[SECRET]), "entry 0: secret must be a string"),
+        ("RECEIVERS", static(registry=1), "entry 0: registry must be a string"),
+        ("RECEIVERS_FILE", f"/{SECRET}", "names a file that cannot be read"),
+    ],
+)
+def test_a_fault_names_its_variable_and_quotes_no_value(variable: str, text: str, fault: str) -> None:
+    assert faults({variable: text}) == {variable: fault}
+
+
+def test_all_faults_are_told_at_once() -> None:
+    environment = {
+        "CLUSTER_AUTHENTICATION": "token",
+        "CLUSTER_SERVER": "api.example.com",
+        "READ_SECRETS": "perhaps",
+        "RECEIVERS": "{}",
+    }
+    assert faults(environment) == {
+        "CLUSTER_SERVER": "must start with https:// or http://",
+        "CLUSTER_TOKEN": "needed for CLUSTER_AUTHENTICATION=token",
+        "READ_SECRETS": "must be true or false",
+        "RECEIVERS": "must be a JSON list of receivers",
+    }
+
+
+@pytest.mark.parametrize(
+    ("environment", "missing"),
+    [
+        ({"CLUSTER_AUTHENTICATION": "token"}, {"CLUSTER_SERVER", "CLUSTER_TOKEN"}),
+        ({"CLUSTER_AUTHENTICATION": "token", "CLUSTER_SERVER": "https://x"}, {"CLUSTER_TOKEN"}),
+        ({"CLUSTER_AUTHENTICATION": "azure"}, {"CLUSTER_SERVER"}),
+    ],
+)
+def test_what_a_choice_needs_is_asked_for(environment: dict[str, str], missing: set[str]) -> None:
+    assert faults(environment).keys() == missing
+
+
+def test_a_static_receiver_has_all_that_was_written() -> None:
+    text = static(project="kargo-demo", previousSecret="old", registry="r.azurecr.cn", name="e\u0301té")
+    assert from_environment({"RECEIVERS": text}).receivers == (
+        StaticReceiver(
+            provider="quay",
+            name="e\u0301té",
+            project="kargo-demo",
+            secret=SECRET,
+            previous_secret="old",
+            options={"registry": "r.azurecr.cn"},
+        ),
+    )
+
+
+@pytest.mark.parametrize("project", [None, ""])
+def test_a_static_receiver_without_a_project_is_for_all_projects(project: str | None) -> None:
+    (receiver,) = from_environment({"RECEIVERS": static(project=project)}).receivers
+    assert receiver.project is None
+
+
+def test_receivers_can_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "receivers.json"
+    file.write_text(static(name="été"), encoding="utf-8")
+    (receiver,) = from_environment({"RECEIVERS_FILE": str(file)}).receivers_from_file
+    assert receiver.name == "été"
+    file.write_bytes(b"\xff")
+    assert faults({"RECEIVERS_FILE": str(file)}) == {"RECEIVERS_FILE": "names a file that cannot be read"}
+
+
+def test_settings_shown_show_no_secret() -> None:
+    secrets = {
+        variable: static(previousSecret=SECRET) if variable == "RECEIVERS" else SECRET
+        for variable, field in VARIABLES.items()
+        if not field.repr and variable != "RECEIVERS_FILE"
+    }
+    assert {"CLUSTER_TOKEN", "RECEIVERS"} <= secrets.keys()
+    settings = from_environment(secrets)
+    assert SECRET not in f"{settings} {settings!r} {settings.receivers}"
+
+
+def documented() -> dict[str, str]:
+    """The default of each variable in the table of docs/settings.md."""
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| `(\w+)` \| ([^|]*) \|", text, re.MULTILINE))
+
+
+def shown(default: object) -> str:
+    """A default as the table writes it."""
+    match default:
+        case "" | ():
+            return ""
+        case bool():
+            return f"`{str(default).lower()}`"
+        case float():
+            return f"`{default:g}`"
+        case _:
+            return f"`{default}`"
+
+
+def test_the_documentation_lists_every_variable_with_its_default() -> None:
+    assert all(field.default is not MISSING for field in VARIABLES.values())
+    assert documented() == {variable: shown(field.default) for variable, field in VARIABLES.items()}
+
+
+def test_the_sample_of_local_settings_has_no_unknown_key() -> None:
+    sample = json.loads((ROOT / "local.settings.sample.json").read_text(encoding="utf-8"))
+    assert sample["IsEncrypted"] is False
+    assert sample["Values"].keys() <= PLATFORM | VARIABLES.keys()
+    assert sample["Values"]["FUNCTIONS_WORKER_RUNTIME"] == "python"
+    assert sample["Values"]["AzureWebJobsDisableHomepage"] == "true"
+    assert all(isinstance(value, str) for value in sample["Values"].values())
+
+
+def test_the_sample_of_local_settings_can_be_used_as_it_is() -> None:
+    sample = json.loads((ROOT / "local.settings.sample.json").read_text(encoding="utf-8"))
+    assert from_environment(sample["Values"])
+
+
+def test_the_host_serves_receivers_at_the_root_and_records_no_urls() -> None:
+    host = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
+    assert host["version"] == "2.0"
+    assert host["extensions"]["http"]["routePrefix"] == ""
+    assert host["extensionBundle"]["id"] == "Microsoft.Azure.Functions.ExtensionBundle"
+    assert host["logging"]["logLevel"]["Host.Results"] == "None"  # request telemetry would hold whole URLs
+    insights = host["logging"]["applicationInsights"]
+    assert insights["httpAutoCollectionOptions"]["enableHttpTriggerExtendedInfoCollection"] is False
