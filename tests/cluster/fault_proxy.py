@@ -143,7 +143,11 @@ class FaultProxy:
         for request in self.requests:
             _reset(request)
         await self._runner.cleanup()
+        await self._wait_until(
+            lambda: all(each.ended is not None for each in self.requests), "the end of every request"
+        )
         await self._client.close()
+        await asyncio.sleep(0)  # the last connections close in the event loop's next turn
 
     # Faults
 
