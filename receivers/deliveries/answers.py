@@ -19,7 +19,7 @@ class Answer:
     def encoded(self) -> bytes:
         """The body's bytes."""
         # Go's encoder, whose output senders have seen so far, escapes what HTML could misread.
-        text = json.dumps(self.body, ensure_ascii=False, separators=(",", ":"))
+        text = _ENCODER.encode(self.body)
         return (text.translate(_HTML) + "\n").encode()
 
     def identified(self, delivery_id: str) -> "Answer":
@@ -27,6 +27,7 @@ class Answer:
         return replace(self, headers={**self.headers, "X-Delivery-Id": delivery_id})
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _HTML = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
 
 

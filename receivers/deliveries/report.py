@@ -77,4 +77,6 @@ def _names(things: Sequence[Target | str]) -> str:
 
 def _printable(text: str) -> str:
     """One line, whatever a sender wrote: control characters could forge another one."""
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

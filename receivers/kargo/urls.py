@@ -82,4 +82,5 @@ def _lower(text: str) -> str:
 
 def _printable(text: str) -> str:
     """Without what cannot be seen: copied URLs carry byte order marks and zero-width spaces."""
-    return "".join(filter(str.isprintable, text)).strip(" ")
+    visible = text if text.isprintable() else "".join(filter(str.isprintable, text))
+    return visible.strip(" ")

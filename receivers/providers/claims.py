@@ -9,6 +9,8 @@ from receivers.events import ArtifactPushed, Kind, Malformed
 def shown(text: str, limit: int = limits.FREE_TEXT) -> str:
     """The text for people: printable and at most ``limit`` characters."""
     clipped = text if len(text) <= limit else text[: limit - 1] + "…"
+    if clipped.isprintable():
+        return clipped
     return "".join(character if character.isprintable() else "\ufffd" for character in clipped)
 
 

@@ -69,7 +69,7 @@ def _fold(value: Json, model: type[msgspec.Struct] | None) -> object:
     """The value in the form that msgspec converts; objects within it are reduced to the fields of ``model``."""
     match value:
         case str():
-            return _LONE_SURROGATE.sub("\ufffd", value)
+            return value if value.isascii() else _LONE_SURROGATE.sub("\ufffd", value)
         case list():
             return [_fold(item, model) for item in value if item is not None]
         case tuple() if model is None:
