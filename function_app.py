@@ -61,7 +61,7 @@ async def healthz(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 -
 async def readyz(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the shape of a function
     """200 when deliveries can be matched and refreshed; else 503 and what is missing."""
     try:
-        state = readiness.of((await runtime.current()).mirror)
+        state = (await runtime.current()).readiness()
     except (SettingsError, CredentialsError) as error:
         state = readiness.not_configured(error)
     return func.HttpResponse(
@@ -81,6 +81,12 @@ if storage_configured(os.environ):
         if service.retries is None:
             raise RuntimeError("the retry queue is triggered, but not configured")
         await service.retries.handle(message.get_body())
+
+    @app.function_name("clean")
+    @app.timer_trigger(arg_name="timer", schedule="0 23 3 * * *")  # at a minute when little else is done
+    async def clean(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the shape of a function
+        """Delete old rows of the journal, and receivers that are not used any more."""
+        await (await runtime.current()).clean()
 
 
 def _request(req: func.HttpRequest) -> WebhookRequest:

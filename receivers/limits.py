@@ -71,11 +71,17 @@ ATTEMPTS_SHOWN = 10  # the latest ones
 STORAGE_TIMEOUT = 5.0  # one call
 STORAGE_WARM_UP = 1.0  # after start, when its libraries are imported, which takes half a second of processor time
 
+# Known receivers
+KNOWN_RENEWED = 24 * 3600.0  # how often it is noted that a receiver is in use
+KNOWN_DAYS = 30  # after which a receiver that was not used is not known any more
+
 # The journal
 JOURNAL_INTERVAL = 1.0  # rows are written this often, many at once
 JOURNAL_BATCH = 100  # rows in one transaction: Azure's limit
 JOURNAL_WAITING = 10_000  # rows kept while the journal is away; then the oldest are dropped, and counted
 JOURNAL_EVENTS = 30 * 1024  # characters of a delivery's events that are kept for redelivery; a property holds 32 Ki
+JOURNAL_ROW = 400_000  # characters of a row as JSON; a table's entity holds 512 Ki, a Cosmos DB document 2 MiB
+JOURNAL_PAGE = 100  # rows read at once
 JOURNAL_OPEN = 10_000  # rows that this process still expects news of
 DUPLICATE_WINDOW = 10.0  # the same push again within this time tells nothing new
 DUPLICATES_REMEMBERED = 10_000

@@ -1,10 +1,12 @@
 """Composition root: settings in, a running service out."""
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from receivers import limits
 from receivers import settings as settings_module
 from receivers.cluster import credentials
 from receivers.cluster.api import Api
@@ -12,13 +14,21 @@ from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Refresher
 from receivers.cluster.secrets import SecretReader
-from receivers.deliveries import report
+from receivers.deliveries import readiness, report
 from receivers.deliveries.directory import Directory
+from receivers.deliveries.journal import Journal
+from receivers.deliveries.known_receivers import KnownReceivers
 from receivers.deliveries.pipeline import Observer, Pipeline
+from receivers.deliveries.readiness import Readiness
+from receivers.deliveries.recorder import Recorder
+from receivers.deliveries.redelivery import Redelivery
 from receivers.deliveries.retries import Retries
 from receivers.deliveries.retry_queue import RetryQueue
 from receivers.deliveries.storage import Storage
+from receivers.deliveries.table_journal import TableJournal
 from receivers.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +43,46 @@ class Runtime:
     availability: Availability
     refresher: Refresher
     pipeline: Pipeline
-    storage: Storage | None  # None: no Storage account, so neither retry queue nor journal
+    # None: no Storage account
+    storage: Storage | None
+    queue: RetryQueue | None
     retries: Retries | None
+    known: KnownReceivers | None
+    warming: asyncio.Task[None] | None
+    # None: no journal
+    journal: Journal | None
+    recorder: Recorder | None
+    redelivery: Redelivery | None
+
+    def readiness(self) -> Readiness:
+        """Whether deliveries can be matched and refreshed, and what is missing."""
+        return readiness.of(
+            self.mirror,
+            retry_queue=self.queue.fault() if self.queue else readiness.NOT_CONFIGURED,
+            journal=self.journal.fault() if self.journal else readiness.NOT_CONFIGURED,
+        )
+
+    async def clean(self) -> None:
+        """Delete what is older than it is to be kept. Raises StorageError."""
+        if self.journal is not None:
+            logger.info("%d rows of the journal were too old and are deleted", await self.journal.clean())
+        if self.known is not None:
+            logger.info("%d receivers that nobody uses are forgotten", await self.known.clean())
 
     async def close(self) -> None:
-        """Let refreshes under way end, then let go of the cluster."""
+        """Let refreshes under way end, write what waits to be written, then let go of everything."""
         await self.refresher.close()
         await self.availability.close()
         await self.mirror.close()
         await self.secrets.close()
         await self.api.close()
+        if self.warming is not None:
+            self.warming.cancel()
+            await asyncio.wait({self.warming})
+        if self.recorder is not None:
+            await self.recorder.close()
+        if self.known is not None:
+            await self.known.close()
         if self.storage is not None:
             await self.storage.close()
 
@@ -65,14 +105,20 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     refresher = Refresher(api, availability)
     storage = Storage(settings) if settings_module.storage_configured(environment) else None
     queue = RetryQueue(storage) if storage else None
+    known = KnownReceivers(storage) if storage else None
+    journal = _journal(settings, storage)
+    recorder = Recorder(journal) if journal else None
+    if recorder is not None:
+        mirror.warehouses.on_handled = recorder.handled
     pipeline = Pipeline(
         directory=directory,
         mirror=mirror,
         refresher=refresher,
         availability=availability,
         queue=queue,
+        known=known,
         answer_budget=settings.answer_budget,
-        observers=(report.log, *observers),
+        observers=(report.log, *([recorder.delivered] if recorder else []), *observers),
     )
     mirror.start()
     return Runtime(
@@ -85,10 +131,32 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         refresher=refresher,
         pipeline=pipeline,
         storage=storage,
+        queue=queue,
         retries=(
-            Retries(mirror=mirror, refresher=refresher, availability=availability, queue=queue) if queue else None
+            Retries(mirror=mirror, refresher=refresher, availability=availability, queue=queue, recorder=recorder)
+            if queue
+            else None
         ),
+        known=known,
+        warming=asyncio.create_task(_warm_up(storage, queue)) if storage and queue else None,
+        journal=journal,
+        recorder=recorder,
+        redelivery=Redelivery(pipeline, journal, recorder) if journal and recorder else None,
     )
+
+
+def _journal(settings: Settings, storage: Storage | None) -> Journal | None:
+    """Where deliveries are recorded; the Storage account's table, if there is one."""
+    if settings.journal == "table" and storage is not None:
+        return TableJournal(storage, days=settings.journal_days)
+    return None
+
+
+async def _warm_up(storage: Storage, queue: RetryQueue) -> None:
+    """Have the storage ready when it is first needed, without delaying the first answers."""
+    await asyncio.sleep(limits.STORAGE_WARM_UP)
+    await storage.warm_up()
+    await queue.warm_up()
 
 
 _started: asyncio.Task[Runtime] | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from typing import Annotated
 
 import msgspec
 
@@ -12,6 +13,8 @@ from receivers.events import ArtifactPushed
 
 VERSION = 1
 
+type Time = Annotated[datetime, msgspec.Meta(tz=True)]
+
 
 class UnreadableMessage(Exception):
     """A message that this version cannot read. The text says why, and quotes nothing of it."""
@@ -20,7 +23,7 @@ class UnreadableMessage(Exception):
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One try to refresh what a delivery is for."""
 
-    at: datetime
+    at: Time
     refreshed: int  # Warehouses
     error: str = ""
 
@@ -30,23 +33,27 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int = VERSION
     delivery: str  # its id
-    received_at: datetime
+    received_at: Time
     provider: str
     receiver: str
     project: str | None
     events: list[ArtifactPushed]
-    attempts: list[Attempt] = []
+    parts: int = 1  # the messages among which the delivery's events are spread
+    tries: Annotated[int, msgspec.Meta(ge=0)] = 0
+    attempts: list[Attempt] = []  # the latest ones
 
     def tried(self, attempt: Attempt) -> "Message":
         """The same, after one more try."""
-        return msgspec.structs.replace(self, attempts=[*self.attempts, attempt])
+        attempts = [*self.attempts, attempt][-limits.ATTEMPTS_SHOWN :]
+        return msgspec.structs.replace(self, tries=self.tries + 1, attempts=attempts)
 
 
-class Poisoned(msgspec.Struct, frozen=True, kw_only=True):
+class Poisoned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message that was given up, and why."""
 
     reason: str
-    message: str  # as it stood in the queue
+    message: Message | None = None  # None: it could not be read
+    unreadable: bytes = b""
 
 
 class _Versioned(msgspec.Struct):
@@ -58,6 +65,7 @@ def of(delivery: Delivery) -> list[Message]:
     receiver = delivery.receiver
     if receiver is None:
         raise ValueError("a delivery without a receiver has nothing to refresh")
+    groups = list(_fitting(delivery.pushes))
     return [
         Message(
             delivery=delivery.id,
@@ -66,30 +74,46 @@ def of(delivery: Delivery) -> list[Message]:
             receiver=receiver.name,
             project=receiver.project,
             events=events,
+            parts=len(groups),
         )
-        for events in _fitting(delivery.pushes)
+        for events in groups
     ]
 
 
-def encode(message: Message) -> str:
+def encode(message: Message) -> bytes:
     """As it stands in the queue."""
-    return msgspec.json.encode(message).decode()
+    return msgspec.json.encode(message)
 
 
-def decode(text: bytes | str) -> Message:
+def decode(text: bytes) -> Message:
     """Read a message. Raises :class:`UnreadableMessage`."""
     try:
         version = msgspec.json.decode(text, type=_Versioned).version
         if version != VERSION:
             raise UnreadableMessage(f"its version is {version}; this service reads version {VERSION}")
         return msgspec.json.decode(text, type=Message)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UnreadableMessage("it is not a message of this service, or was damaged") from None
 
 
-def poisoned(text: str, reason: str) -> str:
-    """As it stands in the poison queue; what cannot be read is clipped to fit."""
-    return msgspec.json.encode(Poisoned(reason=reason, message=text[: limits.QUEUE_MESSAGE // 2])).decode()
+def poison(poisoned: Poisoned) -> bytes:
+    """As it stands in the poison queue: with its reason, unless what cannot be read leaves no room for it."""
+    text = msgspec.json.encode(poisoned)
+    return text if len(text) <= limits.QUEUE_MESSAGE else poisoned.unreadable
+
+
+def decode_poisoned(text: bytes) -> Poisoned:
+    """Read what stands in the poison queue. The Functions host, too, puts messages there, as they are."""
+    try:
+        return msgspec.json.decode(text, type=Poisoned)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return Poisoned(
+            reason="the service failed at it again and again; its log has the details", message=decode(text)
+        )
+    except UnreadableMessage as unreadable:
+        return Poisoned(reason=str(unreadable), unreadable=text)
 
 
 def slim(event: ArtifactPushed, *, size: int) -> ArtifactPushed:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Protocol, assert_never
 
 from receivers import limits
@@ -29,6 +30,7 @@ from receivers.events import (
 logger = logging.getLogger(__name__)
 
 type Observer = Callable[[Delivery], None]
+type Understand = Callable[[float], Awaitable[None]]  # fills in receiver and events, until a deadline
 
 
 class Queue(Protocol):
@@ -78,11 +80,20 @@ class Pipeline:
 
     async def deliver(self, request: WebhookRequest, provider: Provider) -> Answer:
         """Answer one request. Raises nothing: what goes wrong is an answer too."""
+        delivery = Delivery(id=new_id(request.received_at), received_at=request.received_at, provider=provider.name)
+        return await self._process(delivery, partial(self._understand, delivery, request, provider))
+
+    async def redeliver(self, delivery: Delivery) -> Answer:
+        """Match and refresh a delivery whose receiver and events are known already."""
+        return await self._process(delivery, _understood)
+
+    async def _process(self, delivery: Delivery, understand: Understand) -> Answer:
         loop = asyncio.get_running_loop()
         began = loop.time()
-        delivery = Delivery(id=new_id(request.received_at), received_at=request.received_at, provider=provider.name)
-        answer = await self._answer(delivery, request, provider, deadline=began + self._budget)
-        delivery.answer = answer.identified(delivery.id)
+        answer = await self._answer(delivery, understand, deadline=began + self._budget)
+        delivery.answer = Answer(
+            status=answer.status, body=answer.body, headers={**answer.headers, "X-Delivery-Id": delivery.id}
+        )
         delivery.duration = loop.time() - began
         self._tell(delivery)
         return delivery.answer
@@ -94,11 +105,9 @@ class Pipeline:
             except Exception:
                 logger.exception("delivery %s was answered, but not recorded", delivery.id)
 
-    async def _answer(
-        self, delivery: Delivery, request: WebhookRequest, provider: Provider, *, deadline: float
-    ) -> Answer:
+    async def _answer(self, delivery: Delivery, understand: Understand, *, deadline: float) -> Answer:
         try:
-            await self._understand(delivery, request, provider, deadline=deadline)
+            await understand(deadline)
             if not delivery.pushes:
                 return _nothing_to_refresh(delivery)
             await self._refresh(delivery, until=deadline - self._reserve)
@@ -117,7 +126,7 @@ class Pipeline:
             return answers.defect()
 
     async def _understand(
-        self, delivery: Delivery, request: WebhookRequest, provider: Provider, *, deadline: float
+        self, delivery: Delivery, request: WebhookRequest, provider: Provider, deadline: float
     ) -> None:
         """Find the receiver, authenticate the request, and parse it."""
         verified = await self._find(provider, request.path, deadline=deadline)
@@ -186,6 +195,10 @@ class Pipeline:
             return answers.unavailable()
         delivery.queued = True
         return answers.queued(unfinished, delivery.wanted) if delivery.matched else answers.queued_unmatched()
+
+
+async def _understood(_deadline: float) -> None:
+    """Receiver and events are there."""
 
 
 def _describe(error: Exception) -> str:

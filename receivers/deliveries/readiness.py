@@ -14,10 +14,14 @@ class Readiness:
     document: dict[str, Any]
 
 
-def of(mirror: Mirror) -> Readiness:
+NOT_CONFIGURED = "not configured"
+
+
+def of(mirror: Mirror, *, retry_queue: str = NOT_CONFIGURED, journal: str = NOT_CONFIGURED) -> Readiness:
     """Ready means: Warehouses were listed once, and so were receivers, unless this identity may not list them.
 
-    A broken watch is shown; it is no reason to restart anything.
+    A broken watch is shown, and so are the faults of retry queue and journal, empty when they have none: they are no
+    reason to restart anything.
     """
     resources = [asdict(health) for health in mirror.health()]
     missing = [resource["resource"] for resource in resources if not resource["synced"]]
@@ -27,6 +31,8 @@ def of(mirror: Mirror) -> Readiness:
         "missing": missing,
         "unreadableSubscriptions": len(mirror.index.faults()),
         "resources": resources,
+        "retryQueue": retry_queue or "ok",
+        "journal": journal or "ok",
     }
     return Readiness(ready=ready, document=document)
 

@@ -11,7 +11,7 @@ from functools import partial
 
 from receivers import limits
 from receivers.cluster.refresher import Outcome
-from receivers.deliveries import journal
+from receivers.deliveries import rows
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.duplicates import Duplicates
 from receivers.deliveries.journal import Journal, Row, State, WarehouseRow
@@ -26,8 +26,8 @@ MICROSECONDS = len("2026-11-21T08:56:47.404158")  # of a refresh's value, whose 
 class Recorder:
     """Writes a journal. Nothing here delays or fails a delivery."""
 
-    def __init__(self, rows: Journal, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._journal = rows
+    def __init__(self, journal: Journal, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._journal = journal
         self._now = now
         self._duplicates = Duplicates()
         self._open: OrderedDict[str, Row] = OrderedDict()
@@ -38,10 +38,9 @@ class Recorder:
     def delivered(self, delivery: Delivery) -> None:
         """A delivery was answered."""
         delivery.duplicate_of = self._duplicates.of(delivery)
-        row = journal.row_of(delivery)
+        row = rows.row_of(delivery)
         self._hold(row)
-        for target, future in delivery.refreshes.waiting.items():
-            future.add_done_callback(partial(self._settled, row.id, target))
+        self._follow(row, delivery.refreshes)
         self._save(row)
 
     def tried(self, message: Message, match: Match | None, refreshes: Refreshes, *, given_up: bool) -> None:
@@ -53,8 +52,15 @@ class Recorder:
     def handled(self, target: Target, value: str) -> None:
         """Kargo says that it has handled a refresh."""
         self._handled[target] = value
-        for delivery in list(self._waiting.get(target, ())):
-            self._save(self._open[delivery])
+        for row in [self._open[delivery] for delivery in self._waiting.get(target, ())]:
+            if self._note_handled(row):
+                self._save(row)
+
+    def redelivered(self, row: Row, delivery: str) -> None:
+        """A delivery was delivered again, as another one."""
+        row = self._open.get(row.id, row)
+        row.redelivered_as = delivery
+        self._journal.write(row)
 
     async def close(self) -> None:
         """Write what waits."""
@@ -66,70 +72,69 @@ class Recorder:
         row = self._open.get(message.delivery)
         if row is None:
             try:
-                row = await self._journal.read(message.delivery)
-            except StorageError:
+                row = await self._journal.read(message.delivery) or rows.row_of_message(message)
+            except StorageError:  # the next try tells it too
                 return
-            if row is None:
-                return
-            self._hold(row)
-        row.attempts = message.attempts[-limits.ATTEMPTS_SHOWN :]
-        if match is not None:
-            row.warehouses = [
-                journal.warehouse_row(decision, refreshes.outcomes.get(decision.target), queued=not given_up)
-                for decision in match.decisions
-            ]
-            row.others = match.others
+        rows.note_try(row, message, match, refreshes, given_up=given_up)
+        self._hold(row)
+        self._follow(row, refreshes)
+        self._save(row)
+
+    def _follow(self, row: Row, refreshes: Refreshes) -> None:
+        """Hear of refreshes that go on."""
         for target, future in refreshes.waiting.items():
             future.add_done_callback(partial(self._settled, row.id, target))
-        self._hold(row)
-        if given_up:
-            row.state, row.reason = State.FAILED, message.attempts[-1].error
-        self._save(row)
 
     def _settled(self, delivery: str, target: Target, future: asyncio.Future[Outcome]) -> None:
         """A refresh that outlived its answer has ended."""
         row = self._open.get(delivery)
         if row is None or future.cancelled():
             return
-        for warehouse in _named(row, target):
-            journal.settle(warehouse, future.result(), queued=row.state == State.QUEUED)
+        for warehouse in row.warehouses:
+            if _target(warehouse) == target:
+                rows.settle(warehouse, future.result(), queued=row.state == State.QUEUED)
         self._save(row)
 
     def _save(self, row: Row) -> None:
         """Bring a row up to date and write it; close it when nothing more will come."""
-        now = self._now()
-        for warehouse in row.warehouses:
-            handled = self._handled.get(Target(warehouse.project, warehouse.name), "")
-            if (
-                warehouse.state == State.REFRESHED
-                and warehouse.handled_at is None
-                and _covers(handled, warehouse.value)
-            ):
-                warehouse.handled_at = now
-        journal.conclude(row)
+        self._note_handled(row)
+        rows.conclude(row)
         self._journal.write(row)
         if row.handled_at is not None or row.state not in {State.REFRESHED, State.QUEUED, State.FAILED}:
             self._release(row)
+
+    def _note_handled(self, row: Row) -> bool:
+        """Whether Kargo is seen to have handled a refresh of this row that it had not before."""
+        news = [
+            warehouse
+            for warehouse in row.warehouses
+            if warehouse.state == State.REFRESHED
+            and warehouse.handled_at is None
+            and _covers(self._handled.get(_target(warehouse), ""), warehouse.value)
+        ]
+        for warehouse in news:
+            warehouse.handled_at = self._now()
+        return bool(news)
 
     def _hold(self, row: Row) -> None:
         self._open[row.id] = row
         for warehouse in row.warehouses:
             if warehouse.refresh:
-                self._waiting[Target(warehouse.project, warehouse.name)].add(row.id)
+                self._waiting[_target(warehouse)].add(row.id)
         while len(self._open) > limits.JOURNAL_OPEN:
             self._release(next(iter(self._open.values())))
 
     def _release(self, row: Row) -> None:
         self._open.pop(row.id, None)
         for warehouse in row.warehouses:
-            target = Target(warehouse.project, warehouse.name)
-            self._waiting[target].discard(row.id)
-            if not self._waiting[target]:
-                del self._waiting[target]
+            deliveries = self._waiting.get(_target(warehouse), set())
+            deliveries.discard(row.id)
+            if not deliveries:
+                self._waiting.pop(_target(warehouse), None)
 
 
-def _named(row: Row, target: Target) -> list[WarehouseRow]:
-    return [each for each in row.warehouses if (each.project, each.name) == (target.namespace, target.name)]
+def _target(warehouse: WarehouseRow) -> Target:
+    return Target(warehouse.project, warehouse.name)
 
 
 def _covers(handled: str, value: str) -> bool:

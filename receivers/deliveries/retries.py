@@ -13,7 +13,7 @@ from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Refresher, Result
 from receivers.deliveries import matching, messages
 from receivers.deliveries.matching import Match, Refreshes
-from receivers.deliveries.messages import Attempt, Message
+from receivers.deliveries.messages import Attempt, Message, Poisoned
 from receivers.deliveries.retry_queue import RetryQueue
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Retries:
         self._recorder = recorder
         self._now = now
 
-    async def handle(self, text: bytes | str) -> None:
+    async def handle(self, text: bytes) -> None:
         """Try one message of the queue.
 
         When this returns the message may be deleted: it is done, put back, or in the poison queue. Raises StorageError
@@ -56,7 +56,7 @@ class Retries:
             message = messages.decode(text)
         except messages.UnreadableMessage as unreadable:
             logger.error("a message of the retry queue was set aside: %s", unreadable)  # noqa: TRY400 - says it all
-            await self._queue.poison(text if isinstance(text, str) else text.decode(errors="replace"), str(unreadable))
+            await self._queue.poison(Poisoned(reason=str(unreadable), unreadable=text))
             return
         match, refreshes, error = await self._try(message)
         refreshed = sum(outcome.result == Result.REFRESHED for outcome in refreshes.outcomes.values())
@@ -92,7 +92,7 @@ class Retries:
             logging.WARNING if given_up else logging.INFO,
             "delivery %s, try %d: %s",
             message.delivery,
-            len(message.attempts),
+            message.tries,
             became,
         )
 

@@ -4,24 +4,49 @@ Azure Storage queues. A try that fails is put back with a growing delay; after t
 At least once: whatever stops in between, a message is tried again, and a refresh does no harm twice.
 """
 
+import asyncio
+import base64
+import binascii
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from receivers import limits
 from receivers.deliveries import messages
 from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.messages import Message
+from receivers.deliveries.messages import Message, Poisoned
 from receivers.deliveries.storage import Storage, StorageError, calling
 
 if TYPE_CHECKING:
+    from azure.storage.queue import QueueMessage
     from azure.storage.queue.aio import QueueClient
 
 QUEUE = "refreshes"
-POISON = "refreshes-poison"
+POISON = "refreshes-poison"  # where the Functions host puts what failed maxDequeueCount times
 NEVER = -1  # time to live
+PAGE = 32  # messages in one answer: Azure's limit
+REVIVAL = 60  # seconds for which messages are hidden while some of them are revived
 NOT_FOUND, CONFLICT = 404, 409
+
+
+class PoisonedMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of the poison queue."""
+
+    id: str  # for :meth:`RetryQueue.revive`
+    since: datetime | None
+    poisoned: Poisoned
+
+
+class Contents(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in the queues. The counts are Azure's, which are approximate."""
+
+    waiting: int
+    due: list[Message]  # the first of those that are tried next; Azure shows none whose delay still runs
+    poisoned: int
+    poison: list[PoisonedMessage]  # the first of them
 
 
 class RetryQueue:
@@ -37,46 +62,123 @@ class RetryQueue:
         self._storage = storage
         self._now = now
         self._jitter = jitter
+        self._fault = ""
 
     async def put(self, delivery: Delivery) -> None:
         """Keep a delivery for later. Once this returns it will not be lost. Raises :class:`StorageError`."""
-        for message in messages.of(delivery):
-            await self._send(QUEUE, messages.encode(message), delay=self._delay(0))
+        texts = [messages.encode(message) for message in messages.of(delivery)]
+        await asyncio.gather(*(self._send(QUEUE, text, delay=self._delay(0)) for text in texts))
 
     async def put_back(self, message: Message) -> bool:
         """Keep a message for one more try; False when it is too old and went to the poison queue instead.
 
         Raises :class:`StorageError`.
         """
-        text = messages.encode(message)
         if self._now() - message.received_at > timedelta(seconds=limits.RETRY_AGE):
-            await self.poison(text, f"given up after {len(message.attempts)} tries: {message.attempts[-1].error}")
+            reason = f"given up after {message.tries} tries: {message.attempts[-1].error}"
+            await self.poison(Poisoned(reason=reason, message=message))
             return False
-        await self._send(QUEUE, text, delay=self._delay(len(message.attempts)))
+        await self._send(QUEUE, messages.encode(message), delay=self._delay(message.tries))
         return True
 
-    async def poison(self, text: str, reason: str) -> None:
+    async def poison(self, poisoned: Poisoned) -> None:
         """Give a message up, for people to look at. Raises :class:`StorageError`."""
-        await self._send(POISON, messages.poisoned(text, reason), delay=0)
+        await self._send(POISON, messages.poison(poisoned), delay=0)
+
+    async def peek(self, *, limit: int = PAGE) -> Contents:
+        """What is in the queues, and the first messages of each, 32 at most. Raises :class:`StorageError`."""
+        waiting, due = await self._peek(QUEUE, limit)
+        poisoned, poison = await self._peek(POISON, limit)
+        return Contents(
+            waiting=waiting,
+            due=[message for each in due if (message := _readable(_text(each))) is not None],
+            poisoned=poisoned,
+            poison=[
+                PoisonedMessage(id=each.id, since=each.inserted_on, poisoned=messages.decode_poisoned(_text(each)))
+                for each in poison
+            ],
+        )
+
+    async def revive(self, ids: Collection[str] | None = None) -> int:
+        """Give poisoned messages, those with these ids or all, one more try now. Returns how many there were.
+
+        One that fails again while it is older than the retries last goes back. Raises :class:`StorageError`.
+        """
+        queue = await self._storage.queue(POISON)
+        passed: list[QueueMessage] = []
+        revived = 0
+        try:
+            async for message in _taken(queue, most=(await self._count(POISON))):
+                if ids is not None and message.id not in ids:
+                    passed.append(message)
+                    continue
+                await self._send(QUEUE, _revived(_text(message)), delay=0)
+                async with calling():
+                    await queue.delete_message(message)
+                revived += 1
+        finally:
+            for message in passed:
+                async with calling():
+                    await queue.update_message(message, visibility_timeout=0)
+        return revived
+
+    async def warm_up(self) -> None:
+        """Make the connection, and the queue if need be, so that the first delivery need not wait for it."""
+        try:
+            await self._count(QUEUE, create=True)
+        except StorageError as error:
+            self._fault = str(error)
+        else:
+            self._fault = ""
+
+    def fault(self) -> str:
+        """Why deliveries cannot be kept at the moment; empty when they can, as far as is known."""
+        return self._fault
 
     def _delay(self, tries: int) -> float:
         delay = limits.RETRY_DELAYS[min(tries, len(limits.RETRY_DELAYS) - 1)]
         return delay * (1 + limits.RETRY_JITTER * (2 * self._jitter() - 1))
 
-    async def _send(self, name: str, text: str, *, delay: float) -> None:
+    async def _send(self, name: str, text: bytes, *, delay: float) -> None:
+        encoded = base64.b64encode(text).decode()  # what host.json tells the host to expect
+        try:
+            queue = await self._storage.queue(name)
+            try:
+                await _send(queue, encoded, delay)
+            except StorageError as error:
+                if error.status != NOT_FOUND:
+                    raise
+                await _create(queue)
+                await _send(queue, encoded, delay)
+        except StorageError as error:
+            self._fault = str(error)
+            raise
+        self._fault = ""
+
+    async def _count(self, name: str, *, create: bool = False) -> int:
         queue = await self._storage.queue(name)
         try:
-            await _send(queue, text, delay)
+            async with calling():
+                return (await queue.get_queue_properties()).approximate_message_count or 0
         except StorageError as error:
             if error.status != NOT_FOUND:
                 raise
+        if create:
             await _create(queue)
-            await _send(queue, text, delay)
+        return 0
+
+    async def _peek(self, name: str, limit: int) -> tuple[int, "list[QueueMessage]"]:
+        count = await self._count(name)
+        if not count:
+            return 0, []
+        queue = await self._storage.queue(name)
+        async with calling():
+            return count, await queue.peek_messages(max_messages=min(limit, PAGE))
 
 
-async def _send(queue: "QueueClient", text: str, delay: float) -> None:
+async def _send(queue: "QueueClient", encoded: str, delay: float) -> None:
     async with calling():
-        await queue.send_message(text, visibility_timeout=round(delay), time_to_live=NEVER)
+        await queue.send_message(encoded, visibility_timeout=round(delay), time_to_live=NEVER)
 
 
 async def _create(queue: "QueueClient") -> None:
@@ -86,3 +188,37 @@ async def _create(queue: "QueueClient") -> None:
     except StorageError as error:
         if error.status != CONFLICT:  # somebody else was faster
             raise
+
+
+async def _taken(queue: "QueueClient", *, most: int) -> "AsyncIterator[QueueMessage]":
+    """The messages of a queue, hidden from everybody else for a while; no more than were there at first."""
+    while most > 0:
+        async with calling():
+            pages = queue.receive_messages(max_messages=min(most, PAGE), visibility_timeout=REVIVAL)
+            page = [message async for message in pages]
+        if not page:
+            return
+        most -= len(page)
+        for message in page:
+            yield message
+
+
+def _text(message: "QueueMessage") -> bytes:
+    """A message's bytes; one that is not base64 was put there by somebody else and is taken as it is."""
+    content: str = message.content
+    try:
+        return base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError):
+        return content.encode(errors="replace")
+
+
+def _readable(text: bytes) -> Message | None:
+    try:
+        return messages.decode(text)
+    except messages.UnreadableMessage:
+        return None
+
+
+def _revived(text: bytes) -> bytes:
+    poisoned = messages.decode_poisoned(text)
+    return messages.encode(poisoned.message) if poisoned.message is not None else poisoned.unreadable

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from azure.data.tables.aio import TableClient
     from azure.storage.queue.aio import QueueClient
 
+QUEUES, TABLES, IDENTITY = "azure.storage.queue.aio", "azure.data.tables.aio", "azure.identity.aio"
+
 # Callers have time limits of their own; the libraries' own retries would outlast them.
 _OPTIONS: dict[str, Any] = {
     "retry_total": 0,
@@ -27,7 +29,7 @@ _OPTIONS: dict[str, Any] = {
 
 
 class StorageError(Exception):
-    """The Storage account did not do what was asked. The text names the fault and holds no key and no URL."""
+    """A store did not do what was asked. The text names the fault and holds no key and no URL."""
 
     def __init__(self, fault: str, *, status: int = 0) -> None:
         super().__init__(fault)
@@ -42,29 +44,30 @@ class Storage:
         self._credential: Any = None
         self._queues: dict[str, QueueClient] = {}
         self._tables: dict[str, TableClient] = {}
+        self._making = asyncio.Lock()
 
     async def queue(self, name: str) -> "QueueClient":
         """The client of a queue. Raises :class:`StorageError`."""
         if name not in self._queues:
-            library, storage = await _import("azure.storage.queue.aio"), await _import("azure.storage.queue")
-            # As Azure Functions encodes what its queue triggers read.
-            base64 = {
-                "message_encode_policy": storage.TextBase64EncodePolicy(),
-                "message_decode_policy": storage.TextBase64DecodePolicy(),
-            }
-            async with calling():
-                self._queues[name] = await self._client(
-                    library.QueueClient, self._settings.storage_queues, name, **base64
-                )
+            async with self._making:
+                if name not in self._queues:
+                    kind = (await load(QUEUES)).QueueClient
+                    self._queues[name] = await self._client(kind, self._settings.storage_queues, name)
         return self._queues[name]
 
     async def table(self, name: str) -> "TableClient":
         """The client of a table. Raises :class:`StorageError`."""
         if name not in self._tables:
-            library = await _import("azure.data.tables.aio")
-            async with calling():
-                self._tables[name] = await self._client(library.TableClient, self._settings.storage_tables, name)
+            async with self._making:
+                if name not in self._tables:
+                    kind = (await load(TABLES)).TableClient
+                    self._tables[name] = await self._client(kind, self._settings.storage_tables, name)
         return self._tables[name]
+
+    async def warm_up(self) -> None:
+        """Import what the first call needs, so that it need not wait for it."""
+        for library in (QUEUES, TABLES) if self._settings.storage_connection else (IDENTITY, QUEUES, TABLES):
+            await load(library)
 
     async def close(self) -> None:
         """Close every client."""
@@ -75,13 +78,18 @@ class Storage:
         if self._credential is not None:
             await self._credential.close()
 
-    async def _client(self, kind: Any, service: str, name: str, **options: Any) -> Any:  # noqa: ANN401 - as imported
-        if self._settings.storage_connection:
-            return kind.from_connection_string(self._settings.storage_connection, name, **_OPTIONS, **options)
-        if self._credential is None:
-            identity = await _import("azure.identity.aio")
-            self._credential = identity.ManagedIdentityCredential(client_id=self._settings.storage_client_id or None)
-        return kind(service, name, credential=self._credential, **_OPTIONS, **options)
+    async def _client(self, kind: Any, service: str, name: str) -> Any:  # noqa: ANN401 - as imported
+        try:
+            if self._settings.storage_connection:
+                return kind.from_connection_string(self._settings.storage_connection, name, **_OPTIONS)
+            if self._credential is None:
+                identity = await load(IDENTITY)
+                self._credential = identity.ManagedIdentityCredential(
+                    client_id=self._settings.storage_client_id or None
+                )
+            return kind(service, name, credential=self._credential, **_OPTIONS)
+        except ValueError:  # its text would quote the connection string
+            raise StorageError("the connection string or URL of the Storage account is not valid") from None
 
 
 @contextlib.asynccontextmanager
@@ -99,10 +107,8 @@ async def calling() -> AsyncIterator[None]:
         raise StorageError(f"cannot be reached ({type(error).__name__})") from error
     except TimeoutError as error:
         raise StorageError(f"no answer within {limits.STORAGE_TIMEOUT:g} s") from error
-    except ValueError as error:
-        raise StorageError("the connection string or URL of the Storage account is not valid") from error
 
 
-async def _import(module: str) -> ModuleType:
+async def load(module: str) -> ModuleType:
     """Import off the event loop: requests go on meanwhile."""
     return await asyncio.to_thread(importlib.import_module, module)

@@ -1,0 +1,191 @@
+"""How a delivery becomes a row of the journal, and how the row follows what happens later."""
+
+import msgspec
+
+from receivers import limits
+from receivers.cluster.refresher import Outcome, Result
+from receivers.deliveries import messages
+from receivers.deliveries.delivery import Delivery
+from receivers.deliveries.journal import Row, State, WarehouseRow
+from receivers.deliveries.matching import Match, Refreshes
+from receivers.deliveries.messages import Message
+from receivers.events import ArtifactPushed, Decision, Handshake, Ignored, Ping
+
+
+def row_of(delivery: Delivery) -> Row:
+    """A finished delivery as a row."""
+    receiver = delivery.receiver
+    first = next(iter(delivery.pushes), None)
+    status = delivery.answer.status if delivery.answer else 0
+    body = delivery.answer.body if delivery.answer else {}
+    events = _kept(delivery.pushes)
+    return Row(
+        id=delivery.id,
+        received_at=delivery.received_at,
+        provider=delivery.provider,
+        receiver=receiver.name if receiver else "",
+        project=(receiver.project or "") if receiver else "",
+        event=_event(delivery),
+        registry=first.registry if first else "",
+        repository=first.repository if first else "",
+        tag=first.tag if first else "",
+        digest=first.digest if first else "",
+        media_type=first.media_type if first else "",
+        sender_event_id=first.sender_event_id if first else "",
+        state=_state(delivery, status),
+        reason=_clip(_reason(delivery)),
+        status=status,
+        answer=_clip(body.get("msg") or body.get("error") or ""),
+        duration=delivery.duration,
+        warehouses=[
+            warehouse_row(decision, delivery.refreshes.outcomes.get(decision.target), queued=delivery.queued)
+            for decision in delivery.decisions
+        ],
+        others=delivery.others,
+        duplicate_of=delivery.duplicate_of,
+        redelivery_of=delivery.redelivery_of,
+        events=events,
+        unkept=len(delivery.pushes) - len(events),
+    )
+
+
+def row_of_message(message: Message) -> Row:
+    """A row for a delivery of the retry queue that has none: its process was stopped before it wrote one."""
+    first = next(iter(message.events), None)
+    events = _kept(message.events)
+    return Row(
+        id=message.delivery,
+        received_at=message.received_at,
+        provider=message.provider,
+        receiver=message.receiver,
+        project=message.project or "",
+        event="push",
+        registry=first.registry if first else "",
+        repository=first.repository if first else "",
+        tag=first.tag if first else "",
+        digest=first.digest if first else "",
+        media_type=first.media_type if first else "",
+        sender_event_id=first.sender_event_id if first else "",
+        state=State.QUEUED,
+        status=0,
+        events=events,
+        unkept=len(message.events) - len(events),
+    )
+
+
+def _clip(text: str) -> str:
+    return text[: limits.FREE_TEXT]
+
+
+def _event(delivery: Delivery) -> str:
+    match next(iter(delivery.pushes or delivery.events), None):
+        case ArtifactPushed():
+            return "push"
+        case Ping():
+            return "ping"
+        case Handshake():
+            return "handshake"
+        case Ignored():
+            return "ignored"
+        case None:
+            return ""
+
+
+def _state(delivery: Delivery, status: int) -> State:
+    if delivery.queued:
+        return State.QUEUED
+    if 400 <= status < 500:  # noqa: PLR2004 - the sender's fault, in HTTP
+        return State.REFUSED
+    if status >= 500:  # noqa: PLR2004
+        return State.FAILED
+    if delivery.pushes:
+        return State.REFRESHED if delivery.wanted else State.NOTHING
+    return State.IGNORED if _event(delivery) == "ignored" else State.PING
+
+
+def _reason(delivery: Delivery) -> str:
+    reasons = [event.reason for event in delivery.events if isinstance(event, Ignored)]
+    return delivery.error or next(iter(reasons), "")
+
+
+def warehouse_row(decision: Decision, outcome: Outcome | None, *, queued: bool) -> WarehouseRow:
+    """The decision on one Warehouse and how its refresh ended, if it has."""
+    row = WarehouseRow(
+        project=decision.target.namespace,
+        name=decision.target.name,
+        refresh=decision.refresh,
+        reason=_clip(decision.reason),
+    )
+    if decision.refresh:
+        settle(row, outcome, queued=queued)
+    return row
+
+
+def settle(row: WarehouseRow, outcome: Outcome | None, *, queued: bool) -> None:
+    """Note how a refresh ended, or that it has not."""
+    match outcome.result if outcome else None:
+        case Result.REFRESHED:
+            row.state = State.REFRESHED
+        case Result.GONE:
+            row.state = State.GONE
+        case _:
+            row.state = State.QUEUED if queued else State.FAILED
+    if outcome:
+        row.value, row.error = outcome.value, _clip(outcome.error)
+
+
+def note_try(row: Row, message: Message, match: Match | None, refreshes: Refreshes, *, given_up: bool) -> None:
+    """Note a try of the retry queue: what was decided anew, and how far its refreshes came."""
+    row.attempts = message.attempts
+    if match is not None:
+        decided = [
+            warehouse_row(decision, refreshes.outcomes.get(decision.target), queued=not given_up)
+            for decision in match.decisions
+        ]
+        row.warehouses = _merged(row.warehouses, decided, whole=message.parts == 1)
+        row.others = match.others
+    error = message.attempts[-1].error
+    if given_up:
+        row.state, row.reason = State.FAILED, error
+    elif error:
+        row.state = State.QUEUED
+    else:
+        wanted = [warehouse for warehouse in row.warehouses if warehouse.refresh and warehouse.state != State.GONE]
+        row.state, row.reason = State.REFRESHED if wanted else State.NOTHING, ""
+
+
+def _merged(before: list[WarehouseRow], decided: list[WarehouseRow], *, whole: bool) -> list[WarehouseRow]:
+    """What was decided last. Of a delivery in parts, one part that wants a Warehouse refreshed is enough."""
+    known = {(each.project, each.name): each for each in before}
+    merged = {} if whole else dict(known)
+    for each in decided:
+        earlier = known.get((each.project, each.name))
+        if earlier is not None and earlier.value == each.value:  # the same refresh
+            each.handled_at = earlier.handled_at
+        if whole or each.refresh or earlier is None or not earlier.refresh:
+            merged[each.project, each.name] = each
+    return [merged[key] for key in sorted(merged)]
+
+
+def conclude(row: Row) -> None:
+    """Derive a delivery's state from its Warehouses, once a queued or failed one has got further."""
+    wanted = [warehouse for warehouse in row.warehouses if warehouse.refresh]
+    states = {warehouse.state for warehouse in wanted}
+    if row.state in {State.QUEUED, State.FAILED} and states and states <= {State.REFRESHED, State.GONE}:
+        row.state, row.reason = State.REFRESHED, ""
+    refreshed = [warehouse for warehouse in wanted if warehouse.state == State.REFRESHED]
+    if row.state == State.REFRESHED and refreshed and all(warehouse.handled_at for warehouse in refreshed):
+        row.handled_at = max(warehouse.handled_at for warehouse in refreshed if warehouse.handled_at)
+
+
+def _kept(events: list[ArtifactPushed]) -> list[ArtifactPushed]:
+    """As many events as fit, each small enough."""
+    kept: list[ArtifactPushed] = []
+    room = limits.JOURNAL_EVENTS
+    for event in events:
+        fitting = messages.slim(event, size=room)
+        room -= len(msgspec.json.encode(fitting))
+        if room < 0:
+            break
+        kept.append(fitting)
+    return kept

@@ -1,0 +1,163 @@
+"""The journal in Azure Table Storage.
+
+A partition holds one day, and both keys are inverted, so that a table, which can be read in one direction only, is read
+from the newest row on. Both follow from a delivery's id. What is filtered by has properties of its own; the row itself
+is JSON, in as many properties as it takes.
+"""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from receivers import limits
+from receivers.deliveries import journal
+from receivers.deliveries.journal import Filter, Row
+from receivers.deliveries.messages import Attempt
+from receivers.deliveries.storage import Storage
+from receivers.deliveries.tables import Entity, Table, batches, literal
+from receivers.deliveries.write_behind import WriteBehind
+
+logger = logging.getLogger(__name__)
+
+TABLE = "deliveries"
+CHUNK = 16_000  # characters in one property, which holds 32 Ki units of UTF-16
+TRANSACTION = 1_500_000  # characters in one transaction, which holds 4 MiB
+DAY = 24 * 3600 * 1000  # milliseconds
+_INVERTED = str.maketrans("0123456789abcdef", "fedcba9876543210")
+
+
+class TableJournal:
+    """A :class:`~receivers.deliveries.journal.Journal`."""
+
+    def __init__(self, storage: Storage, *, days: int, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._table = Table(storage, TABLE)
+        self._days = days
+        self._now = now
+        self._writing = WriteBehind(self._store, what="journal row")
+
+    def write(self, row: Row) -> None:
+        """Add a row, or replace the one with its id. Returns at once; the row is written soon."""
+        self._writing.add(row.id, row)
+
+    async def read(self, delivery: str) -> Row | None:
+        """The row of a delivery. Raises StorageError."""
+        unwritten = self._writing.get(delivery)
+        if unwritten is not None or not journal.is_id(delivery):
+            return unwritten
+        entity = await self._table.read(partition_of(delivery), inverted(delivery))
+        return _row(entity) if entity is not None else None
+
+    async def rows(self, only: Filter, *, before: str = "") -> AsyncIterator[Row]:
+        """Rows, newest first, older than the delivery ``before``. Raises StorageError."""
+        async for page in self._table.pages(_query(only, before), size=limits.JOURNAL_PAGE):
+            for entity in page:
+                row = _row(entity)
+                if row is not None and only.accepts(row):
+                    yield row
+
+    async def clean(self) -> int:
+        """Delete what is older than the settings keep; how many rows that were. Raises StorageError."""
+        oldest = self._now() - timedelta(days=self._days)
+        day = _partition(int(oldest.timestamp() * 1000))
+        return await self._table.delete(f"PartitionKey gt {literal(day)}")
+
+    def fault(self) -> str:
+        """Why rows cannot be written at the moment; empty when they can."""
+        return self._writing.fault()
+
+    async def close(self) -> None:
+        """Write what waits."""
+        await self._writing.close()
+
+    async def _store(self, rows: list[Row]) -> None:
+        for entities in batches([_entity(row) for row in rows]):
+            for batch in _bounded(entities):
+                await self._table.merge(batch)
+
+
+def inverted(delivery: str) -> str:
+    """The row key of a delivery."""
+    return delivery.translate(_INVERTED)
+
+
+def partition_of(delivery: str) -> str:
+    """The partition key of a delivery."""
+    return _partition(int(delivery[:12], 16))
+
+
+def _partition(milliseconds: int) -> str:
+    """Of the day that a time, in milliseconds since 1970, belongs to. Days of this millennium have five digits."""
+    return f"{max(0, 99_999 - milliseconds // DAY):05d}"
+
+
+def _query(only: Filter, before: str) -> str:
+    """What Table Storage can filter by: anything but a part of a name."""
+    conditions = [
+        f"{name} eq {literal(value)}"
+        for name, value in (("provider", only.provider), ("project", only.project), ("state", only.state))
+        if value
+    ]
+    if journal.is_id(before):
+        day, row = literal(partition_of(before)), literal(inverted(before))
+        conditions.append(f"(PartitionKey gt {day} or (PartitionKey eq {day} and RowKey gt {row}))")
+    if only.since is not None:
+        day = literal(_partition(int(only.since.timestamp() * 1000)))
+        conditions.append(f"PartitionKey le {day} and received_at ge {literal(_text(only.since))}")
+    return " and ".join(conditions)
+
+
+def _text(time: datetime) -> str:
+    """A time as a text that sorts as times do."""
+    return time.astimezone(UTC).isoformat()
+
+
+def _entity(row: Row) -> Entity:
+    text = journal.encode(row)
+    entity = {
+        "PartitionKey": partition_of(row.id),
+        "RowKey": inverted(row.id),
+        "provider": row.provider,
+        "project": row.project,
+        "state": row.state.value,
+        "registry": row.registry,
+        "repository": row.repository,
+        "received_at": _text(row.received_at),
+        "rows": -(-len(text) // CHUNK),
+    }
+    for number, start in enumerate(range(0, len(text), CHUNK)):
+        entity[f"row{number}"] = text[start : start + CHUNK]
+    # Another process may have noted these: one that does not know of them must not take them away.
+    if row.attempts:
+        entity["attempts"] = msgspec.json.encode(row.attempts).decode()
+    if row.redelivered_as:
+        entity["redelivered_as"] = row.redelivered_as
+    return entity
+
+
+def _row(entity: Entity) -> Row | None:
+    """None: a version of this service wrote it that this one does not understand."""
+    try:
+        row = journal.decode("".join(entity[f"row{number}"] for number in range(entity["rows"])))
+        if "attempts" in entity:
+            row.attempts = msgspec.json.decode(entity["attempts"], type=list[Attempt])
+        row.redelivered_as = entity.get("redelivered_as", "")
+    except (KeyError, TypeError, msgspec.DecodeError):
+        logger.warning("a row of the journal cannot be read: %s", entity.get("RowKey"))
+        return None
+    return row
+
+
+def _bounded(entities: list[Entity]) -> list[list[Entity]]:
+    """Groups of entities, each small enough for one transaction."""
+    groups: list[list[Entity]] = [[]]
+    used = 0
+    for entity in entities:
+        size = entity["rows"] * CHUNK
+        if groups[-1] and used + size > TRANSACTION:
+            groups.append([])
+            used = 0
+        groups[-1].append(entity)
+        used += size
+    return groups

@@ -1,0 +1,105 @@
+"""Tables of Azure Table Storage, as far as this service needs them. They are created when they are first written to."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from receivers.deliveries.storage import Storage, StorageError, calling
+
+if TYPE_CHECKING:
+    from azure.data.tables.aio import TableClient
+
+TRANSACTION = 100  # entities in one transaction: Azure's limit
+PAGE = 1_000  # entities in one answer: Azure's limit
+NOT_FOUND, CONFLICT = 404, 409
+
+type Entity = Mapping[str, Any]  # by "PartitionKey", "RowKey" and properties
+
+
+class Table:
+    """One table. Every method raises :class:`StorageError`; a table that is not there yet reads as empty."""
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        self._storage = storage
+        self._name = name
+
+    async def merge(self, entities: Sequence[Entity]) -> None:
+        """Write entities of one partition, 100 and 4 MiB at most, all or none. Properties not named stay."""
+        table = await self._storage.table(self._name)
+        operations = [("upsert", entity) for entity in entities]
+        try:
+            await _transact(table, operations)
+        except StorageError as error:
+            if error.status != NOT_FOUND:
+                raise
+            await _create(table)
+            await _transact(table, operations)
+
+    async def read(self, partition: str, row: str) -> Entity | None:
+        """One entity."""
+        table = await self._storage.table(self._name)
+        try:
+            async with calling():
+                return await table.get_entity(partition, row)
+        except StorageError as error:
+            if error.status != NOT_FOUND:
+                raise
+            return None
+
+    async def pages(
+        self, query: str, *, select: Sequence[str] | None = None, size: int = PAGE
+    ) -> AsyncIterator[list[Entity]]:
+        """What matches an OData filter, by partition and row key, in pages; a page may be short of ``size``."""
+        table = await self._storage.table(self._name)
+        found = table.query_entities(query, select=list(select) if select else None, results_per_page=size).by_page()
+        while True:
+            try:
+                async with calling():
+                    page: list[Entity] = [entity async for entity in await anext(found)]
+            except StopAsyncIteration:
+                return
+            except StorageError as error:
+                if error.status != NOT_FOUND:
+                    raise
+                return
+            yield page
+
+    async def delete(self, query: str) -> int:
+        """Delete what matches an OData filter. Returns how many entities that were."""
+        table = await self._storage.table(self._name)
+        deleted = 0
+        async for page in self.pages(query, select=("PartitionKey", "RowKey")):
+            for entities in batches(page):
+                await _transact(table, [("delete", entity) for entity in entities])
+                deleted += len(entities)
+        return deleted
+
+
+def literal(text: str) -> str:
+    """A text as an OData filter has it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def batches(entities: Sequence[Entity]) -> list[list[Entity]]:
+    """Entities as transactions take them: each of one partition."""
+    partitions: dict[str, list[Entity]] = {}
+    for entity in entities:
+        partitions.setdefault(entity["PartitionKey"], []).append(entity)
+    return [
+        partition[start : start + TRANSACTION]
+        for partition in partitions.values()
+        for start in range(0, len(partition), TRANSACTION)
+    ]
+
+
+async def _transact(table: "TableClient", operations: list[tuple[str, Entity]]) -> None:
+    async with calling():
+        await table.submit_transaction(operations)
+
+
+async def _create(table: "TableClient") -> None:
+    try:
+        async with calling():
+            await table.create_table()
+    except StorageError as error:
+        if error.status != CONFLICT:  # somebody else was faster
+            raise
