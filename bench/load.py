@@ -13,12 +13,14 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
 import msgspec
 import uvloop
 
+ROOT = Path(__file__).parent.parent  # of the repository
 PATIENCE = 60.0  # seconds that the last answers may take
 GREETING = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 HEAD_END = b"\r\n\r\n"
@@ -83,7 +85,7 @@ class Run(msgspec.Struct, kw_only=True):
 def drive(plan: Plan) -> Run:
     """Carry out a plan in a process of its own. Raises subprocess.CalledProcessError when a connection is lost."""
     command = [sys.executable, "-m", "bench.load"]
-    done = subprocess.run(command, input=msgspec.json.encode(plan), stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(command, cwd=ROOT, input=msgspec.json.encode(plan), stdout=subprocess.PIPE, check=True)
     return msgspec.json.decode(done.stdout, type=Run)
 
 

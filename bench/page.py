@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bench.figures import Chapter, markdown
-from bench.service import ROOT
+from bench.load import ROOT
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"

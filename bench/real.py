@@ -12,8 +12,9 @@ from bench.figures import Chapter, Figure, milliseconds, say
 from bench.service import Service, service, trivial
 from bench.size import Size
 from bench.throughput import Contestant, Rounds, compete
+from receivers.cluster.api import KARGO
 from receivers.limits import ANSWER_BUDGET
-from tests.cluster.servers import KARGO, ApiServer
+from tests.cluster.servers import ApiServer
 
 USER = "kargo-receivers"
 # Kargo's own server with its client's limit lifted, on two such cores with an API server of the same making.

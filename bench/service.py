@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bench.load import ROOT
 from tests.local.host.running import TRIVIAL, running_process
 
-ROOT = Path(__file__).parent.parent
 READY_WITHIN = 120.0  # seconds
 POLL = 0.005  # seconds between two looks
 TICKS = os.sysconf("SC_CLK_TCK")  # of processor time in a second

@@ -11,7 +11,8 @@ from statistics import median
 
 from bench import clusters, load, workload
 from bench.figures import Chapter, Figure, say, spread
-from bench.service import ROOT, Service, service, trivial
+from bench.load import ROOT
+from bench.service import Service, service, trivial
 from bench.size import Size
 
 IMPORT = 0.4  # seconds

@@ -1,0 +1,59 @@
+"""Every benchmark runs from beginning to end, with very little of everything. What it measures is not looked at."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bench import __main__ as bench
+from bench import burst, deliveries, page, real, scale, start
+from bench.figures import Chapter, Figure, markdown, table
+from bench.size import Size
+from tests.cluster.servers import HOW_TO_GET_A_REAL_SERVER, real_programs
+
+TINY = Size(
+    starts=1,
+    rounds=1,
+    seconds=0.1,
+    concurrencies=(1, 2),
+    warehouses=2,
+    burst=20,
+    cluster=40,
+    matches=10,
+    subscribers=3,
+)
+CHAPTERS = [Chapter("A thing", [Figure("its speed", "7/s", "at least 5/s", True), Figure("its size", "3 MB")])]
+
+
+@pytest.mark.parametrize("measure", [start.measure, deliveries.measure, burst.measure, scale.measure])
+def test_a_benchmark_finds_a_figure_for_each_of_its_lines(measure: Callable[[Size], Chapter]) -> None:
+    assert all(figure.value for figure in measure(TINY).figures)
+
+
+@pytest.mark.skipif(real_programs() is None, reason=HOW_TO_GET_A_REAL_SERVER)
+def test_the_benchmark_of_a_real_api_server_does_too() -> None:
+    assert all(figure.value for figure in real.measure(TINY).figures)
+
+
+def test_what_cannot_run_here_says_how_it_could(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.clusters.real_programs", lambda: None)
+    assert HOW_TO_GET_A_REAL_SERVER in table([bench.measure("e", TINY)])
+
+
+def test_a_table_tells_whether_an_aim_was_met() -> None:
+    lines = table(CHAPTERS).splitlines()
+    assert lines[-2].split() == ["its", "speed", "7/s", "at", "least", "5/s", "met"]
+    assert lines[-1].split() == ["its", "size", "3", "MB"]
+
+
+def test_the_page_keeps_the_text_around_its_figures(tmp_path: Path) -> None:
+    file = tmp_path / "benchmarks.md"
+    file.write_text(f"before\n{page.BEGIN}\nold figures\n{page.END}\nafter\n")
+    page.write(CHAPTERS, ["2 cores"], now=datetime(2025, 1, 2, tzinfo=UTC), page=file)
+    text = file.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("\nafter\n")
+    assert "old figures" not in text
+    assert "measured on 2025-01-02\n* 2 cores" in text
+    assert markdown(CHAPTERS) in text
