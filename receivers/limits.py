@@ -46,6 +46,7 @@ SECRET_FRESH = 10.0  # a Secret read within this time is not read again: a rotat
 SECRET_READS_IN_FLIGHT = 8
 SECRET_TIMEOUT = 5.0  # one read
 SWEEP_INTERVAL = 30.0  # how often an unknown URL may cause every receiver's Secret to be read
+SWEEP_RETRY = 1.0  # the same, after Secrets could not be read
 
 # What a sender claims
 NAME = 4096  # characters of a repository URL or a tag; registries allow 255 and 128

@@ -36,6 +36,15 @@ class Verified:
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sweep:
+    """One reading of the Secrets of a provider's receivers, under way or done."""
+
+    task: asyncio.Task[None]
+    began: float
+    version: int  # of the mirror
+
+
 class Directory:
     """Finds receivers by URL."""
 
@@ -56,8 +65,7 @@ class Directory:
         self._receivers: dict[_Key, Receiver] = {}
         self._hints: defaultdict[str, set[_Key]] = defaultdict(set)
         self._version = -1
-        self._sweeps: dict[str, asyncio.Task[None]] = {}
-        self._swept: dict[str, tuple[float, int]] = {}  # when, and at which version of the mirror, by provider
+        self._sweeps: dict[str, _Sweep] = {}  # the last one, by provider
 
     async def find(self, provider: Provider, path: str) -> Verified:
         """The receiver that ``path`` belongs to.
@@ -71,8 +79,8 @@ class Directory:
                 return verified
         await self._mirror.receivers_ready()
         found = await self._verify_hinted(provider, token)
-        if not found and self._read_secrets and self._may_sweep(provider):
-            await asyncio.shield(self._sweeping(provider))
+        if not found and self._read_secrets:
+            await self._sweep(provider)
             found = await self._verify_hinted(provider, token)
         if len(found) == 1:
             return found[0]
@@ -134,29 +142,32 @@ class Directory:
         for secret in secrets:
             self._hints[_compute(receiver, secret)].add((receiver.source, receiver.name))
 
-    def _may_sweep(self, provider: Provider) -> bool:
-        """An unknown URL must not be a way to make the cluster work: sweeps are rare, unless receivers changed."""
-        if provider.name in self._sweeps:
-            return True
-        at, version = self._swept.get(provider.name, (float("-inf"), -1))
-        return version != self._mirror.version or self._clock() - at >= limits.SWEEP_INTERVAL
-
-    def _sweeping(self, provider: Provider) -> asyncio.Task[None]:
-        """The sweep under way, or a new one."""
-        sweep = self._sweeps.get(provider.name)
-        if sweep is None:
-            sweep = asyncio.get_running_loop().create_task(self._sweep(provider))
-            self._sweeps[provider.name] = sweep
-            sweep.add_done_callback(lambda _: self._sweeps.pop(provider.name))
-            sweep.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return sweep
-
     async def _sweep(self, provider: Provider) -> None:
+        """Learn the tokens of all receivers of a provider, unless that was done a while ago.
+
+        An unknown URL must not be a way to make the cluster work: sweeps are rare, unless receivers changed.
+        """
+        sweep = self._sweeps.get(provider.name)
+        if sweep is None or self._is_outdated(sweep):
+            task = asyncio.get_running_loop().create_task(self._learn(provider))
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())
+            sweep = _Sweep(task=task, began=self._clock(), version=self._mirror.version)
+            self._sweeps[provider.name] = sweep
+        await asyncio.shield(sweep.task)
+
+    def _is_outdated(self, sweep: _Sweep) -> bool:
+        if sweep.version != self._mirror.version:
+            return True
+        if not sweep.task.done():
+            return False
+        failed = sweep.task.cancelled() or sweep.task.exception() is not None
+        return self._clock() - sweep.began >= (limits.SWEEP_RETRY if failed else limits.SWEEP_INTERVAL)
+
+    async def _learn(self, provider: Provider) -> None:
         """Compute the tokens of all receivers of a provider: finds those not published yet, and previous secrets.
 
         Every Secret is read anew: one that has just been changed may be why a URL is not known.
         """
-        version = self._mirror.version
         receivers = [receiver for receiver in self._receivers.values() if _serves(provider, receiver)]
         results = await asyncio.gather(
             *(self.secrets_of(provider, receiver, fresh=0) for receiver in receivers), return_exceptions=True
@@ -167,7 +178,6 @@ class Directory:
         failures = [result for result in results if isinstance(result, BaseException)]
         if failures:
             raise next((failure for failure in failures if not isinstance(failure, ClusterError)), failures[0])
-        self._swept[provider.name] = (self._clock(), version)
 
 
 def _token(path: str, provider: str) -> str:
