@@ -15,6 +15,7 @@ from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Refresher
 from receivers.cluster.secrets import SecretReader
 from receivers.deliveries import readiness, report
+from receivers.deliveries.cosmos_journal import CosmosJournal
 from receivers.deliveries.directory import Directory
 from receivers.deliveries.journal import Journal
 from receivers.deliveries.known_receivers import KnownReceivers
@@ -147,8 +148,11 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
 
 def _journal(settings: Settings, storage: Storage | None) -> Journal | None:
     """Where deliveries are recorded; the Storage account's table, if there is one."""
-    if settings.journal == "table" and storage is not None:
-        return TableJournal(storage, days=settings.journal_days)
+    match settings.journal:
+        case "cosmos":
+            return CosmosJournal(settings)
+        case "table" if storage is not None:
+            return TableJournal(storage, days=settings.journal_days)
     return None
 
 

@@ -1,0 +1,212 @@
+"""The journal in Azure Cosmos DB: one document for each delivery.
+
+A document begins with what a list of pushes shows; ``delivery`` holds the whole row. Cosmos DB deletes old documents by
+itself, where time to live is switched on for the container.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from receivers import limits
+from receivers.deliveries import journal
+from receivers.deliveries.journal import Filter, Row
+from receivers.deliveries.storage import IDENTITY, StorageError, calling, load
+from receivers.deliveries.write_behind import WriteBehind
+from receivers.settings import Settings
+
+if TYPE_CHECKING:
+    from azure.cosmos.aio import ContainerProxy
+
+logger = logging.getLogger(__name__)
+
+LIBRARY = "azure.cosmos.aio"
+AT_ONCE = 16  # documents written at the same time: each is a partition, so there are no transactions
+BY_DOCUMENT = -1  # time to live: on, and each document says for how long
+NOT_FOUND = 404
+_OPTIONS = {
+    # The caller asks again.
+    "retry_total": 0,
+    "retry_throttle_total": 0,
+    "connection_timeout": limits.CONNECT_TIMEOUT,
+    "read_timeout": limits.STORAGE_TIMEOUT,
+}
+
+
+class CosmosJournal:
+    """A :class:`~receivers.deliveries.journal.Journal`. ``options`` are the client's, as an emulator needs them."""
+
+    def __init__(self, settings: Settings, *, options: Mapping[str, Any] | None = None) -> None:
+        self._settings = settings
+        self._options = {**_OPTIONS, **(options or {})}
+        self._credential: Any = None
+        self._client: Any = None
+        self._connecting = asyncio.Lock()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._writing = WriteBehind(self._store, what="journal row")
+
+    def write(self, row: Row) -> None:
+        """Add a row, or replace the one with its id. Returns at once; the row is written soon."""
+        self._writing.add(row.id, row)
+
+    async def read(self, delivery: str) -> Row | None:
+        """The row of a delivery. Raises StorageError."""
+        unwritten = self._writing.get(delivery)
+        if unwritten is not None or not journal.is_id(delivery):
+            return unwritten
+        container = await self._container()
+        try:
+            async with calling():
+                document = await container.read_item(delivery, partition_key=delivery)
+        except StorageError as error:
+            if error.status != NOT_FOUND:
+                raise
+            return None
+        return _row(document)
+
+    async def rows(self, only: Filter, *, before: str = "") -> AsyncIterator[Row]:
+        """Rows, newest first, older than the delivery ``before``. Raises StorageError."""
+        container = await self._container()
+        query, parameters = _query(only, before)
+        pages = container.query_items(query, parameters=parameters, max_item_count=limits.JOURNAL_PAGE).by_page()
+        while True:
+            try:
+                async with calling():
+                    documents = [document async for document in await anext(pages)]
+            except StopAsyncIteration:
+                return
+            except StorageError as error:
+                if error.status != NOT_FOUND:
+                    raise
+                return
+            for document in documents:
+                row = _row(document)
+                if row is not None and only.accepts(row):
+                    yield row
+
+    async def clean(self) -> int:
+        """Nothing to do: Cosmos DB deletes what its time to live has run out for."""
+        return 0
+
+    def fault(self) -> str:
+        """Why rows cannot be written at the moment; empty when they can."""
+        return self._writing.fault()
+
+    async def close(self) -> None:
+        """Write what waits."""
+        await self._writing.close()
+        for each in (self._client, self._credential):
+            if each is not None:
+                await each.close()
+
+    async def _store(self, rows: list[Row]) -> None:
+        """Write rows at the same time; a failure is that of all of them."""
+        documents = [_document(row, days=self._settings.journal_days) for row in rows]
+        try:
+            await self._upsert(documents)
+        except StorageError as error:
+            if error.status != NOT_FOUND:
+                raise
+            await self._create()
+            await self._upsert(documents)
+
+    async def _upsert(self, documents: list[dict[str, Any]]) -> None:
+        container = await self._container()
+
+        async def upsert(document: dict[str, Any]) -> None:
+            async with self._slots, calling():
+                await container.upsert_item(document, no_response=True)
+
+        results = await asyncio.gather(*map(upsert, documents), return_exceptions=True)
+        for failure in filter(None, results):
+            raise failure
+
+    async def _create(self) -> None:
+        """Create database and container, which takes an account's key: identities have no right to it."""
+        from azure.cosmos import PartitionKey  # noqa: PLC0415 - loaded with the client
+
+        async with calling():
+            database = await self._client.create_database_if_not_exists(self._settings.cosmos_database)
+        async with calling():
+            await database.create_container_if_not_exists(
+                self._settings.cosmos_container, partition_key=PartitionKey("/id"), default_ttl=BY_DOCUMENT
+            )
+
+    async def _container(self) -> "ContainerProxy":
+        async with self._connecting:
+            if self._client is None:
+                self._client = await self._connect()
+        database = self._client.get_database_client(self._settings.cosmos_database)
+        container: ContainerProxy = database.get_container_client(self._settings.cosmos_container)
+        return container
+
+    async def _connect(self) -> Any:  # noqa: ANN401 - as imported
+        cosmos = await load(LIBRARY)
+        if not self._settings.cosmos_key and self._credential is None:
+            identity = await load(IDENTITY)
+            self._credential = identity.ManagedIdentityCredential(client_id=self._settings.storage_client_id or None)
+        client = cosmos.CosmosClient(
+            self._settings.cosmos_endpoint, self._settings.cosmos_key or self._credential, **self._options
+        )
+        try:
+            async with calling():
+                await client.__aenter__()  # asks the account for its endpoints
+        except BaseException:
+            await client.close()
+            raise
+        return client
+
+
+def _query(only: Filter, before: str) -> tuple[str, list[dict[str, Any]]]:
+    chosen = [
+        (name, value, condition)
+        for name, value, condition in (
+            ("@provider", only.provider, "c.provider = @provider"),
+            ("@project", only.project, "c.project = @project"),
+            ("@state", only.state, "c.state = @state"),
+            ("@repository", only.repository.lower(), "CONTAINS(c.repository, @repository)"),
+            ("@since", _text(only.since) if only.since else "", "c.timeStamp >= @since"),
+            ("@before", before, "c.id < @before"),
+        )
+        if value
+    ]
+    where = " AND ".join(["IS_DEFINED(c.delivery)", *(condition for _, _, condition in chosen)])
+    parameters = [{"name": name, "value": value} for name, value, _ in chosen]
+    return f"SELECT c.delivery FROM c WHERE {where} ORDER BY c.id DESC", parameters  # noqa: S608 - of the texts above
+
+
+def _text(time: datetime) -> str:
+    """A time as a text that sorts as times do."""
+    return time.astimezone(UTC).isoformat()
+
+
+def _document(row: Row, *, days: int) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "loginServer": row.registry,
+        "action": row.event,
+        "timeStamp": _text(row.received_at),
+        "image": row.repository,
+        "tag": row.tag,
+        "digest": row.digest,
+        "provider": row.provider,
+        "receiver": row.receiver,
+        "project": row.project,
+        "state": row.state.value,
+        "repository": f"{row.registry}/{row.repository}".lower(),  # to search in
+        "ttl": days * 24 * 3600,
+        "delivery": msgspec.json.decode(journal.encode(row)),
+    }
+
+
+def _row(document: Mapping[str, Any]) -> Row | None:
+    """None: another version of this service wrote it, or somebody else."""
+    try:
+        return msgspec.convert(document.get("delivery"), Row)
+    except msgspec.ValidationError:
+        logger.warning("a document of the journal cannot be read")
+        return None
