@@ -49,6 +49,9 @@ class Outcome:
     error: str = ""  # the last failure, if any
 
 
+STOPPING = Outcome(result=Result.FAILED, attempts=0, error="this process is stopping")
+
+
 @dataclass(slots=True)
 class _Lane:
     """One object's refreshes: those that the patch under way serves, and those asked for since it began."""
@@ -67,7 +70,7 @@ class _Lane:
     def end(self) -> None:
         """No patch follows: this process stops."""
         self.advance()
-        self.settle(Outcome(result=Result.FAILED, attempts=0, error="this process is stopping"))
+        self.settle(STOPPING)
 
     def settle(self, outcome: Outcome) -> None:
         """Tell those who were served."""
@@ -95,6 +98,7 @@ class Refresher:
         self._lanes: dict[Target, _Lane] = {}
         self._covered: dict[Target, tuple[datetime, Outcome]] = {}  # the last success, and when its patch began
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
         self._slots = asyncio.Semaphore(limits.PATCHES_IN_FLIGHT)
 
     def refresh(self, target: Target) -> asyncio.Future[Outcome]:
@@ -103,6 +107,10 @@ class Refresher:
         It never raises: failures are outcomes. Shield it where the wait may be cancelled: others share it.
         """
         loop = asyncio.get_running_loop()
+        if self._closed:
+            stopping: asyncio.Future[Outcome] = loop.create_future()
+            stopping.set_result(STOPPING)
+            return stopping
         lane = self._lanes.get(target)
         if lane is None:
             lane = self._lanes[target] = _Lane(served=[])
@@ -127,13 +135,13 @@ class Refresher:
         return len(self._lanes)
 
     async def close(self, *, grace: float = limits.CLOSE_GRACE) -> None:
-        """Let what is under way end, for ``grace`` seconds at most."""
+        """Let what is under way end, for ``grace`` seconds at most. Whoever asks after that is told of the stop."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=grace)
-        while self._tasks:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.wait(self._tasks)
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for lane in self._lanes.values():  # of tasks that were cancelled before they began
             lane.end()
         self._lanes.clear()

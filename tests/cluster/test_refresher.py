@@ -9,7 +9,7 @@ import pytest
 from receivers import limits
 from receivers.cluster.api import Api
 from receivers.cluster.availability import Availability
-from receivers.cluster.refresher import ANNOTATION, Outcome, Refresher, Result, unique_value
+from receivers.cluster.refresher import ANNOTATION, STOPPING, Outcome, Refresher, Result, unique_value
 from receivers.events import Target, TargetKind
 from tests.cluster.conftest import connect
 from tests.cluster.fault_proxy import FaultProxy
@@ -456,8 +456,7 @@ async def test_closing_tells_everybody_who_still_waits(
     await fault_proxy.wait_for(1, "PATCH")
     second = refresher.refresh(guestbook)
     await refresher.close(grace=0)
-    stopping = Outcome(result=Result.FAILED, attempts=0, error="this process is stopping")
-    assert [first.result(), second.result()] == [stopping, stopping]
+    assert [first.result(), second.result()] == [STOPPING, STOPPING]
     assert refresher.pending == 0
 
 
@@ -468,19 +467,19 @@ async def test_closing_tells_who_waits_out_a_back_off(
     future = refresher.refresh(guestbook)
     await fault_proxy.wait_for(1, "PATCH")
     await refresher.close(grace=0)
-    assert future.result().error == "this process is stopping"
+    assert future.result() == STOPPING
 
 
 async def test_a_refresh_that_had_no_time_to_begin_is_told_too(refresher: Refresher, fault_proxy: FaultProxy) -> None:
     fault_proxy.hang(method="PATCH")
-    refresher.refresh(GUESTBOOK)
+    futures = [refresher.refresh(GUESTBOOK)]
     closing = asyncio.create_task(refresher.close(grace=0))
-    future = None
     while not closing.done():
-        future = refresher.refresh(Target(PROJECT, "late")) if refresher.pending == 1 else future
+        futures.append(refresher.refresh(Target(PROJECT, f"late-{len(futures)}")))
         await asyncio.sleep(0)
-    assert future is not None
-    assert future.result().error == "this process is stopping"
+    futures.append(refresher.refresh(Target(PROJECT, "after")))
+    assert {future.result() for future in futures} == {STOPPING}
+    assert refresher.pending == 0
 
 
 # What is written
