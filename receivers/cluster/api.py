@@ -7,7 +7,7 @@ client's, and its import a third of the memory (docs/dependencies.md). The offic
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -155,12 +155,27 @@ class Api:
                         continue
                     if response.status >= 300:  # noqa: PLR2004
                         raise await _refusal(response)
-                    yield response
+                    with _cut_if_unfinished(response):
+                        yield response
                     return
         except CredentialsError as error:
             raise UnreachableError(str(error)) from None
         except aiohttp.ClientError as error:
             raise UnreachableError(_describe(error)) from None
+
+
+@contextlib.contextmanager
+def _cut_if_unfinished(response: aiohttp.ClientResponse) -> Iterator[None]:
+    """Cut the connection of a watch or an answer that is left early.
+
+    To end TLS in good order takes the server's consent, and by then the event loop may be gone.
+    """
+    try:
+        yield
+    except BaseException:
+        if response.connection is not None and response.connection.transport is not None:
+            response.connection.transport.abort()
+        raise
 
 
 def _headers(headers: Mapping[str, str] | None, authorization: str | None) -> dict[str, str]:

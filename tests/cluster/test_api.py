@@ -5,6 +5,7 @@ import contextlib
 import json
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -121,6 +122,23 @@ async def test_a_watch_that_its_reader_leaves_is_closed(
     async with asyncio.timeout(TIMEOUT):
         while fault_proxy.watches:  # noqa: ASYNC110 - the proxy tells of what begins, not of what ends
             await asyncio.sleep(0.01)
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_watch_over_tls_leaves_no_connection_open(real_api_server: RealServer) -> None:
+    tls = ssl.create_default_context(cafile=real_api_server.ca_file)
+    admin = FixedHeader(f"Bearer {real_api_server.token('admin')}")
+    api = Api(Connection(server=real_api_server.url, tls=tls, authorization=admin))
+    before = open_descriptors()
+    async with contextlib.aclosing(api.watch(WAREHOUSES, params={"watch": "1"}, silence=TIMEOUT)) as lines:
+        await anext(lines)
+        assert open_descriptors() > before
+    await api.close()
+    await asyncio.sleep(0)
+    assert open_descriptors() == before
 
 
 @pytest.mark.parametrize("cut", [1, 3, 7, 64])
