@@ -1,6 +1,7 @@
 """What an app folder says about its host: ``host.json`` and ``local.settings.json``."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,22 +9,33 @@ from typing import Any
 from receivers.local.host.errors import UnusableConfiguration
 
 ROUTE_PREFIX = "api"  # the Functions host's default
-ROUTE_PREFIX_SETTING = "AzureFunctionsJobHost__extensions__http__routePrefix"
 HOME_PAGE_SETTING = "AzureWebJobsDisableHomepage"
+REFERENCE = re.compile(r"%([^%]+)%")
 
 
 def route_prefix(app_root: Path, environment: Mapping[str, str]) -> str:
-    """The path segment in front of every route; ``""`` for none. An app setting overrides ``host.json``.
+    """The path segment in front of every route; ``""`` for none."""
+    prefix: str = extension(app_root, environment, "http").get("routePrefix", ROUTE_PREFIX)
+    return prefix.strip("/")
+
+
+def extension(app_root: Path, environment: Mapping[str, str], name: str) -> dict[str, Any]:
+    """A section of ``extensions`` in ``host.json``. App settings override its values, and are strings.
 
     https://learn.microsoft.com/azure/azure-functions/functions-host-json#override-hostjson-values
     """
-    if ROUTE_PREFIX_SETTING in environment:
-        return environment[ROUTE_PREFIX_SETTING].strip("/")
-    section: Any = read_object(app_root / "host.json")
-    for key in ("extensions", "http"):
-        section = section.get(key) or {}
-    prefix: str = section.get("routePrefix", ROUTE_PREFIX)
-    return prefix.strip("/")
+    section: dict[str, Any] = (read_object(app_root / "host.json").get("extensions") or {}).get(name) or {}
+    prefix = f"AzureFunctionsJobHost__extensions__{name}__"
+    overrides = {setting: value for setting, value in environment.items() if setting.startswith(prefix)}
+    return section | {setting.removeprefix(prefix): value for setting, value in overrides.items()}
+
+
+def resolved(text: str, environment: Mapping[str, str]) -> str:
+    """What a trigger declares, with the values of the app settings that it names as ``%NAME%``."""
+    missing = [name for name in REFERENCE.findall(text) if name not in environment]
+    if missing:
+        raise UnusableConfiguration(f"a trigger names the app setting {missing[0]}, which is not set")
+    return REFERENCE.sub(lambda reference: environment[reference[1]], text)
 
 
 def shows_home_page(environment: Mapping[str, str]) -> bool:

@@ -17,5 +17,9 @@ class UnusableRoute(HostError):
     """The Functions host would refuse this route, or the local host does not know its syntax."""
 
 
+class UnusableSchedule(HostError):
+    """A timer trigger's schedule is not NCRONTAB, or its time never comes."""
+
+
 class AddressUnavailable(HostError):
     """The address or the port cannot be listened on."""

@@ -1,5 +1,6 @@
 """The local host: an ASGI application that runs a function app as Azure does."""
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -11,11 +12,13 @@ from receivers.local.host import http, worker
 from receivers.local.host.configuration import route_prefix, shows_home_page
 from receivers.local.host.errors import IndexingFailed
 from receivers.local.host.routes import Route, RouteTable, decode_path
+from receivers.local.host.triggers import QUEUE_TRIGGER, TIMER_TRIGGER, Listener, listeners
 from receivers.local.host.worker import HTTP_TRIGGER, Function, InvocationFailed
 
 log = logging.getLogger(__name__)
 
-FIRED = {HTTP_TRIGGER}  # functions with other triggers are listed, and nothing calls worker.invoke for them
+FIRED = {HTTP_TRIGGER, QUEUE_TRIGGER, TIMER_TRIGGER}  # functions with other triggers are listed, and never called
+LAST_INVOCATIONS = 10.0  # seconds that what messages and timers started has once the host was told to stop
 
 
 class FunctionHost:
@@ -31,9 +34,14 @@ class FunctionHost:
         self._routes: RouteTable[Function] = RouteTable("", [])
         self._home_page = http.home_page(shown=True)
         self._running = contextlib.ExitStack()
+        self._stopping = asyncio.Event()
+        self._listening: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Index the app. Raises :class:`~receivers.local.host.errors.HostError` with all there is to say."""
+        """Index the app, and begin to listen to its queues and timers.
+
+        Raises :class:`~receivers.local.host.errors.HostError` with all there is to say.
+        """
         with contextlib.ExitStack() as starting:
             starting.enter_context(environment(self._settings))
             prefix = route_prefix(self._app_root, os.environ)
@@ -43,13 +51,35 @@ class FunctionHost:
             self.functions = await worker.index(script)
             self._routes = RouteTable(prefix, map(http_route, self._triggered_by(HTTP_TRIGGER)))
             self._home_page = http.home_page(shown=shows_home_page(os.environ))
+            found = await listeners(self.functions, self._app_root, os.environ)
             self._running = starting.pop_all()
         for function in self.functions:
             if function.trigger not in FIRED:
                 log.warning("%s: the local host does not run a %s", function.name, function.trigger)
+        self._stopping = asyncio.Event()  # of this event loop
+        self._listening = {asyncio.create_task(listen(listener, self._stopping)) for listener in found}
+
+    async def finish(self) -> None:
+        """Take no more messages, start no more timers, and wait for what they started.
+
+        That has ``LAST_INVOCATIONS`` seconds, then it is cut short. Requests are still answered.
+        """
+        self._stopping.set()
+        if self._listening:
+            _, late = await asyncio.wait(self._listening, timeout=LAST_INVOCATIONS)
+            self.abandon()
+            if late:
+                await asyncio.wait(late)
+
+    def abandon(self) -> None:
+        """Cut short what messages and timers started. Messages come back."""
+        for task in self._listening:
+            task.cancel()
 
     async def stop(self) -> None:
-        """Give back what :meth:`start` took. Invocations under way must have ended."""
+        """:meth:`finish`, and give back what :meth:`start` took. Requests under way must have been answered."""
+        await self.finish()
+        self._listening.clear()
         self._running.close()
 
     async def __call__(self, scope: http.Scope, receive: http.Receive, send: http.Send) -> None:
@@ -84,6 +114,14 @@ class FunctionHost:
 def http_route(function: Function) -> Route[Function]:
     """Where an HTTP function is reached."""
     return Route(function.route or function.name, function.methods, function)
+
+
+async def listen(listener: Listener, stopping: asyncio.Event) -> None:
+    """Run a listener. A defect of ours that ends it is told when it happens, not when the host stops."""
+    try:
+        await listener.run(stopping)
+    except Exception:
+        log.exception("the local host has stopped listening to a trigger")
 
 
 @contextlib.contextmanager

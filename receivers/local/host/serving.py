@@ -49,7 +49,7 @@ async def run(host: FunctionHost, *, address: str, port: int, on_ready: Ready | 
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=LAST_ANSWERS,
             )
-            await Server(config, on_ready).serve(sockets=[listener])
+            await Server(config, host, on_ready).serve(sockets=[listener])
         finally:
             await host.stop()
 
@@ -68,8 +68,9 @@ def listen(address: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Tells when it is ready, and returns after a signal where uvicorn would raise the signal once more."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Ready | None) -> None:
+    def __init__(self, config: uvicorn.Config, host: FunctionHost, on_ready: Ready | None) -> None:
         super().__init__(config)
+        self._host = host
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -77,10 +78,14 @@ class Server(uvicorn.Server):
         if self._on_ready and sockets:
             self._on_ready(url_of(sockets[0]))
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await asyncio.gather(super().shutdown(sockets), self._host.finish())
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:  # uvicorn alone would still wait for every connection to close
             for task in self.server_state.tasks:
                 task.cancel()
+            self._host.abandon()
         super().handle_exit(sig, frame)
 
     @contextlib.contextmanager

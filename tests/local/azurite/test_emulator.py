@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,8 @@ from azure.data.tables.aio import TableClient
 from azure.storage.queue.aio import QueueClient
 
 from receivers.local.azurite import Azurite, Unavailable, storage
+from tests.cluster.waiting import eventually
 from tests.storage import empty
-
-GONE_WITHIN = 10.0  # seconds
 
 
 def queue_of(azurite: Azurite) -> QueueClient:
@@ -40,13 +38,6 @@ def is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-async def until_gone(pid: int) -> None:
-    deadline = time.monotonic() + GONE_WITHIN
-    while is_alive(pid):
-        assert time.monotonic() < deadline, f"process {pid} is still there"
-        await asyncio.sleep(0.02)
 
 
 async def test_what_was_confirmed_survives_a_restart(azurite: Azurite) -> None:
@@ -109,7 +100,7 @@ asyncio.run(main())
     assert is_alive(pid)
     parent.kill()
     await parent.wait()
-    await until_gone(pid)
+    await eventually(lambda: not is_alive(pid))
 
 
 async def test_one_that_cannot_start_shows_its_log(azurite: Azurite, tmp_path: Path) -> None:

@@ -46,8 +46,8 @@ async def test_what_the_host_does_not_run_is_said(shapes_host: FunctionHost, cap
         await shapes_host.stop()
     assert [record.getMessage() for record in caplog.records] == [
         "nightly: the local host drops what is written to its queue binding",
-        "on_message: the local host does not run a queueTrigger",
-        "nightly: the local host does not run a timerTrigger",
+        "AzureWebJobsStorage is not set, so no queue is polled for on_message",
+        "on_event: the local host does not run a eventHubTrigger",
     ]
 
 

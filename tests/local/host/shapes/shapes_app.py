@@ -119,3 +119,8 @@ async def on_message(message: func.QueueMessage) -> None:
 @app.queue_output("out", "work", "AzureWebJobsStorage")
 async def nightly(timer: func.TimerRequest, out: func.Out[str]) -> None:
     return None
+
+
+@app.event_hub_message_trigger("event", "hub", "HubConnection")
+async def on_event(event: func.EventHubEvent) -> None:
+    return None
