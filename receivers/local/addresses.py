@@ -3,7 +3,6 @@
 import asyncio
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from receivers.cluster.api import ClusterError
 from receivers.deliveries.directory import Directory
@@ -85,5 +84,5 @@ def base_url(settings: Settings, given: str | None) -> str:
 
 def masked(url: str) -> str:
     """A receiver's URL, fit to be shown: of its last segment the first characters, and no query."""
-    before, slash, last = re.split(r"[?#]", url, maxsplit=1)[0].rpartition("/")
-    return f"{before}{slash}{last[:_TOKEN_SHOWN]}…" if urlsplit(url).path.strip("/") else url
+    before, slash, last = re.split(r"[?#]", url, maxsplit=1)[0].rstrip("/").rpartition("/")
+    return f"{before}{slash}{last[:_TOKEN_SHOWN]}…" if url else ""

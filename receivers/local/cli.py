@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         return _complain(options.command, f"the Python package {error.name} is missing; `make run` installs everything")
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return DONE if options.command == "serve" else INTERRUPTED
     return status
 
 

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from receivers import runtime, settings
@@ -43,21 +43,33 @@ async def opened(variables: Mapping[str, str]) -> AsyncIterator[Runtime]:
 
     What may not be read is left out, and ``mirror.health()`` tells.
     """
-    logging.getLogger("receivers").setLevel(logging.CRITICAL)  # the command itself tells what is wrong
+    with quiet():
+        try:
+            service = await runtime.start(checked(variables), variables)
+        except CredentialsError as error:
+            raise Unable(str(error)) from None
+        try:
+            await read(service.mirror)
+            _refuse_unreachable(service)
+            yield service
+        finally:
+            await service.close()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """The service's parts log nothing: the command itself tells what is wrong."""
+    logger = logging.getLogger("receivers")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
     try:
-        service = await runtime.start(checked(variables), variables)
-    except CredentialsError as error:
-        raise Unable(str(error)) from None
-    try:
-        await read(service.mirror)
-        _refuse_unreachable(service)
-        yield service
+        yield
     finally:
-        await service.close()
+        logger.setLevel(before)
 
 
 async def read(mirror: Mirror) -> None:
-    """Wait until everything was read, or failed to be."""
+    """Wait until everything was read, or could not be."""
     deadline = asyncio.get_running_loop().time() + WITHIN
     while not all(health.synced or health.fault for health in mirror.health()):
         if asyncio.get_running_loop().time() > deadline:

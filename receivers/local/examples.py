@@ -53,6 +53,9 @@ def _can_come_from(provider: str, subscription: Subscription) -> bool:
 
 
 def _registry(subscription: Subscription) -> str:
+    """The registry's host; empty for what is in none."""
+    if "://" in subscription.url:
+        return ""
     try:
         return references.parse(subscription.url).registry
     except references.InvalidReference:

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import logging
 from collections.abc import Iterator
 
 from receivers.local import cluster
@@ -12,8 +11,8 @@ from receivers.local.doctor import Examination, Severity, examine
 
 def run(options: argparse.Namespace) -> int:
     """Examine, and show the findings."""
-    logging.getLogger("receivers").setLevel(logging.CRITICAL)  # the findings say it better
-    examination = asyncio.run(examine(cluster.environment()))
+    with cluster.quiet():
+        examination = asyncio.run(examine(cluster.environment()))
     document = {
         "complete": examination.complete,
         "lookedAt": examination.looked_at,

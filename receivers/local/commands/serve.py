@@ -27,7 +27,7 @@ from receivers.runtime import Runtime
 
 PROJECT = "kargo-demo"  # in the sample
 HANDLED_AFTER = 0.5  # seconds until the embedded cluster's Kargo says that it has handled a refresh
-PATIENCE = 3.0  # seconds until the terminal is told what is waited for
+PATIENCE = 1.0  # seconds until the terminal is told what is waited for
 LOOK_EVERY = 0.05  # seconds
 
 say = logging.getLogger(__name__)
@@ -136,6 +136,6 @@ async def _until_ready(service: Runtime, url: str) -> None:
         if loop.time() > patient_until:
             faults = {health.fault for health in service.mirror.health() if health.fault}
             reason = "; ".join(sorted(faults)) or "it is still being read"
-            say.info("listening on %s, but not ready: cluster %s: %s. Trying on", url, service.api.server, reason)
+            say.info("listening on %s, not ready: waiting for the cluster %s: %s", url, service.api.server, reason)
             patient_until = math.inf
         await asyncio.sleep(LOOK_EVERY)

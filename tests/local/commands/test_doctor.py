@@ -1,0 +1,40 @@
+"""``doctor`` on the command line."""
+
+import json
+
+import pytest
+
+from receivers.local.cli import main
+from tests.local.commands.running import Serving
+
+
+def test_a_sound_project_is_code_0(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out.endswith("3 receiver(s), 5 Warehouse(s)\n0 error(s), 0 warning(s)\n")
+
+
+def test_faults_are_code_1_and_each_says_what_to_do(
+    in_sample: Serving, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.setenv("RECEIVERS", '[{"provider": "gitbucket", "name": "code", "secret": "s"}]')
+    assert main(["doctor"]) == 1
+    finding, remedy, *_ = capsys.readouterr().out.splitlines()
+    assert finding.startswith("error: receiver (cluster)/code: ")
+    assert "name one of azure" in remedy
+
+
+def test_json_is_one_document(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--output", "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document.pop("lookedAt").endswith("3 receiver(s), 5 Warehouse(s)")
+    assert document == {"complete": True, "findings": []}
+
+
+def test_settings_that_cannot_be_used_are_code_2(
+    settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.setenv("READ_SECRETS", "perhaps")
+    assert main(["doctor", "--output", "json"]) == 2
+    document = json.loads(capsys.readouterr().out)
+    assert document["complete"] is False
+    assert [finding["subject"] for finding in document["findings"]] == ["setting READ_SECRETS"]

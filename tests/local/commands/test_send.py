@@ -1,0 +1,126 @@
+"""``send``: a delivery as the sender would make it."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from receivers.local.cli import SENDERS, main
+from receivers.providers import PROVIDERS
+from tests.local.commands.running import Serving
+
+TOKEN = re.compile(r"[0-9a-f]{64}")
+
+
+@pytest.mark.parametrize(
+    ("provider", "pushed"),
+    [
+        ("azure", "myregistry.azurecr.io/team/guestbook:1.2.3"),
+        ("acr", "myregistry.azurecr.io/team/guestbook:1.2.3"),
+        ("quay", "quay.io/example/storefront:1.2.3"),
+        ("dockerhub", "example/toolbox:1.2.3"),
+    ],
+)
+def test_what_is_sent_by_itself_refreshes_a_warehouse(
+    in_sample: Serving, capsys: pytest.CaptureFixture[str], provider: str, pushed: str
+) -> None:
+    assert main(["send", provider]) == 0
+    what, where, answer, delivery = capsys.readouterr().out.splitlines()
+    assert what == pushed
+    assert re.fullmatch(rf"to {in_sample.url}/{provider}/[0-9a-f]{{4}}…", where)
+    assert answer == '200 {"msg":"refreshed 1 warehouse(s)"}'
+    assert delivery.removeprefix("delivery ").partition(",")[0] in in_sample.line(f"{pushed} -> 200")
+
+
+def test_every_provider_can_be_sent_as() -> None:
+    assert set(SENDERS) == set(PROVIDERS)
+
+
+def sent(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    """The document of a delivery that was taken."""
+    assert main(["send", *arguments, "--output", "json"]) == 0
+    out = capsys.readouterr().out
+    assert not re.search(r"/[0-9a-f]{64}", out)
+    document: dict[str, Any] = json.loads(out)
+    return document
+
+
+def test_json_is_one_document(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
+    document = sent(capsys, "quay")
+    assert document["provider"] == "quay"
+    assert document["status"] == 200
+    assert json.loads(document["body"]) == {"msg": "refreshed 1 warehouse(s)"}
+    assert document["deliveryId"] in in_sample.line("storefront:1.2.3 -> 200")
+
+
+def test_everything_about_the_push_can_be_told(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
+    digest = f"sha256:{'a' * 64}"
+    chart = "application/vnd.cncf.helm.config.v1+json"
+    told = ["--repository", "myregistry.azurecr.io/charts/guestbook", "--tag", "1.9.0"]
+    document = sent(capsys, "azure", *told, "--digest", digest, "--media-type", chart)
+    assert (document["digest"], document["mediaType"]) == (digest, chart)
+    assert "refreshed kargo-demo/guestbook-chart" in in_sample.line("charts/guestbook:1.9.0")
+
+
+def test_an_empty_tag_is_a_push_by_digest(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["send", "azure", "--tag", ""]) == 0
+    assert capsys.readouterr().out.startswith("myregistry.azurecr.io/team/guestbook@sha256:")
+    assert "refreshed kargo-demo/guestbook" in in_sample.line("guestbook (untagged)")
+
+
+def test_a_whole_url_needs_no_cluster(
+    sample: Serving, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = next(curl.split()[-1] for curl in sample.curls if "/quay/" in curl)
+    assert main(["send", "quay", "--url", url, "--repository", "quay.io/example/storefront"]) == 0
+    out = capsys.readouterr().out
+    assert '200 {"msg":"refreshed 1 warehouse(s)"}' in out
+    assert not TOKEN.search(out)
+
+
+def test_an_answer_that_is_no_success_is_code_1(
+    sample: Serving, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["send", "quay", "--url", f"{sample.url}/quay/{'0' * 64}"]) == 1
+    assert "404 {}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/quay/0123456789", "nonsense", "http://[/quay/0123456789"])
+def test_no_answer_is_code_1_and_shows_no_token(
+    settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    assert main(["send", "quay", "--url", url]) == 1
+    out = capsys.readouterr().out
+    assert "no answer" in out
+    assert "0123456789" not in out
+
+
+TWO = '[{"provider": "quay", "name": "other", "secret": "s"}]'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "several quay receivers: (cluster)/other, kargo-demo/quay"),
+        (["--receiver", "nobody"], "no such quay receiver"),
+        (["--project", "nowhere"], "no such quay receiver"),
+    ],
+)
+def test_which_receiver_must_be_clear(
+    in_sample: Serving,
+    settings: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    complaint: str,
+) -> None:
+    settings.setenv("RECEIVERS", TWO)
+    assert main(["send", "quay", *arguments]) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_of_several_receivers_one_is_chosen_by_project(
+    in_sample: Serving, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.setenv("RECEIVERS", TWO)
+    assert main(["send", "quay", "--project", "kargo-demo"]) == 0

@@ -1,0 +1,206 @@
+"""What the doctor finds: in a sound cluster nothing, and of what is wrong each fault by name."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import pytest
+
+from receivers.local.doctor import Examination, Severity, examine
+from receivers.local.embedded import BROKEN, DEMO, Denial, EmbeddedCluster, documents
+from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.servers import ApiServer
+from tests.objects import SECRET, Hook, cluster_config, project_config, secret, secret_of, warehouse
+
+GROUP = "kargo.akuity.io"
+
+
+@asynccontextmanager
+async def embedded(*names: str, denied: tuple[Denial, ...] = ()) -> AsyncIterator[dict[str, str]]:
+    """Settings for an embedded cluster with a sample."""
+    files = {"demo": DEMO, "broken": BROKEN}
+    objects = documents(*(files[name] for name in names))
+    # Kargo's stand-in would mend what is broken.
+    base_url = "http://127.0.0.1:7071" if names == ("demo",) else None
+    async with EmbeddedCluster(objects, base_url=base_url, denied=denied) as cluster:
+        yield {"CLUSTER_SERVER": cluster.url, "CLUSTER_TOKEN": "none"}
+
+
+def found(examination: Examination) -> dict[str, str]:
+    """What is wrong, by subject. Several findings about one subject would be a fault of the doctor."""
+    by_subject = {finding.subject: finding.problem for finding in examination.findings}
+    assert len(by_subject) == len(examination.findings)
+    assert all(finding.remedy for finding in examination.findings)
+    return by_subject
+
+
+def severities(examination: Examination) -> dict[str, Severity]:
+    return {finding.subject: finding.severity for finding in examination.findings}
+
+
+async def test_the_sample_is_sound() -> None:
+    async with embedded("demo") as settings:
+        examination = await examine(settings)
+    assert examination.complete
+    assert found(examination) == {}
+    assert examination.looked_at.endswith("3 receiver(s), 5 Warehouse(s)")
+
+
+async def test_each_fault_of_the_broken_sample_is_named() -> None:
+    async with embedded("broken", denied=(Denial("patch", GROUP, "warehouses"),)) as settings:
+        examination = await examine(settings)
+    problems = found(examination)
+    expected = {
+        "permission on warehouses.kargo.akuity.io": "may not patch them",
+        "receiver kargo-broken/missing-secret": "never-created is missing",
+        "receiver kargo-broken/secret-without-the-key": "without-the-key has no key secret",
+        "receiver kargo-broken/stale-status": "its status is stale",
+        "Warehouse kargo-broken/bad-regex, spec.subscriptions[0]": "allowTagsRegexes",
+        "Warehouse kargo-broken/bad-constraint, spec.subscriptions[0]": "constraint",
+        "Warehouse kargo-broken/unknown-strategy, spec.subscriptions[0]": "imageSelectionStrategy",
+        "Warehouse kargo-broken/deprecated-allow-tags, spec.subscriptions[0]": "allowTags",
+        "Warehouse kargo-broken/broken-beside-sound, spec.subscriptions[0]": "repoURL",
+    }
+    assert problems.keys() == expected.keys()
+    for subject, words in expected.items():
+        assert words in problems[subject]
+    assert set(severities(examination).values()) == {Severity.ERROR}
+
+
+async def test_the_least_privileges_are_enough(api_server: ApiServer) -> None:
+    hook = Hook()
+    await api_server.apply(secret_of(hook), project_config([hook]), warehouse("app"))
+    await api_server.allow_secrets("kargo-demo")
+    examination = await examine({"KUBECONFIG": str(api_server.kubeconfig("kargo-receivers"))})
+    assert examination.complete
+    assert found(examination) == {}
+
+
+async def test_every_missing_permission_is_named(real_api_server: ApiServer) -> None:
+    examination = await examine({"KUBECONFIG": str(real_api_server.kubeconfig("nobody"))})
+    problems = found(examination)
+    assert "may not list, watch them" in problems["permission on projectconfigs.kargo.akuity.io"]
+    assert "may not list, watch them" in problems["permission on clusterconfigs.kargo.akuity.io"]
+    assert "may not list, watch, patch them" in problems["permission on warehouses.kargo.akuity.io"]
+    assert len(problems) == 3
+
+
+async def test_a_secret_that_may_not_be_read_is_named_with_its_receiver(real_api_server: ApiServer) -> None:
+    published, unpublished = Hook(name="published"), Hook(name="unpublished")
+    await real_api_server.apply(project_config([published, unpublished], published=[published]))
+    examination = await examine({"KUBECONFIG": str(real_api_server.kubeconfig("kargo-receivers"))})
+    problems = found(examination)
+    assert "may not read its Secret kargo-demo/published-secret" in problems["receiver kargo-demo/published"]
+    assert "deliveries get 404" in problems["receiver kargo-demo/unpublished"]
+    assert severities(examination) == {
+        "receiver kargo-demo/published": Severity.WARNING,
+        "receiver kargo-demo/unpublished": Severity.ERROR,
+    }
+
+
+async def test_without_rights_on_secrets_the_published_url_is_enough(api_server: ApiServer) -> None:
+    published, unpublished = Hook(name="published"), Hook(name="unpublished")
+    await api_server.apply(project_config([published, unpublished], published=[published]))
+    kubeconfig = str(api_server.kubeconfig("kargo-receivers"))
+    problems = found(await examine({"KUBECONFIG": kubeconfig, "READ_SECRETS": "false"}))
+    assert problems.keys() == {"receiver kargo-demo/unpublished"}
+
+
+async def test_receivers_of_the_settings_need_no_projectconfigs() -> None:
+    receivers = json.dumps([{"provider": "quay", "name": "q", "secret": "s"}])
+    async with embedded(denied=(Denial("list", GROUP, "projectconfigs"),)) as settings:
+        examination = await examine(settings | {"RECEIVERS": receivers})
+    assert severities(examination) == {"permission on projectconfigs.kargo.akuity.io": Severity.WARNING}
+
+
+@pytest.mark.parametrize(
+    ("data", "published", "severity", "words"),
+    [
+        ({"secret": SECRET}, "", Severity.WARNING, "Kargo has published no URL"),
+        ({"secret": "new", "secret-previous": SECRET}, SECRET, Severity.WARNING, "of the previous secret"),
+        ({"secret": "new"}, SECRET, Severity.ERROR, "stale"),
+    ],
+)
+async def test_a_status_that_lags_behind(
+    api_server: ApiServer, data: Mapping[str, str], published: str, severity: Severity, words: str
+) -> None:
+    hook = Hook(secret=published)
+    await api_server.apply(
+        secret(hook.secret_name, data), project_config([hook], published=[hook] if published else [])
+    )
+    examination = await examine({"KUBECONFIG": str(api_server.kubeconfig("admin"))})
+    assert severities(examination) == {"receiver kargo-demo/builds": severity}
+    assert words in found(examination)["receiver kargo-demo/builds"]
+
+
+async def test_two_receivers_with_one_url(api_server: ApiServer) -> None:
+    """Project and name are put together without a separator."""
+    one, other = Hook(project="kargo", name="demobuilds"), Hook(project="kargodemo", name="builds")
+    for hook in (one, other):
+        assert hook.project
+        await api_server.apply(secret_of(hook, namespace=hook.project), project_config([hook], project=hook.project))
+    problems = found(await examine({"KUBECONFIG": str(api_server.kubeconfig("admin"))}))
+    assert list(problems.values()) == ["they have the same URL, so it is not known which one a delivery is for"]
+    subject = next(iter(problems))
+    assert "kargo/demobuilds" in subject
+    assert "kargodemo/builds" in subject
+
+
+async def test_a_receiver_of_a_sender_that_is_not_served_is_a_warning(api_server: ApiServer) -> None:
+    hook = Hook(provider="github")
+    await api_server.apply(secret_of(hook), project_config([hook]))
+    examination = await examine({"KUBECONFIG": str(api_server.kubeconfig("admin"))})
+    assert severities(examination) == {"receiver kargo-demo/builds": Severity.WARNING}
+    assert "github" in found(examination)["receiver kargo-demo/builds"]
+
+
+async def test_receivers_of_the_clusterconfig_are_looked_at(api_server: ApiServer) -> None:
+    await api_server.apply(cluster_config([Hook(project=None)], published=[]))
+    problems = found(await examine({"KUBECONFIG": str(api_server.kubeconfig("admin"))}))
+    assert "kargo-system-resources/builds-secret is missing" in problems["receiver (cluster)/builds"]
+
+
+async def test_a_cluster_without_kargo(api_server: ApiServer, fault_proxy: FaultProxy) -> None:
+    fault_proxy.answer(404, times=None, path="kargo.akuity.io")
+    examination = await examine({"CLUSTER_SERVER": fault_proxy.url, "CLUSTER_TOKEN": api_server.token("admin")})
+    assert not examination.complete
+    assert ["not installed" in problem for problem in found(examination).values()] == [True]
+
+
+async def test_an_identity_that_is_refused(real_api_server: ApiServer) -> None:
+    ca = real_api_server.ca_file
+    assert ca
+    settings = {"CLUSTER_SERVER": real_api_server.url, "CLUSTER_CA": ca.read_text(), "CLUSTER_TOKEN": "nobody-knows-it"}
+    examination = await examine(settings)
+    assert not examination.complete
+    assert ["refuses this identity" in problem for problem in found(examination).values()] == [True]
+
+
+async def test_a_cluster_that_cannot_be_reached() -> None:
+    examination = await examine({"CLUSTER_SERVER": "http://127.0.0.1:9", "CLUSTER_TOKEN": "none"})
+    assert not examination.complete
+    assert found(examination).keys() == {"cluster http://127.0.0.1:9"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "subjects"),
+    [
+        ({}, ["settings"]),
+        (
+            {"READ_SECRETS": "perhaps", "ANSWER_BUDGET_SECONDS": "soon"},
+            ["setting READ_SECRETS", "setting ANSWER_BUDGET_SECONDS"],
+        ),
+    ],
+)
+async def test_settings_that_cannot_be_used(settings: dict[str, str], subjects: list[str]) -> None:
+    examination = await examine(settings)
+    assert not examination.complete
+    assert list(found(examination)) == subjects
+
+
+async def test_no_secret_and_no_token_is_shown() -> None:
+    async with embedded("broken", "demo") as settings:
+        examination = await examine(settings)
+    shown = repr(examination)
+    assert "sample-" not in shown
+    assert "0" * 64 not in shown

@@ -1,0 +1,67 @@
+"""The command line: what it understands, and what it costs."""
+
+import re
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from receivers.local import cli
+
+COMMANDS = ("serve", "urls", "send", "ping", "doctor")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_and_the_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+    assert ended.value.code == 0
+    text = capsys.readouterr().out
+    assert re.search(rf"^example:\n  kargo-receivers {command}", text, re.MULTILINE)
+    assert re.search(r"^exit codes:\n  0  ", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_example_in_the_help_is_understood(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    example = re.search(r"^  kargo-receivers (.*)$", capsys.readouterr().out, re.MULTILINE)
+    assert example
+    assert cli.parser().parse_args(example[1].split()).command == command
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = "aiohttp, azure_functions_runtime, kubernetes, msgspec, pydantic, uvicorn, uvloop, yaml"
+    program = f"""
+import sys
+from receivers.local.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    print(sorted({{module.partition(".")[0] for module in sys.modules}} & set({heavy.split(", ")!r})))
+"""
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["send"], ["send", "github"], ["serve", "--port", "x"]])
+def test_bad_usage_is_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: kargo-receivers")
+
+
+def test_a_missing_package_is_one_line_that_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def without(name: str) -> ModuleType:
+        raise ModuleNotFoundError(f"No module named {name!r}", name="aiohttp")
+
+    monkeypatch.setattr(cli.importlib, "import_module", without)
+    assert cli.main(["urls"]) == 2
+    complaint = capsys.readouterr().err
+    assert complaint.count("\n") == 1
+    assert "aiohttp is missing" in complaint
+    assert "make run" in complaint
