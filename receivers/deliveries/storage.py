@@ -7,6 +7,7 @@ in a thread. One client is kept for each queue and table.
 import asyncio
 import contextlib
 import importlib
+import logging
 from collections.abc import AsyncIterator
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,9 @@ _OPTIONS: dict[str, Any] = {
     "connection_timeout": limits.CONNECT_TIMEOUT,
     "read_timeout": limits.STORAGE_TIMEOUT,
 }
+
+# Each request would be a line.
+logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
 
 
 class StorageError(Exception):

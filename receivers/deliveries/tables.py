@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from receivers.deliveries import transactions
 from receivers.deliveries.storage import Storage, StorageError, calling
 
 if TYPE_CHECKING:
@@ -25,14 +26,13 @@ class Table:
     async def merge(self, entities: Sequence[Entity]) -> None:
         """Write entities of one partition, 100 and 4 MiB at most, all or none. Properties not named stay."""
         table = await self._storage.table(self._name)
-        operations = [("upsert", entity) for entity in entities]
         try:
-            await _transact(table, operations)
+            await transactions.merge(table, entities)
         except StorageError as error:
             if error.status != NOT_FOUND:
                 raise
             await _create(table)
-            await _transact(table, operations)
+            await transactions.merge(table, entities)
 
     async def read(self, partition: str, row: str) -> Entity | None:
         """One entity."""
@@ -69,7 +69,8 @@ class Table:
         deleted = 0
         async for page in self.pages(query, select=("PartitionKey", "RowKey")):
             for entities in batches(page):
-                await _transact(table, [("delete", entity) for entity in entities])
+                async with calling():
+                    await table.submit_transaction([("delete", entity) for entity in entities])
                 deleted += len(entities)
         return deleted
 
@@ -89,11 +90,6 @@ def batches(entities: Sequence[Entity]) -> list[list[Entity]]:
         for partition in partitions.values()
         for start in range(0, len(partition), TRANSACTION)
     ]
-
-
-async def _transact(table: "TableClient", operations: list[tuple[str, Entity]]) -> None:
-    async with calling():
-        await table.submit_transaction(operations)
 
 
 async def _create(table: "TableClient") -> None:

@@ -1,0 +1,65 @@
+"""Writes entities of a table in one transaction, as Table Storage's REST API has it.
+
+The client library can do it too, but takes half a millisecond for each entity and lets nothing else run meanwhile. This
+takes a fifth of that.
+https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from receivers.deliveries.storage import StorageError, calling
+
+if TYPE_CHECKING:
+    from azure.data.tables.aio import TableClient
+
+BATCH, CHANGES = "batch_of_this_service", "changes_of_this_service"
+ACCEPTED = 202
+HEADERS = {
+    "Content-Type": f"multipart/mixed; boundary={BATCH}",
+    "Accept": "application/json",
+    "DataServiceVersion": "3.0",
+    "MaxDataServiceVersion": "3.0;NetFx",
+}
+_FAILURE = re.compile(rb"HTTP/1\.1 ([45]\d\d) ([^\r\n]*)")
+
+
+async def merge(table: "TableClient", entities: Sequence[Mapping[str, Any]]) -> None:
+    """Insert entities of one partition, or merge them into those that are there: all or none.
+
+    Keys must not need escaping, and properties must be texts or small integers. Raises :class:`StorageError`.
+    """
+    from azure.core.rest import HttpRequest  # noqa: PLC0415 - loaded with the client
+
+    service = table.url.partition("?")[0].rstrip("/")
+    request = HttpRequest(
+        "POST",
+        f"{service}/$batch",
+        headers={"x-ms-version": table.api_version, **HEADERS},
+        content=_body(f"{service}/{table.table_name}", entities),
+    )
+    async with calling():
+        # The library's own way to authenticate; a stream, because it can read no parts.
+        response = await table._client.send_request(request, stream=True)  # noqa: SLF001 - there is no public way
+        content = await response.read()
+    if response.status_code != ACCEPTED:
+        raise StorageError(f"{response.status_code} {response.reason}", status=response.status_code)
+    if failure := _FAILURE.search(content):
+        raise StorageError(b" ".join(failure.groups()).decode(errors="replace"), status=int(failure[1]))
+
+
+def _body(url: str, entities: Sequence[Mapping[str, Any]]) -> bytes:
+    parts = [f"--{BATCH}\r\nContent-Type: multipart/mixed; boundary={CHANGES}\r\n\r\n".encode()]
+    for entity in entities:
+        key = f"PartitionKey='{entity['PartitionKey']}',RowKey='{entity['RowKey']}'"
+        parts.append(
+            f"--{CHANGES}\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+            f"PATCH {url}({key}) HTTP/1.1\r\n"
+            "Content-Type: application/json\r\nAccept: application/json;odata=nometadata\r\n\r\n".encode()
+        )
+        parts.append(msgspec.json.encode(entity) + b"\r\n")
+    parts.append(f"--{CHANGES}--\r\n--{BATCH}--\r\n".encode())
+    return b"".join(parts)
