@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from receivers.local import payloads
+from receivers.examples import payloads
 from tests.objects import Hook, Object, cluster_config, secret_of, warehouse
 
 HOOK = Hook(name="bench", project=None)

@@ -1,88 +1,20 @@
-"""The URLs of receivers, and how they are shown: whoever knows a URL may post to it."""
+"""The URLs of receivers, as commands show them."""
 
-import asyncio
-import re
-from dataclasses import dataclass, field
-
-from receivers.cluster.api import ClusterError
-from receivers.deliveries.directory import Directory
-from receivers.events import Provider, Receiver
+from receivers.deliveries.addresses import Address, addresses, masked
 from receivers.kargo import go_url, paths
 from receivers.local.errors import Unable
-from receivers.providers import PROVIDERS
 from receivers.settings import Settings
 
+__all__ = ["LOCAL", "Address", "addresses", "base_url", "masked"]
+
 LOCAL = "http://127.0.0.1:7071"
-_TOKEN_SHOWN = 4  # hex digits: enough to tell two receivers apart
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """A receiver with the token that its URL ends in, or why there is none."""
-
-    receiver: Receiver
-    token: str = field(default="", repr=False)
-    problem: str = ""
-
-    def url(self, base_url: str, *, provider: str | None = None) -> str:
-        """The URL: a credential. Empty when there is none. Raises :class:`Unable` for a base URL that is none.
-
-        ``provider`` is another name that the receiver is served under: ``acr`` for ``azure``.
-        """
-        try:
-            return paths.url(base_url, provider or self.receiver.provider, self.token) if self.token else ""
-        except go_url.InvalidUrl:
-            raise Unable("the base URL is not a URL") from None
-
-    @property
-    def name(self) -> str:
-        """``kargo-demo/acr``, as in the log."""
-        return f"{self.receiver.project or '(cluster)'}/{self.receiver.name}"
-
-
-async def addresses(directory: Directory) -> list[Address]:
-    """Every receiver, by project and name. The cluster's own receivers come first."""
-    receivers = sorted(directory.receivers(), key=lambda each: (each.project or "", each.name, each.provider))
-    return await asyncio.gather(*(_address(directory, receiver) for receiver in receivers))
-
-
-async def _address(directory: Directory, receiver: Receiver) -> Address:
-    provider = PROVIDERS.get(receiver.provider)
-    if provider is None:
-        return Address(receiver=receiver, problem=f"receivers of kind {receiver.provider} are not served")
-    try:
-        secrets = await directory.secrets_of(provider, receiver)
-    except ClusterError as error:
-        return Address(receiver=receiver, problem=f"its Secret cannot be read: {error}")
-    if secrets is None:
-        return _published(receiver)
-    if not secrets:
-        return Address(receiver=receiver, problem=_without_secret(provider, receiver))
-    token = paths.token(project=receiver.project, name=receiver.name, secrets=secrets[:1])
-    return Address(receiver=receiver, token=token)
-
-
-def _published(receiver: Receiver) -> Address:
-    """The address of a receiver whose Secret may not be read: as Kargo published it."""
-    token = receiver.status_path.rpartition("/")[2]
-    if not paths.is_token(token):
-        return Address(receiver=receiver, problem="its Secret may not be read, and Kargo has published no URL")
-    return Address(receiver=receiver, token=token)
-
-
-def _without_secret(provider: Provider, receiver: Receiver) -> str:
-    keys = " or ".join(provider.secret_keys)
-    if receiver.secret is None:
-        return "it names no Secret"
-    return f"there is no Secret {receiver.secret.namespace}/{receiver.secret.name} with the key {keys}"
 
 
 def base_url(settings: Settings, given: str | None) -> str:
-    """Where the service is: as given, as Kargo's own setting has it, or the local host."""
-    return (given or settings.base_url or LOCAL).rstrip("/")
-
-
-def masked(url: str) -> str:
-    """A receiver's URL, fit to be shown: of its last segment the first characters, and no query."""
-    before, slash, last = re.split(r"[?#]", url, maxsplit=1)[0].rstrip("/").rpartition("/")
-    return f"{before}{slash}{last[:_TOKEN_SHOWN]}…" if url else ""
+    """Where the service is: as given, as Kargo's own setting has it, or the local host. Raises :class:`Unable`."""
+    url = (given or settings.base_url or LOCAL).rstrip("/")
+    try:
+        paths.url(url, "", "")
+    except go_url.InvalidUrl:
+        raise Unable("the base URL is not a URL") from None
+    return url

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from receivers.examples import payloads, pushes
 from receivers.kargo.index import SubscriptionIndex
-from receivers.local import examples, payloads
 from receivers.local.addresses import Address, masked
 
 SHOWN = 10  # receivers; `kargo-receivers urls` lists them all
@@ -45,7 +45,7 @@ def lines(
 def curl(address: Address, *, url: str, index: SubscriptionIndex) -> str:
     """A command that posts a push which one of the receiver's Warehouses takes."""
     receiver = address.receiver
-    push = examples.push(receiver.provider, index.subscriptions(receiver.project))
+    push = pushes.push(receiver.provider, index.subscriptions(receiver.project))
     headers, body = payloads.push(
         receiver.provider,
         repository=push.repository,

@@ -4,7 +4,8 @@ import argparse
 import asyncio
 import json
 
-from receivers.local import cluster, payloads, posting
+from receivers.examples import payloads
+from receivers.local import cluster, posting
 from receivers.local.addresses import Address, addresses, base_url, masked
 from receivers.local.commands import output
 from receivers.local.errors import Unable

@@ -5,11 +5,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from receivers.local import cluster, examples, payloads, posting
+from receivers.examples import payloads, pushes
+from receivers.examples.pushes import Push
+from receivers.local import cluster, posting
 from receivers.local.addresses import Address, addresses, base_url, masked
 from receivers.local.commands import output
 from receivers.local.errors import Unable
-from receivers.local.examples import Push
 from receivers.local.posting import Reply
 from receivers.providers import PROVIDERS
 
@@ -39,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
 
 async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
     if options.url:
-        url, push = options.url, examples.push(options.provider)
+        url, push = options.url, pushes.push(options.provider)
     else:
         url, push = await _from_cluster(options)
     push = _as_told(push, options)
@@ -59,7 +60,7 @@ async def _from_cluster(options: argparse.Namespace) -> tuple[str, Push]:
         address = choose(found, provider=options.provider, name=options.receiver, project=options.project)
         subscriptions = service.mirror.index.subscriptions(address.receiver.project)
         url = address.url(base_url(service.settings, options.base_url), provider=options.provider)
-        return url, examples.push(options.provider, subscriptions)
+        return url, pushes.push(options.provider, subscriptions)
 
 
 def choose(found: Sequence[Address], *, provider: str, name: str | None, project: str | None) -> Address:

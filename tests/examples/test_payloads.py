@@ -5,7 +5,7 @@ import json
 import pytest
 
 from receivers.events import ArtifactPushed, Ignored, Kind, Ping
-from receivers.local import payloads
+from receivers.examples import payloads
 from receivers.providers import PROVIDERS
 from tests.providers.deliveries import deliver
 

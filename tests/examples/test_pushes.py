@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from receivers.events import Target
+from receivers.examples import pushes
 from receivers.kargo.index import SubscriptionIndex
-from receivers.local import examples
 
 ACR, QUAY, HUB = "myregistry.azurecr.io/team/app", "quay.io/team/app", "team/app"
 
@@ -22,8 +22,8 @@ def index(*subscriptions: dict[str, Any]) -> SubscriptionIndex:
     return index
 
 
-def push(provider: str, *subscriptions: dict[str, Any]) -> examples.Push:
-    return examples.push(provider, index(*subscriptions).subscriptions("kargo-demo"))
+def push(provider: str, *subscriptions: dict[str, Any]) -> pushes.Push:
+    return pushes.push(provider, index(*subscriptions).subscriptions("kargo-demo"))
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_classic_chart_repository_has_no_sender() -> None:
 
 @pytest.mark.parametrize("provider", ["azure", "acr", "quay", "dockerhub"])
 def test_without_any_subscription_the_push_is_made_up(provider: str) -> None:
-    assert examples.push(provider).repository.endswith("team/app")
+    assert pushes.push(provider).repository.endswith("team/app")
 
 
 def test_a_broken_subscription_is_passed_over() -> None:
