@@ -83,7 +83,7 @@ async def test_each_account_has_a_key_of_its_own(azurite: Azurite, tmp_path: Pat
             await stranger.create_queue()
 
 
-async def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+async def test_it_ends_with_the_process_that_started_it(running_azurite: Azurite, tmp_path: Path) -> None:
     code = f"""
 import asyncio, pathlib
 from receivers.local.azurite import Azurite

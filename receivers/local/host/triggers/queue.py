@@ -116,11 +116,11 @@ class QueueListener:
             pass
         except AzureError as error:
             if not self._away:
-                log.warning("%s: the storage cannot be reached (%s). Trying on", self._name, type(error).__name__)
+                log.warning("%s: the queue cannot be polled (%s). Trying on", self._name, type(error).__name__)
             self._away = True
             return []
         if self._away:
-            log.warning("%s: the storage is back", self._name)
+            log.warning("%s: the queue is polled again", self._name)
         self._away = False
         return messages
 

@@ -241,15 +241,15 @@ async def test_an_outage_of_the_storage_is_said_once_and_survived(
         await until_done(letters)
         await azurite.stop()
         await eventually(
-            lambda: "on_letter: the storage cannot be reached (ServiceRequestError). Trying on" in said(caplog)
+            lambda: "on_letter: the queue cannot be polled (ServiceRequestError). Trying on" in said(caplog)
         )
         await azurite.start()
         await letters.send_message(encoded("after"))
         assert (await INBOX.next()).body == b"after"
     of_letters = [line for line in said(caplog) if line.startswith("on_letter")]
     assert of_letters == [
-        "on_letter: the storage cannot be reached (ServiceRequestError). Trying on",
-        "on_letter: the storage is back",
+        "on_letter: the queue cannot be polled (ServiceRequestError). Trying on",
+        "on_letter: the queue is polled again",
     ]
 
 
