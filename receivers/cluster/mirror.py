@@ -44,19 +44,18 @@ class WarehouseStore:
     def __init__(self) -> None:
         self.index = SubscriptionIndex()
         self.on_handled: Callable[[Target, str], None] | None = None  # (Warehouse, the refresh that Kargo handled)
-        self._generations: dict[Target, int | None] = {}
+        self._specs: dict[Target, tuple[str, int]] = {}  # uid and generation of what is indexed
         self._handled: dict[Target, str] = {}
 
     def __len__(self) -> int:
-        return len(self._generations)
+        return len(self._specs)
 
     def apply(self, encoded: msgspec.Raw) -> Hashable:
         warehouse = msgspec.json.decode(encoded, type=records.Warehouse)
         target = Target(warehouse.metadata.namespace, warehouse.metadata.name)
-        generation = warehouse.metadata.generation
-        if generation is None or self._generations.get(target) != generation:
+        if self._is_newer(target, warehouse.metadata):
             self.index.put(target, warehouse.spec.subscriptions)
-            self._generations[target] = generation
+            self._specs[target] = (warehouse.metadata.uid, warehouse.metadata.generation or 0)
         self._note_handled(target, warehouse.status)
         return target
 
@@ -65,18 +64,23 @@ class WarehouseStore:
         self._forget(Target(metadata.namespace, metadata.name))
 
     def retain(self, keys: set[Hashable]) -> None:
-        for target in [target for target in self._generations if target not in keys]:
+        for target in [target for target in self._specs if target not in keys]:
             self._forget(target)
 
     def retain_in(self, namespace: str, keys: set[Hashable]) -> None:
         """As :meth:`retain`, of one namespace."""
-        for target in [target for target in self._generations if target.namespace == namespace and target not in keys]:
+        for target in [target for target in self._specs if target.namespace == namespace and target not in keys]:
             self._forget(target)
 
     def _forget(self, target: Target) -> None:
         self.index.remove(target)
-        self._generations.pop(target, None)
+        self._specs.pop(target, None)
         self._handled.pop(target, None)
+
+    def _is_newer(self, target: Target, metadata: records.Metadata) -> bool:
+        """Whether the spec is another than the indexed one, and not one before it: a list may lag behind the watch."""
+        uid, generation = self._specs.get(target, ("", 0))
+        return metadata.uid != uid or not metadata.generation or metadata.generation > generation
 
     def _note_handled(self, target: Target, status: records.WarehouseStatus | None) -> None:
         token = status.last_handled_refresh if status else None
@@ -239,7 +243,8 @@ class Mirror:
     async def _read_project(self, project: str) -> None:
         path = f"{KARGO}/namespaces/{quote(project, safe='')}/warehouses"
         listing = await read_list(self._api, path, self.warehouses)
-        self.warehouses.retain_in(project, listing.keys)
+        if not self._warehouses.trusted:  # the watch may have brought newer ones meanwhile
+            self.warehouses.retain_in(project, listing.keys)
         self._listed[project] = self._clock()
 
 

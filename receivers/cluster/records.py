@@ -14,7 +14,7 @@ class Metadata(msgspec.Struct):
 
     name: str
     namespace: str = ""
-    resource_version: str = msgspec.field(name="resourceVersion", default="")
+    uid: str = ""  # another one when the name is used again
     generation: int | None = None  # changes with the spec only
 
 

@@ -4,6 +4,7 @@ https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable, Hashable
@@ -90,15 +91,29 @@ class Reflector:
 
     async def run(self) -> None:
         """List and watch until cancelled. Failures are logged once, shown in ``fault``, and tried again."""
-        while True:
-            try:
-                if not self._version:
-                    await self.list_now()
-                await self._watch()
-            except ClusterError as error:
-                self._note(error)
-                retry_after = error.retry_after if isinstance(error, RefusedError) else None
-                await asyncio.sleep(self._backoff.next(retry_after))
+        try:
+            while True:
+                await self._list_and_watch()
+        finally:
+            if self._listing is not None:
+                self._listing.cancel()
+
+    async def _list_and_watch(self) -> None:
+        """Until the watch ends; after a failure with a pause."""
+        retry_after = None
+        try:
+            if not self._version:
+                await self.list_now()
+            await self._watch()
+        except ClusterError as error:
+            self._note(error)
+            retry_after = error.retry_after if isinstance(error, RefusedError) else None
+        except Exception:
+            logger.exception("%s: a defect of this service; listing anew", self.path)
+            self.fault, self._version = "a defect of this service; its log has the details", ""
+        else:
+            return
+        await asyncio.sleep(self._backoff.next(retry_after))
 
     def _note(self, error: ClusterError) -> None:
         if isinstance(error, RefusedError):
@@ -130,27 +145,31 @@ class Reflector:
         }
         began = self._clock()
         try:
-            async for line in self._api.watch(self.path, params=query, silence=limits.WATCH_SILENCE):
-                self._stands()
-                if line:
-                    self._handle(_decode(line, records.WatchEvent))
+            watch = self._api.watch(self.path, params=query, silence=limits.WATCH_SILENCE)
+            async with contextlib.aclosing(watch) as lines:
+                async for line in lines:
+                    self._stands()
+                    if line:
+                        await self._listing_ended()
+                        self._handle(_decode(line, records.WatchEvent))
         finally:
-            self._stopped_watching()
+            self.watching = False
         if self._clock() - began < limits.WATCH_SHORTEST:
             raise UnreachableError("the watch was closed at once")
         self._backoff.reset()
 
+    async def _listing_ended(self) -> None:
+        """Events come after a list that is under way: it would put older objects over theirs."""
+        if self._listing is not None and not self._listing.done():
+            await asyncio.wait([self._listing])
+
     def _stands(self) -> None:
+        self._contact = self._clock()
         if not self.watching:
             self.watching = True
             if self.fault:
                 logger.info("%s: watching again", self.path)
             self.fault = ""
-
-    def _stopped_watching(self) -> None:
-        if self.watching:
-            self.watching = False
-            self._contact = self._clock()
 
     def _handle(self, event: records.WatchEvent) -> None:
         self._backoff.reset()

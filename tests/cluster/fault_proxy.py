@@ -177,7 +177,8 @@ class FaultProxy:
         """Accepts a watch and sends the event that its resourceVersion is too old."""
 
         async def act(_proxy: FaultProxy, _raw: web.BaseRequest, _request: Request) -> web.StreamResponse:
-            return web.json_response({"type": "ERROR", "object": status_object(410)})
+            event = json.dumps({"type": "ERROR", "object": status_object(410)})
+            return web.Response(text=event + "\n", content_type="application/json")
 
         return self._add(act, times, "", path, watch=True)
 

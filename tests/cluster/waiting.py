@@ -20,3 +20,9 @@ async def turns(count: int = 20) -> None:
     """Lets every other task of the event loop have its turn, so often that what can happen now has happened."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+def ours() -> list[str]:
+    """The tasks of receivers/cluster/ that are there, by what they run."""
+    running = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
+    return [name for name in running if name.startswith(("Mirror.", "Reflector.", "Refresher.", "SecretReader."))]

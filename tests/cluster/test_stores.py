@@ -1,0 +1,153 @@
+"""What is kept of the objects of the cluster, and when it changes."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from receivers.cluster.mirror import ConfigStore, WarehouseStore
+from receivers.cluster.records import Config
+from receivers.events import ArtifactPushed, Receiver
+from tests.objects import IMAGE, PROJECT, Object, project_config, warehouse
+
+OTHER = "registry.azurecr.io/team/other"
+
+
+def raw(value: Object) -> msgspec.Raw:
+    return msgspec.Raw(json.dumps(value).encode())
+
+
+def stored(name: str, *, image: str = IMAGE, uid: str = "1", generation: int | None = 1, **status: Any) -> msgspec.Raw:  # noqa: ANN401 - any JSON
+    made = warehouse(name, image=image)
+    made["metadata"] |= {"uid": uid} | ({} if generation is None else {"generation": generation})
+    return raw(made | ({"status": status} if status else {}))
+
+
+def images(store: WarehouseStore) -> list[str]:
+    return [
+        image for image in (IMAGE, OTHER) if store.index.match(ArtifactPushed(repository_urls=(image,)), project=None)
+    ]
+
+
+def test_a_warehouse_is_indexed_again_when_its_generation_grows() -> None:
+    store = WarehouseStore()
+    store.apply(stored("a"))
+    store.apply(stored("a", image=OTHER, generation=2))
+    assert images(store) == [OTHER]
+
+
+def test_a_change_of_the_status_alone_costs_no_indexing() -> None:
+    store = WarehouseStore()
+    store.apply(stored("a"))
+    store.apply(stored("a", image=OTHER))  # cannot be: the same generation has the same spec
+    assert images(store) == [IMAGE]
+
+
+def test_a_list_that_lags_behind_the_watch_does_not_bring_an_old_spec_back() -> None:
+    store = WarehouseStore()
+    store.apply(stored("a", image=OTHER, generation=2))
+    store.apply(stored("a", generation=1))
+    assert images(store) == [OTHER]
+
+
+def test_a_warehouse_that_was_made_anew_under_its_name_is_indexed_again() -> None:
+    store = WarehouseStore()
+    store.apply(stored("a", generation=3))
+    store.apply(stored("a", image=OTHER, uid="2"))
+    assert images(store) == [OTHER]
+
+
+def test_a_warehouse_without_a_generation_is_always_indexed_again() -> None:
+    store = WarehouseStore()
+    store.apply(stored("a", generation=None))
+    store.apply(stored("a", image=OTHER, generation=None))
+    assert images(store) == [OTHER]
+
+
+def test_a_warehouse_that_was_deleted_can_come_back() -> None:
+    store = WarehouseStore()
+    store.apply(stored("a", generation=3))
+    store.delete(stored("a", generation=3))
+    assert (len(store), images(store)) == (0, [])
+    store.apply(stored("a", generation=1))
+    assert images(store) == [IMAGE]
+
+
+def test_warehouses_that_a_list_lacks_are_forgotten() -> None:
+    store = WarehouseStore()
+    keys = [store.apply(stored(name)) for name in ("a", "b")]
+    store.retain({keys[0]})
+    assert len(store) == len(store.index) == 1
+
+
+def test_warehouses_that_the_list_of_a_project_lacks_are_forgotten_in_this_project_only() -> None:
+    store = WarehouseStore()
+    store.apply(stored("a"))
+    elsewhere = warehouse("b", project="other")
+    store.apply(raw(elsewhere))
+    store.retain_in(PROJECT, set())
+    assert store.index.count(PROJECT) == 0
+    assert store.index.count("other") == 1
+
+
+@pytest.mark.parametrize("odd", [None, "", 7, ["x"], {"a": "b"}])
+def test_a_handled_refresh_that_is_none_is_not_told(odd: object) -> None:
+    store = WarehouseStore()
+    store.on_handled = lambda *_: pytest.fail("told")
+    store.apply(stored("a", lastHandledRefresh=odd))
+
+
+def test_a_handled_refresh_is_told_once_and_the_next_one_too() -> None:
+    store, told = WarehouseStore(), list[str]()
+    store.apply(stored("early", lastHandledRefresh="nobody listens yet"))
+    store.on_handled = lambda _, token: told.append(token)
+    for token in ("1", "1", "2"):
+        store.apply(stored("a", lastHandledRefresh=token))
+    assert told == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "odd", [{}, {"metadata": {}}, {"metadata": {"name": 7}}, {"metadata": {"name": "a"}, "spec": 7}, []]
+)
+def test_an_odd_object_is_told_to_the_reflector(odd: Any) -> None:  # noqa: ANN401 - any JSON
+    for store in (WarehouseStore(), ConfigStore(lambda _: [])):
+        with pytest.raises(msgspec.DecodeError):
+            store.apply(raw(odd))
+
+
+@pytest.mark.parametrize("subscriptions", [None, 7, "x", [7], [{"image": 7}], [{"a": 1, "b": 2}], {}])
+def test_odd_subscriptions_are_a_warehouse_all_the_same(subscriptions: object) -> None:
+    store = WarehouseStore()
+    made = warehouse("a")
+    made["spec"]["subscriptions"] = subscriptions
+    store.apply(raw(made))
+    assert len(store) == 1
+
+
+def test_a_config_without_spec_and_status_has_no_receivers() -> None:
+    read: list[Config] = []
+
+    def reading(config: Config) -> list[Receiver]:
+        read.append(config)
+        return []
+
+    store = ConfigStore(reading)
+    specs: list[Object] = [{}, {"spec": None}, {"spec": {}, "status": {}}]
+    for spec in specs:
+        store.apply(raw({"metadata": {"name": "a"}} | spec))
+    assert [config.metadata.name for config in read] == ["a"] * 3
+    assert (len(store), store.version) == (1, 1)
+
+
+def test_a_config_that_was_never_there_can_be_deleted() -> None:
+    store = ConfigStore(lambda _: [])
+    store.delete(raw(project_config([])))
+    assert store.version == 0
+
+
+def test_a_config_that_a_list_lacks_is_forgotten() -> None:
+    store = ConfigStore(lambda _: [])
+    store.apply(raw(project_config([])))
+    store.retain(set())
+    assert (len(store), store.version) == (0, 2)
