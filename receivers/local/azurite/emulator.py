@@ -62,9 +62,9 @@ class Azurite:
         """Start it, or resume it after a pause. It answers when this returns."""
         if self.alive:
             self.resume()
-            return
-        await self.kill()
-        self._launch()
+        else:
+            await self.kill()
+            self._launch()
         try:
             async with asyncio.timeout(READY_WITHIN):
                 await self._until_ready()

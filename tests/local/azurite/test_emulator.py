@@ -116,7 +116,9 @@ async def test_one_that_hangs_is_given_up(azurite: Azurite, monkeypatch: pytest.
     monkeypatch.setattr("receivers.local.azurite.emulator.READY_WITHIN", 0)
     with pytest.raises(Unavailable, match="not ready within 0 s"):
         await azurite.start()
-    assert azurite.alive
+    monkeypatch.undo()
+    await azurite.start()  # it was only slow
+    await empty(azurite.connection_string)
 
 
 async def test_one_that_does_not_start_leaves_no_process(
