@@ -9,6 +9,7 @@ pinned in requirements.txt, for Linux on x86-64 whatever this machine is.
 
 import argparse
 import hashlib
+import os
 import py_compile
 import shutil
 import subprocess
@@ -56,8 +57,7 @@ def install_dependencies(requirements: Path) -> Path:
     digest = hashlib.sha256(requirements.read_bytes()).hexdigest()[:16]
     target = BUILD / f"site-packages-{digest}"
     if not target.exists():
-        partial = BUILD / "installing"
-        shutil.rmtree(partial, ignore_errors=True)
+        partial = BUILD / f"installing-{os.getpid()}"
         wheels = [
             "--require-hashes",
             "--only-binary=:all:",
@@ -66,7 +66,10 @@ def install_dependencies(requirements: Path) -> Path:
         ]
         command = [str(UV), "pip", "install", "--quiet", "--link-mode=copy", f"--target={partial}", *wheels]
         subprocess.run([*command, f"--requirements={requirements}"], check=True)
-        partial.rename(target)
+        if target.exists():  # another build was faster
+            shutil.rmtree(partial)
+        else:
+            partial.rename(target)
     return target
 
 
@@ -80,7 +83,8 @@ def dependency_files(folder: Path) -> Iterator[PurePosixPath]:
 
 def byte_code(source: Path, archive_name: PurePosixPath) -> tuple[PurePosixPath, bytes] | None:
     """Name and content of the byte code for a module; None for what no Python 3.13 can compile, such as templates."""
-    compiled = BUILD / "module.pyc"
+    BUILD.mkdir(parents=True, exist_ok=True)
+    compiled = BUILD / f"{os.getpid()}.pyc"
     try:
         py_compile.compile(
             str(source),
@@ -93,12 +97,13 @@ def byte_code(source: Path, archive_name: PurePosixPath) -> tuple[PurePosixPath,
     except py_compile.PyCompileError:
         return None
     name = f"{archive_name.stem}.{sys.implementation.cache_tag}.pyc"
-    return archive_name.parent / "__pycache__" / name, compiled.read_bytes()
+    code = compiled.read_bytes()
+    compiled.unlink()
+    return archive_name.parent / "__pycache__" / name, code
 
 
-def contents(root: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Every file of the package: its name and its bytes."""
-    dependencies = install_dependencies(root / "requirements.txt")
+def contents(root: Path, dependencies: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
+    """Every file of the package, of the app in ``root`` and its installed dependencies: its name and its bytes."""
     sources = [(path, root / path) for path in app_files(root)]
     sources += [(SITE_PACKAGES / path, dependencies / path) for path in dependency_files(dependencies)]
     for name, source in sources:
@@ -126,8 +131,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", type=Path, default=ROOT / "dist" / "kargo-receivers.zip", metavar="FILE")
     to: Path = parser.parse_args().to
-    BUILD.mkdir(parents=True, exist_ok=True)
-    count = write(contents(ROOT), to)
+    count = write(contents(ROOT, install_dependencies(ROOT / "requirements.txt")), to)
     size = to.stat().st_size
     print(f"{to}: {size / 1e6:.1f} MB, {count} files, sha256 {hashlib.sha256(to.read_bytes()).hexdigest()}")
     if size > LARGEST:

@@ -93,6 +93,8 @@ def succeeded(result: Message) -> None:
 
 async def inside(folder: Path) -> None:
     """Index and ask. Only the standard library and the package are importable here."""
+    routes = json.loads((folder / "host.json").read_text())["extensions"]["http"]
+    expect(routes["routePrefix"] == "", "host.json: receivers' URLs would begin with /api")
     sys.path[:0] = [str(folder), str(folder / SITE_PACKAGES)]
     started = time.perf_counter()
     import azure_functions_runtime as library  # noqa: PLC0415 - it is in the package, which is on the path only now
