@@ -63,6 +63,7 @@ class RetryQueue:
         self._now = now
         self._jitter = jitter
         self._fault = ""
+        self._creating = asyncio.Lock()
 
     async def put(self, delivery: Delivery) -> None:
         """Keep a delivery for later. Once this returns it will not be lost. Raises :class:`StorageError`."""
@@ -148,7 +149,7 @@ class RetryQueue:
             except StorageError as error:
                 if error.status != NOT_FOUND:
                     raise
-                await _create(queue)
+                await self._create(queue)
                 await _send(queue, encoded, delay)
         except StorageError as error:
             self._fault = str(error)
@@ -164,8 +165,17 @@ class RetryQueue:
             if error.status != NOT_FOUND:
                 raise
         if create:
-            await _create(queue)
+            await self._create(queue)
         return 0
+
+    async def _create(self, queue: "QueueClient") -> None:
+        async with self._creating:
+            try:
+                async with calling():
+                    await queue.create_queue()
+            except StorageError as error:
+                if error.status != CONFLICT:  # somebody else was faster
+                    raise
 
     async def _peek(self, name: str, limit: int) -> tuple[int, "list[QueueMessage]"]:
         count = await self._count(name)
@@ -179,15 +189,6 @@ class RetryQueue:
 async def _send(queue: "QueueClient", encoded: str, delay: float) -> None:
     async with calling():
         await queue.send_message(encoded, visibility_timeout=round(delay), time_to_live=NEVER)
-
-
-async def _create(queue: "QueueClient") -> None:
-    try:
-        async with calling():
-            await queue.create_queue()
-    except StorageError as error:
-        if error.status != CONFLICT:  # somebody else was faster
-            raise
 
 
 async def _taken(queue: "QueueClient", *, most: int) -> "AsyncIterator[QueueMessage]":

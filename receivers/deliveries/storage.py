@@ -105,7 +105,8 @@ async def calling() -> AsyncIterator[None]:
         async with asyncio.timeout(limits.STORAGE_TIMEOUT):
             yield
     except HttpResponseError as error:
-        fault = getattr(error, "error_code", None) or error.reason or "refused"
+        code = getattr(error, "error_code", None)
+        fault = getattr(code, "value", code) or error.reason or "refused"
         raise StorageError(f"{error.status_code} {fault}", status=error.status_code or 0) from error
     except AzureError as error:
         raise StorageError(f"cannot be reached ({type(error).__name__})") from error
