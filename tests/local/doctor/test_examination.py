@@ -160,6 +160,33 @@ async def test_receivers_of_the_clusterconfig_are_looked_at(api_server: ApiServe
     assert "kargo-system-resources/builds-secret is missing" in problems["receiver (cluster)/builds"]
 
 
+async def test_a_receiver_that_names_no_secret() -> None:
+    config = project_config([Hook()], published=[])
+    config["spec"]["webhookReceivers"][0]["azure"]["secretRef"]["name"] = ""
+    async with EmbeddedCluster([config]) as cluster:
+        problems = found(await examine({"CLUSTER_SERVER": cluster.url, "CLUSTER_TOKEN": "none"}))
+    assert problems == {"receiver kargo-demo/builds": "it names no Secret"}
+
+
+@pytest.mark.parametrize(
+    ("path", "complete", "fault"),
+    [
+        ("/secrets/", True, "receiver kargo-demo/builds: its Secret cannot be read: 500 "),
+        ("/warehouses", True, "warehouses: they cannot be listed: 500 "),
+        ("/selfsubjectaccessreviews", False, "cluster http://"),
+    ],
+)
+async def test_a_part_of_the_cluster_that_fails(
+    api_server: ApiServer, fault_proxy: FaultProxy, path: str, complete: bool, fault: str
+) -> None:
+    await api_server.apply(secret_of(Hook()), project_config([Hook()]))
+    fault_proxy.answer(500, times=None, path=path)
+    examination = await examine({"CLUSTER_SERVER": fault_proxy.url, "CLUSTER_TOKEN": api_server.token("admin")})
+    ((subject, problem),) = found(examination).items()
+    assert f"{subject}: {problem}".startswith(fault)
+    assert examination.complete == complete
+
+
 async def test_a_cluster_without_kargo(api_server: ApiServer, fault_proxy: FaultProxy) -> None:
     fault_proxy.answer(404, times=None, path="kargo.akuity.io")
     examination = await examine({"CLUSTER_SERVER": fault_proxy.url, "CLUSTER_TOKEN": api_server.token("admin")})
