@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 
+from receivers import limits
 from receivers.cluster.refresher import Result
 from receivers.deliveries.delivery import Delivery
 from receivers.events import ArtifactPushed, Event, Handshake, Ignored, Ping, Target
@@ -33,8 +34,8 @@ def line(delivery: Delivery) -> str:
 def _describe(event: Event) -> str:
     match event:
         case ArtifactPushed():
-            pushed = event.repository_urls[0] if event.repository_urls else "(no repository)"
-            return f"{pushed}:{event.qualifiers[0]}" if event.qualifiers else f"{pushed} (untagged)"
+            pushed = _clipped(event.repository_urls[0]) if event.repository_urls else "(no repository)"
+            return f"{pushed}:{_clipped(event.qualifiers[0])}" if event.qualifiers else f"{pushed} (untagged)"
         case Ping():
             return "ping"
         case Handshake():
@@ -73,6 +74,10 @@ def _why(delivery: Delivery) -> str:
 def _names(things: Sequence[Target | str]) -> str:
     named = ", ".join(str(thing) for thing in things[:NAMED])
     return named if len(things) <= NAMED else f"{named} and {len(things) - NAMED} more"
+
+
+def _clipped(name: str) -> str:
+    return name if len(name) <= limits.NAME_SHOWN else name[: limits.NAME_SHOWN - 1] + "…"
 
 
 def _printable(text: str) -> str:

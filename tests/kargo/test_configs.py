@@ -1,74 +1,80 @@
-"""Receivers as a ProjectConfig or the ClusterConfig defines them."""
+"""Receivers, from whatever a config's lists hold."""
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from receivers.events import Receiver, SecretReference
 from receivers.kargo import configs
 
-patient = settings(deadline=None)  # the machine may be busy
 
-scalars = st.none() | st.booleans() | st.integers() | st.text(st.characters())
-keys = st.sampled_from([*configs.KEYS, "name", "path", "secretRef"])
-any_json = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3))
-
-
-def receivers(configured: object, published: object = None) -> list[Receiver]:
+def read(configured: object, published: object = None) -> list[Receiver]:
     return configs.receivers(
-        configured, published, project="demo", secrets_namespace="demo", source="ProjectConfig demo"
+        configured, published, project="kargo-demo", secrets_namespace="kargo-demo", source="ProjectConfig kargo-demo"
     )
 
 
-def entry(name: str, provider: str = "azure") -> dict[str, object]:
-    return {"name": name, provider: {"secretRef": {"name": "s"}}}
+def entry(name: object = "builds", key: str = "azure", secret_name: object = "builds-secret") -> dict[str, object]:
+    return {"name": name, key: {"secretRef": {"name": secret_name}}}
 
 
-def test_a_receiver_has_its_secret_and_the_path_that_kargo_published() -> None:
-    published = [{"name": "other", "path": "/x"}, {"name": "acr", "path": "/azure/0f", "url": "https://k/azure/0f"}]
-    assert receivers([entry("acr")], published) == [
+def test_a_receiver_has_its_secret_and_its_published_path() -> None:
+    published = [{"name": "another", "path": "/azure/1"}, {"name": "builds", "path": "/azure/2", "url": "https://x"}]
+    assert read([entry()], published) == [
         Receiver(
             provider="azure",
-            name="acr",
-            project="demo",
-            source="ProjectConfig demo",
-            secret=SecretReference(namespace="demo", name="s"),
-            status_path="/azure/0f",
+            name="builds",
+            project="kargo-demo",
+            source="ProjectConfig kargo-demo",
+            secret=SecretReference(namespace="kargo-demo", name="builds-secret"),
+            status_path="/azure/2",
         )
     ]
 
 
-@pytest.mark.parametrize(
-    "published", [None, {}, [], [None], [{"name": "acr"}], [{"name": "acr", "path": 1}], [{"path": "/x"}]]
-)
-def test_a_receiver_may_have_no_published_path_yet(published: object) -> None:
-    [receiver] = receivers([entry("acr")], published)
+def test_the_cluster_s_receivers_belong_to_no_project() -> None:
+    (receiver,) = configs.receivers([entry()], [], project=None, secrets_namespace="system", source="ClusterConfig")
+    assert receiver.project is None
+    assert receiver.secret == SecretReference(namespace="system", name="builds-secret")
+
+
+@pytest.mark.parametrize("key", configs.KEYS)
+def test_every_kind_of_kargo_is_read(key: str) -> None:
+    assert [receiver.provider for receiver in read([entry(key=key)])] == [key]
+
+
+def test_of_several_kinds_in_one_entry_the_first_of_kargo_s_order_counts() -> None:
+    (receiver,) = read([entry(key="quay") | entry(key="github", secret_name="github-secret")])
+    assert receiver.provider == "github"
+    assert receiver.secret == SecretReference(namespace="kargo-demo", name="github-secret")
+
+
+def test_of_two_entries_with_one_name_the_first_counts() -> None:
+    assert [receiver.provider for receiver in read([entry(), entry(key="quay"), entry(name="other")])] == [
+        "azure",
+        "azure",
+    ]
+
+
+@pytest.mark.parametrize("path", [None, 1, {}, ["/azure/1"]])
+def test_a_published_path_that_is_none_is_left_out(path: object) -> None:
+    (receiver,) = read([entry()], [{"name": "builds", "path": path}])
     assert receiver.status_path == ""
 
 
-def test_of_two_receivers_with_one_name_the_first_counts() -> None:
-    assert [each.provider for each in receivers([entry("r", "quay"), entry("r", "azure")])] == ["quay"]
+@pytest.mark.parametrize("nonsense", [None, "text", 1, {}, [None], ["text"], [{}], [{"azure": {}}], [entry(name=1)]])
+def test_what_makes_no_sense_is_left_out(nonsense: object) -> None:
+    assert read(nonsense, nonsense) == []
 
 
-def test_of_two_keys_in_one_entry_kargos_order_decides_and_null_is_no_key() -> None:
-    both = {**entry("r", "quay"), **entry("r", "azure"), "artifactory": None}
-    assert [each.provider for each in receivers([both])] == ["azure"]
+@pytest.mark.parametrize("nonsense", [None, "text", [], 1])
+def test_an_entry_of_no_known_kind_is_left_out(nonsense: object) -> None:
+    assert read([{"name": "builds", "azure": nonsense}, {"name": "unknown", "zot": {}}, entry(name="sound")]) == read(
+        [entry(name="sound")]
+    )
 
 
 @pytest.mark.parametrize(
-    "configured", [None, {}, "x", [None], ["x"], [{"name": 1, "azure": {}}], [{"name": "r"}], [entry("r", "acr")]]
+    "configuration", [{}, {"secretRef": None}, {"secretRef": "x"}, {"secretRef": {}}, {"secretRef": {"name": 1}}]
 )
-def test_what_makes_no_sense_is_left_out(configured: object) -> None:
-    assert receivers(configured) == []
-
-
-@pytest.mark.parametrize("configuration", [{}, {"secretRef": None}, {"secretRef": {}}, {"secretRef": {"name": 1}}])
-def test_a_receiver_without_a_secrets_name_is_kept(configuration: object) -> None:
-    [receiver] = receivers([{"name": "r", "azure": configuration}])
-    assert receiver.secret == SecretReference(namespace="demo", name="")
-
-
-@patient
-@given(any_json, any_json)
-def test_any_json_can_be_read(configured: object, published: object) -> None:
-    assert isinstance(receivers(configured, published), list)
+def test_a_receiver_without_a_secret_s_name_has_an_empty_one(configuration: object) -> None:
+    (receiver,) = read([{"name": "builds", "azure": configuration}])
+    assert receiver.secret == SecretReference(namespace="kargo-demo", name="")
