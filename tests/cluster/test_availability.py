@@ -1,0 +1,118 @@
+"""Whether the cluster answers at all is found out once, for everybody who wants to know."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from receivers import limits
+from receivers.cluster.api import Api
+from receivers.cluster.availability import PROBE, Availability
+from receivers.cluster.refresher import Refresher, Result
+from receivers.events import Target
+from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.servers import ApiServer
+from tests.cluster.waiting import eventually, turns
+from tests.objects import PROJECT, warehouse
+
+
+class Clock:
+    """A clock that stands unless a test sets it."""
+
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def availability(api: Api, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Availability]:
+    monkeypatch.setattr(limits, "PROBE_INTERVAL", 0.05)
+    availability = Availability(api, clock=clock)
+    yield availability
+    await availability.close()
+
+
+def probes(proxy: FaultProxy) -> int:
+    return len(proxy.sent("GET", PROBE))
+
+
+async def test_a_cluster_is_believed_to_be_there(availability: Availability, fault_proxy: FaultProxy) -> None:
+    assert availability.away_for is None
+    assert not availability.gone.done()
+    await availability.back()
+    assert probes(fault_proxy) == 0
+
+
+async def test_a_suspicion_that_is_unfounded_costs_one_probe(
+    availability: Availability, fault_proxy: FaultProxy
+) -> None:
+    for _ in range(10):
+        availability.suspect()
+    await eventually(lambda: fault_proxy.requests and fault_proxy.requests[0].ended is not None)
+    assert availability.away_for is None
+    assert probes(fault_proxy) == 1
+
+
+@pytest.mark.parametrize("status", [403, 404, 410, 429])
+async def test_a_refusal_is_an_answer(availability: Availability, fault_proxy: FaultProxy, status: int) -> None:
+    fault_proxy.answer(status)
+    availability.suspect()
+    await eventually(lambda: fault_proxy.requests and fault_proxy.requests[0].ended is not None)
+    await turns()
+    assert availability.away_for is None
+
+
+@pytest.mark.parametrize("fault", ["reset", "answer"])
+async def test_a_cluster_that_is_away_is_probed_until_it_is_back(
+    availability: Availability, fault_proxy: FaultProxy, clock: Clock, fault: str
+) -> None:
+    if fault == "reset":
+        fault_proxy.reset(times=None)
+    else:
+        fault_proxy.answer(503, times=None)
+    gone = availability.gone
+    availability.suspect()
+    await gone
+    waiting = asyncio.create_task(availability.back())
+    await fault_proxy.wait_for(4, "GET", PROBE)
+    clock.now += 60
+    assert availability.away_for == 60
+    assert not waiting.done()
+    fault_proxy.clear()
+    await waiting
+    assert availability.away_for is None
+    assert not availability.gone.done()
+
+
+async def test_closing_stops_probing(availability: Availability, fault_proxy: FaultProxy) -> None:
+    fault_proxy.hang()
+    availability.suspect()
+    await fault_proxy.wait_for(1)
+    await availability.close()
+    await availability.close()
+
+
+async def test_while_the_cluster_is_away_it_gets_probes_and_no_patches(
+    api_server: ApiServer, api: Api, availability: Availability, fault_proxy: FaultProxy, clock: Clock
+) -> None:
+    names = [f"app-{number}" for number in range(30)]
+    await api_server.apply(*(warehouse(name) for name in names))
+    fault_proxy.answer(503, times=None)
+    refresher = Refresher(api, availability, clock=clock)
+    futures = [refresher.refresh(Target(PROJECT, name)) for name in names]
+    await availability.gone
+    before = len(fault_proxy.sent("PATCH"))
+    await fault_proxy.wait_for(probes(fault_proxy) + 60, "GET", PROBE)
+    clock.now += 24 * 3600
+    assert len(fault_proxy.sent("PATCH")) <= before + len(names)  # those that were about to begin
+    fault_proxy.clear()
+    async with asyncio.timeout(20):
+        outcomes = await asyncio.gather(*futures)
+    assert {each.result for each in outcomes} == {Result.REFRESHED}
+    await refresher.close()
