@@ -26,6 +26,7 @@ class Delivery:
     queued: bool = False  # it waits in the retry queue
     duplicate_of: str = ""  # the id of the delivery that told the same shortly before
     redelivery_of: str = ""  # the id of the delivery that is delivered again
+    test: bool = False  # somebody tries a receiver; no sender is involved
     error: str = ""
     answer: Answer | None = None
     duration: float = 0.0  # seconds from arrival to answer

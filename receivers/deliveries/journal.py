@@ -73,6 +73,7 @@ class Row(msgspec.Struct, kw_only=True):
     duplicate_of: str = ""  # the id of the delivery that told the same
     redelivery_of: str = ""
     redelivered_as: str = ""
+    test: bool = False  # somebody tried the receiver; no sender was involved
     events: list[ArtifactPushed] = []  # to deliver them again
     unkept: int = 0  # further events, for which the row has no room
 

@@ -78,9 +78,11 @@ class Pipeline:
         self._reserve = limits.QUEUE_RESERVE if queue else 0.0
         self._observers = tuple(observers)
 
-    async def deliver(self, request: WebhookRequest, provider: Provider) -> Answer:
-        """Answer one request. Raises nothing: what goes wrong is an answer too."""
-        delivery = Delivery(id=new_id(request.received_at), received_at=request.received_at, provider=provider.name)
+    async def deliver(self, request: WebhookRequest, provider: Provider, *, test: bool = False) -> Answer:
+        """Answer one request. Raises nothing: what goes wrong is an answer too. A ``test`` is journalled as such."""
+        delivery = Delivery(
+            id=new_id(request.received_at), received_at=request.received_at, provider=provider.name, test=test
+        )
         return await self._process(delivery, partial(self._understand, delivery, request, provider))
 
     async def redeliver(self, delivery: Delivery) -> Answer:

@@ -44,6 +44,7 @@ def row_of(delivery: Delivery) -> Row:
         others=delivery.others,
         duplicate_of=delivery.duplicate_of,
         redelivery_of=delivery.redelivery_of,
+        test=delivery.test,
         events=events,
         unkept=len(delivery.pushes) - len(events),
     )
