@@ -12,8 +12,11 @@ def read(configured: object, published: object = None) -> list[Receiver]:
     )
 
 
-def entry(name: object = "builds", key: str = "azure", secret_name: object = "builds-secret") -> dict[str, object]:
-    return {"name": name, key: {"secretRef": {"name": secret_name}}}
+REFERENCE = "builds-secret"
+
+
+def entry(name: object = "builds", key: str = "azure", reference: object = REFERENCE) -> dict[str, object]:
+    return {"name": name, key: {"secretRef": {"name": reference}}}
 
 
 def test_a_receiver_has_its_secret_and_its_published_path() -> None:
@@ -42,7 +45,7 @@ def test_every_kind_of_kargo_is_read(key: str) -> None:
 
 
 def test_of_several_kinds_in_one_entry_the_first_of_kargo_s_order_counts() -> None:
-    (receiver,) = read([entry(key="quay") | entry(key="github", secret_name="github-secret")])
+    (receiver,) = read([entry(key="quay") | entry(key="github", reference="github-secret")])
     assert receiver.provider == "github"
     assert receiver.secret == SecretReference(namespace="kargo-demo", name="github-secret")
 

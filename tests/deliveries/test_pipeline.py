@@ -1,0 +1,307 @@
+"""What becomes of deliveries: what is merged, what fails, and what a fault of ours or of the cluster's leads to."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from receivers import runtime
+from receivers.deliveries.answers import Answer
+from receivers.deliveries.delivery import Delivery
+from receivers.events import (
+    ArtifactPushed,
+    Authenticated,
+    Event,
+    Handshake,
+    Ignored,
+    Malformed,
+    Ping,
+    Provider,
+    Unauthenticated,
+    WebhookRequest,
+)
+from receivers.providers import PROVIDERS
+from receivers.runtime import Runtime
+from receivers.settings import Settings, StaticReceiver
+from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.servers import ApiServer
+from tests.objects import (
+    IMAGE,
+    PROJECT,
+    Hook,
+    cluster_config,
+    project_config,
+    refresh_of,
+    secret_of,
+    warehouse,
+)
+from tests.service import until
+
+HOOK = Hook()
+OTHER = "registry.azurecr.io/team/other"
+BODY = b"canary-body"
+
+
+@dataclass
+class Sender:
+    """A sender whose requests mean what the test says."""
+
+    runtime: Runtime
+    told: list[Delivery] = field(default_factory=list)
+
+    async def deliver(self, *events: Event, path: str = HOOK.path) -> Answer:
+        return await self.send(lambda _: list(events), path=path)
+
+    async def send(self, parse: object, *, path: str = HOOK.path, **parts: object) -> Answer:
+        provider: Provider = replace(PROVIDERS[path.split("/")[1]], parse=parse, **parts)  # type: ignore[arg-type]  # the test's
+        request = WebhookRequest(
+            method="POST", path=path, headers={}, query={}, body=BODY, received_at=datetime.now(UTC)
+        )
+        return await self.runtime.pipeline.deliver(request, provider)
+
+    @property
+    def last(self) -> Delivery:
+        return self.told[-1]
+
+
+@pytest.fixture
+async def sender(api_server: ApiServer, fault_proxy: FaultProxy) -> AsyncIterator[Sender]:
+    """A project with one receiver and two Warehouses, one for each of two images."""
+    await api_server.apply(
+        project_config([HOOK]),
+        secret_of(HOOK),
+        warehouse("app", constraint="^1.0.0"),
+        warehouse("other", image=OTHER, constraint="^1.0.0"),
+    )
+    await api_server.allow_secrets(PROJECT)
+    told: list[Delivery] = []
+    settings = Settings(
+        kubeconfig=str(api_server.kubeconfig("kargo-receivers", url=fault_proxy.url)), answer_budget=30.0
+    )
+    service = await runtime.start(settings, {}, observers=[told.append])
+    yield Sender(service, told)
+    fault_proxy.clear()
+    await service.close()
+
+
+def pushed(*qualifiers: str, repository: str = IMAGE) -> ArtifactPushed:
+    return ArtifactPushed(
+        repository_urls=(repository,),
+        qualifiers=qualifiers,
+        media_type="application/vnd.oci.image.manifest.v1+json",
+    )
+
+
+# What a delivery means
+
+
+async def test_the_events_of_a_batch_are_one_delivery(sender: Sender, fault_proxy: FaultProxy) -> None:
+    answer = await sender.deliver(
+        pushed("1.0.0"), Ignored("x"), pushed("1.0.1"), Ping(), pushed("1.0.2", repository=OTHER)
+    )
+    assert answer.body == {"msg": "refreshed 2 warehouse(s)"}
+    assert len(fault_proxy.sent("PATCH")) == 2
+
+
+@pytest.mark.parametrize("tags", [["0.1.0", "1.0.0", "0.2.0"], ["1.0.0", "0.1.0"], ["0.1.0", "1.0.0"]])
+async def test_one_event_that_wants_a_warehouse_is_enough(sender: Sender, tags: list[str]) -> None:
+    answer = await sender.deliver(*map(pushed, tags))
+    assert answer.body == {"msg": "refreshed 1 warehouse(s)"}
+    (decision,) = sender.last.decisions
+    assert decision.refresh
+    assert sender.last.others == 1
+
+
+async def test_a_warehouse_that_is_gone_does_not_count(
+    sender: Sender, api_server: ApiServer, fault_proxy: FaultProxy
+) -> None:
+    fault_proxy.answer(404, times=None, method="PATCH", path="/warehouses/app")
+    answer = await sender.deliver(pushed("1.0.0"), pushed("1.0.0", repository=OTHER))
+    assert (answer.status, answer.body) == (200, {"msg": "refreshed 1 warehouse(s)"})
+
+
+@pytest.mark.parametrize(
+    ("events", "answer"),
+    [
+        ([Ignored("first"), Ignored("second")], {"msg": "ignored: first"}),
+        ([Ignored("first"), Ping()], {"msg": "ping event received, webhook is configured correctly"}),
+        ([Ignored("first"), Handshake(body={"yes": "it is"})], {"yes": "it is"}),
+        ([], {"msg": "ignored: the delivery holds no events"}),
+    ],
+)
+async def test_what_asks_for_an_answer_outranks_what_is_ignored(
+    sender: Sender, events: list[Event], answer: dict[str, str]
+) -> None:
+    assert (await sender.deliver(*events)).body == answer
+
+
+async def test_the_largest_batch_is_matched_and_refreshed_once(sender: Sender, fault_proxy: FaultProxy) -> None:
+    answer = await sender.deliver(*[pushed(f"1.0.{number}") for number in range(5000)])
+    assert answer.body == {"msg": "refreshed 1 warehouse(s)"}
+    assert len(fault_proxy.sent("PATCH")) == 1
+
+
+async def test_more_than_a_thousand_warehouses_are_all_refreshed(
+    embedded_api_server: ApiServer,
+) -> None:
+    await embedded_api_server.apply(
+        project_config([HOOK]), secret_of(HOOK), *(warehouse(f"app-{number}") for number in range(1050))
+    )
+    settings = Settings(kubeconfig=str(embedded_api_server.kubeconfig("admin")), answer_budget=120.0)
+    service = await runtime.start(settings, {})
+    answer = await Sender(service).deliver(pushed("1.0.0"))
+    await service.close()
+    assert answer.body == {"msg": "refreshed 1050 warehouse(s)"}
+
+
+# Scopes
+
+
+async def test_a_receiver_of_a_project_refreshes_in_that_project_alone(sender: Sender, api_server: ApiServer) -> None:
+    await api_server.apply(warehouse("app", project="another"))
+    await until(lambda: knows(sender, 3))
+    assert (await sender.deliver(pushed("1.0.0"))).body == {"msg": "refreshed 1 warehouse(s)"}
+    assert not await refresh_of(api_server, "app", "another")
+
+
+async def test_a_receiver_of_the_cluster_refreshes_in_every_project(sender: Sender, api_server: ApiServer) -> None:
+    hook = Hook(project=None, name="everywhere")
+    await api_server.apply(
+        cluster_config([hook]), secret_of(hook, namespace="kargo-system-resources"), warehouse("app", project="another")
+    )
+    await api_server.allow_secrets("kargo-system-resources")
+    await until(lambda: knows(sender, 3))
+
+    async def known() -> bool:
+        return (await sender.deliver(Ping(), path=hook.path)).status == 200
+
+    await until(known)
+    assert (await sender.deliver(pushed("1.0.0"), path=hook.path)).body == {"msg": "refreshed 2 warehouse(s)"}
+    assert await refresh_of(api_server, "app", "another")
+
+
+@pytest.mark.parametrize(("project", "count"), [(PROJECT, 1), (None, 2), ("nowhere", 0)])
+async def test_a_receiver_in_the_settings_refreshes_in_its_scope(
+    api_server: ApiServer, project: str | None, count: int
+) -> None:
+    await api_server.apply(warehouse("app"), warehouse("app", project="another"))
+    hook = Hook(name="static", project=project)
+    settings = Settings(
+        kubeconfig=str(api_server.kubeconfig("kargo-receivers")),
+        receivers_from_file=(StaticReceiver(provider="azure", name="static", project=project, secret=hook.secret),),
+        answer_budget=30.0,
+    )
+    service = await runtime.start(settings, {})
+    answer = await Sender(service).deliver(pushed("1.0.0"), path=hook.path)
+    await service.close()
+    assert answer.body == {"msg": f"refreshed {count} warehouse(s)"}
+
+
+async def knows(sender: Sender, warehouses: int) -> bool:
+    return len(sender.runtime.mirror.index) == warehouses
+
+
+# Faults
+
+
+async def test_a_defect_of_ours_is_logged_and_not_echoed(sender: Sender, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: Authenticated) -> list[Event]:
+        raise ZeroDivisionError("a secret detail")
+
+    answer = await sender.send(broken)
+    assert (answer.status, answer.encoded()) == (500, b"{}\n")
+    defects = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert [record.exc_info[0] for record in defects if record.exc_info] == [ZeroDivisionError]
+    assert answer.headers["X-Delivery-Id"] in defects[0].getMessage()
+    assert sender.last.error == "a defect of this service; its log has the details"
+
+
+async def test_a_parser_s_refusal_is_the_sender_s_answer(sender: Sender) -> None:
+    def malformed(_: Authenticated) -> list[Event]:
+        raise Malformed("line 3 is odd")
+
+    answer = await sender.send(malformed)
+    assert (answer.status, answer.body) == (400, {"error": "line 3 is odd"})
+    assert sender.last.error == "line 3 is odd"
+
+
+async def test_a_signature_that_is_wrong_is_refused_before_anything_is_parsed(sender: Sender) -> None:
+    def refuse(*_: object) -> Authenticated:
+        raise Unauthenticated
+
+    def parse(_: Authenticated) -> list[Event]:
+        raise AssertionError
+
+    answer = await sender.send(parse, authenticate=refuse)
+    assert (answer.status, answer.encoded()) == (401, b"{}\n")
+    assert sender.last.error
+
+
+async def test_an_authenticator_gets_the_secrets_that_count(sender: Sender) -> None:
+    def authenticate(request: WebhookRequest, receiver: object, secrets: tuple[bytes, ...]) -> Authenticated:
+        assert secrets == (HOOK.secret.encode(),)
+        return PROVIDERS["azure"].authenticate(request, receiver, secrets)  # type: ignore[arg-type]  # it is one
+
+    assert (await sender.send(lambda _: [Ping()], authenticate=authenticate)).status == 200
+
+
+async def test_an_observer_that_fails_costs_nobody_anything(
+    api_server: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: Delivery) -> None:
+        raise ZeroDivisionError
+
+    told: list[Delivery] = []
+    await api_server.apply(project_config([HOOK]), secret_of(HOOK), warehouse("app"))
+    settings = Settings(kubeconfig=str(api_server.kubeconfig("admin")), answer_budget=30.0)
+    service = await runtime.start(settings, {}, observers=[broken, told.append])
+    answer = await Sender(service).deliver(pushed("1.0.0"))
+    await service.close()
+    assert answer.body == {"msg": "refreshed 1 warehouse(s)"}
+    assert [each.answer for each in told] == [answer]
+    assert f"delivery {told[0].id} was answered, but not recorded" in caplog.text
+
+
+async def test_observers_see_the_answer_and_how_long_it_took(sender: Sender) -> None:
+    answer = await sender.deliver(pushed("1.0.0"))
+    assert sender.last.answer is answer
+    assert answer.headers["X-Delivery-Id"] == sender.last.id
+    assert sender.last.duration > 0
+
+
+# Refreshes in the same moment
+
+
+async def test_two_deliveries_in_the_same_second_change_the_annotation_twice(
+    sender: Sender, api_server: ApiServer
+) -> None:
+    values = set()
+    for _ in range(2):
+        await sender.deliver(pushed("1.0.0"))
+        values.add(await refresh_of(api_server, "app"))
+    assert len(values) == 2
+
+
+async def test_a_delivery_that_arrives_while_a_patch_is_under_way_gets_a_patch_of_its_own(
+    sender: Sender, api_server: ApiServer, fault_proxy: FaultProxy
+) -> None:
+    fault_proxy.hold(method="PATCH")
+    first = asyncio.create_task(sender.deliver(pushed("1.0.0")))
+    await fault_proxy.wait_for(1, "PATCH")
+    second = asyncio.create_task(sender.deliver(pushed("1.0.1")))
+    await until(lambda: under_way(sender, 2))
+    fault_proxy.release()
+    await asyncio.gather(first, second)
+    one, other = fault_proxy.sent("PATCH")
+    assert one.json != other.json
+    assert fault_proxy.most_at_once("PATCH") == 1
+    assert await refresh_of(api_server, "app") in other.body.decode()
+
+
+async def under_way(sender: Sender, count: int) -> bool:
+    """Whether so many deliveries wait for a refresh: one whose patch is under way, and those that follow it."""
+    lanes = sender.runtime.refresher._lanes.values()
+    return sum(len(lane.served) + (lane.following is not None) for lane in lanes) == count
