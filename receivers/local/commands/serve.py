@@ -17,13 +17,14 @@ import yaml
 from receivers import runtime
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import readiness, report
-from receivers.local import addresses, announcement, cluster
+from receivers.local import addresses, announcement, azurite, cluster
 from receivers.local.announcement import Sample
 from receivers.local.embedded import DEMO, EmbeddedCluster, documents
 from receivers.local.errors import Unable
 from receivers.local.host import FunctionHost, HostError
 from receivers.local.host import run as run_host
 from receivers.runtime import Runtime
+from receivers.settings import storage_configured
 
 PROJECT = "kargo-demo"  # in the sample
 HANDLED_AFTER = 0.5  # seconds until the embedded cluster's Kargo says that it has handled a refresh
@@ -61,6 +62,7 @@ async def _serve(options: argparse.Namespace) -> None:
     async with AsyncExitStack() as stack:
         sample = await stack.enter_async_context(_embedded(options)) if options.embedded else None
         cluster.checked(os.environ)
+        await stack.enter_async_context(_storage())
         service = await _started()
         stack.push_async_callback(service.close)
         await _host(options, service, sample)
@@ -84,6 +86,20 @@ async def _embedded(options: argparse.Namespace) -> AsyncIterator[Sample]:
             yield Sample(url=url, kubeconfig=kubeconfig)
     finally:
         await embedded.stop()
+
+
+@asynccontextmanager
+async def _storage() -> AsyncIterator[None]:
+    """An emulated Storage account, unless the settings name one. Without Node there is none, and the service does."""
+    if storage_configured(os.environ):
+        yield
+        return
+    async with azurite.storage() as found:
+        if found.connection_string:
+            os.environ.update(AzureWebJobsStorage=found.connection_string)
+        else:
+            say.info("no retry queue and no journal: %s", found.reason)
+        yield
 
 
 def _kubeconfig(url: str) -> str:
