@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 TABLE = "deliveries"
 CHUNK = 16_000  # characters in one property, which holds 32 Ki units of UTF-16
-TRANSACTION = 1_500_000  # characters in one transaction, which holds 4 MiB
+TRANSACTION = 250_000  # characters in one transaction, which holds 4 MiB; few rows are larger than 3,000
 DAY = 24 * 3600 * 1000  # milliseconds
 _INVERTED = str.maketrans("0123456789abcdef", "fedcba9876543210")
 
