@@ -411,6 +411,22 @@ async def test_a_server_that_is_killed_and_started_again_serves_those_who_waited
 
 
 @pytest.mark.usefixtures("impatient")
+async def test_a_server_that_is_killed_under_load_loses_nobody(api_server: ApiServer, refresher: Refresher) -> None:
+    targets = [Target(PROJECT, f"app-{number}") for number in range(40)]
+    await api_server.apply(*(warehouse(target.name) for target in targets))
+    futures = [refresher.refresh(target) for target in targets]
+    await settled(futures[0])
+    await api_server.stop()
+    futures += [refresher.refresh(target) for target in targets]
+    await turns()
+    await api_server.start()
+    outcomes = await settled(*futures)
+    assert {each.result for each in outcomes} == {Result.REFRESHED}
+    written = [await annotation(api_server, target) for target in targets]
+    assert written == [each.value for each in outcomes[len(targets) :]]
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_a_paused_database_serves_those_who_waited_once_it_goes_on(
     real_api_server: RealServer,
 ) -> None:
@@ -480,6 +496,21 @@ async def test_a_refresh_that_had_no_time_to_begin_is_told_too(refresher: Refres
     futures.append(refresher.refresh(Target(PROJECT, "after")))
     assert {future.result() for future in futures} == {STOPPING}
     assert refresher.pending == 0
+
+
+# What was done
+
+
+async def test_a_refresh_covers_what_was_asked_for_before_its_patch_began(api: Api, guestbook: Target) -> None:
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    refresher = Refresher(api, Availability(api), now=lambda: now)
+    long_before = now - timedelta(minutes=1)
+    assert refresher.covered(guestbook, since=long_before) is None
+    (outcome,) = await settled(refresher.refresh(guestbook))
+    assert refresher.covered(guestbook, since=long_before) == outcome
+    assert refresher.covered(guestbook, since=now) is None
+    assert refresher.covered(Target(PROJECT, "other"), since=long_before) is None
+    await refresher.close()
 
 
 # What is written
