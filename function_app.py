@@ -1,8 +1,10 @@
-"""The Function App: one HTTP function for each provider, and two for health. Wiring only.
+"""The Function App: an HTTP function for each provider and each section of the pages, and two for health. Wiring only.
 
 The only module that knows Azure Functions. https://learn.microsoft.com/azure/azure-functions/functions-reference-python
 """
 
+import asyncio
+import importlib
 import json
 import logging
 import os
@@ -18,10 +20,13 @@ from receivers.deliveries import answers, readiness
 from receivers.deliveries.delivery import new_id
 from receivers.deliveries.retry_queue import QUEUE
 from receivers.events import Provider, WebhookRequest
+from receivers.pages import SECTIONS
 from receivers.providers import PROVIDERS
 from receivers.settings import SettingsError, storage_configured
 
 logger = logging.getLogger("receivers")
+
+PAGES = "receivers.pages.site"  # imported when a page is asked for first
 
 type Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
@@ -69,6 +74,18 @@ async def readyz(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - 
         status_code=200 if state.ready else 503,
         mimetype="application/json",
     )
+
+
+async def visit(req: func.HttpRequest) -> func.HttpResponse:
+    """Show a page."""
+    site = await asyncio.to_thread(importlib.import_module, PAGES)
+    page = await site.answer(_request(req), os.environ)
+    return func.HttpResponse(page.body, status_code=page.status, headers=dict(page.headers))
+
+
+for section in SECTIONS:
+    route = app.route(route=f"{section}/{{*rest}}", methods=[func.HttpMethod.GET, func.HttpMethod.POST])
+    route(app.function_name(section)(visit))
 
 
 if storage_configured(os.environ):

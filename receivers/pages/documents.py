@@ -1,0 +1,47 @@
+"""Rows and queues as JSON documents."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from receivers.deliveries.journal import Row
+from receivers.deliveries.retry_queue import Contents
+from receivers.pages import wording
+
+_HUMP = re.compile("_([a-z])")
+
+
+def listed(row: Row) -> dict[str, Any]:
+    """A row of a list: all but the events themselves."""
+    document = whole(row)
+    del document["events"]
+    return document
+
+
+def whole(row: Row) -> dict[str, Any]:
+    """A row, and what can be told from it."""
+    seconds = round((row.handled_at - row.received_at).total_seconds(), 3) if row.handled_at else None
+    told = {"artifact": wording.artifact(row), "summary": wording.summary(row), "handledAfter": seconds}
+    document: dict[str, Any] = _camel(msgspec.to_builtins(row))
+    return document | told
+
+
+def queues(contents: Contents) -> dict[str, Any]:
+    """What is in the queues, without the bytes that nobody can read."""
+    document: dict[str, Any] = _camel(msgspec.to_builtins(contents))
+    for message in document["poison"]:
+        message["poisoned"].pop("unreadable", None)
+    return document
+
+
+def _camel(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """The same with JSON's usual spelling of names."""
+    match value:
+        case Mapping():
+            return {_HUMP.sub(lambda hump: hump[1].upper(), name): _camel(each) for name, each in value.items()}
+        case list():
+            return [_camel(each) for each in value]
+        case _:
+            return value

@@ -1,0 +1,141 @@
+"""The page of the receivers: their URLs on request, their last deliveries, and a test delivery."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from receivers.deliveries import addresses
+from receivers.deliveries.addresses import Address
+from receivers.deliveries.journal import Filter, Journal, Row
+from receivers.events import Receiver, WebhookRequest
+from receivers.examples import payloads, pushes
+from receivers.kargo import go_url
+from receivers.pages.hints import HINTS
+from receivers.pages.visits import Done, Refused, View, Visit
+from receivers.providers import PROVIDERS
+from receivers.runtime import Runtime
+
+LOOKED_AT = 500  # rows of the journal, to find each receiver's last delivery
+
+type Key = tuple[str, str, str]  # provider, project, name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A receiver as the page shows it."""
+
+    address: Address
+    url: str  # masked, unless it was asked for; empty when there is none
+    shown: bool
+    last: Row | None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """As JSON."""
+        receiver = self.address.receiver
+        return {
+            "provider": receiver.provider,
+            "project": receiver.project,
+            "name": receiver.name,
+            "source": receiver.source,
+            "url": self.url or None,
+            "problem": self.address.problem or None,
+            "lastDelivery": {
+                "id": self.last.id,
+                "receivedAt": self.last.received_at.isoformat(),
+                "state": self.last.state,
+            }
+            if self.last
+            else None,
+        }
+
+
+async def listing(visit: Visit, service: Runtime, *, shown: Key | None = None) -> View:
+    """Every receiver. The whole URL is told of the one that was asked for."""
+    found = await addresses.addresses(service.directory)
+    last = await _last_deliveries(service.journal)
+    entries = [_entry(visit, service, address, last.get(_key(address.receiver)[1:]), shown=shown) for address in found]
+    return View(
+        template="receivers.html",
+        values={"entries": entries, "hints": HINTS, "looked_at": LOOKED_AT, "journal": service.journal is not None},
+        document={"receivers": [entry.document for entry in entries]},
+    )
+
+
+async def show(visit: Visit, service: Runtime) -> View:
+    """The same, with one receiver's URL. Nothing keeps this answer: not a log, not a cache, not the address bar."""
+    address = await _address(visit, service)
+    return await listing(visit, service, shown=_key(address.receiver))
+
+
+async def test(visit: Visit, service: Runtime) -> Done:
+    """Deliver to one receiver what its sender would post, in this process. It is journalled as a test."""
+    address = await _address(visit, service)
+    receiver = address.receiver
+    if not address.token:
+        raise Refused(409, "Nothing was sent", f"{address.name} cannot be reached: {address.problem}.")
+    push = pushes.push(receiver.provider, service.mirror.index.subscriptions(receiver.project))
+    headers, body = payloads.push(
+        receiver.provider,
+        repository=push.repository,
+        tag=push.tag,
+        digest=push.digest,
+        media_type=push.media_type,
+    )
+    answer = await service.pipeline.deliver(
+        WebhookRequest(
+            method="POST",
+            path=f"/{receiver.provider}/{address.token}",
+            headers=headers,
+            query={},
+            body=body,
+            received_at=datetime.now(UTC),
+        ),
+        PROVIDERS[receiver.provider],
+        test=True,
+    )
+    delivery = answer.headers["X-Delivery-Id"]
+    return Done(
+        location=f"/deliveries/{delivery}" if service.journal else "/receivers",
+        document={"id": delivery, "status": answer.status, "answer": dict(answer.body)},
+    )
+
+
+async def _address(visit: Visit, service: Runtime) -> Address:
+    wanted = tuple(visit.form.get(name, "") for name in ("provider", "project", "name"))
+    for receiver in service.directory.receivers():
+        if _key(receiver) == wanted:
+            return await addresses.address(service.directory, receiver)
+    raise Refused(404, "No such receiver", "This receiver is not configured any more.")
+
+
+def _entry(visit: Visit, service: Runtime, address: Address, last: Row | None, *, shown: Key | None) -> Entry:
+    key = _key(address.receiver)
+    try:
+        url = address.url(service.settings.base_url or visit.origin)
+    except go_url.InvalidUrl:
+        url = ""
+    return Entry(
+        address=address,
+        url=url if key == shown else addresses.masked(url),
+        shown=key == shown,
+        last=last,
+    )
+
+
+async def _last_deliveries(journal: Journal | None) -> dict[tuple[str, str], Row]:
+    """The last delivery of each receiver, by project and name, among the latest of all."""
+    last: dict[tuple[str, str], Row] = {}
+    if journal is None:
+        return last
+    read = 0
+    async for row in journal.rows(Filter()):
+        last.setdefault((row.project, row.receiver), row)
+        read += 1
+        if read == LOOKED_AT:
+            break
+    return last
+
+
+def _key(receiver: Receiver) -> Key:
+    return receiver.provider, receiver.project or "", receiver.name

@@ -1,0 +1,85 @@
+"""From what is to be shown to HTML or JSON, with the headers that keep a page safe."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from receivers.pages import wording
+from receivers.pages.visits import Page
+
+HERE = Path(__file__).parent
+STATIC = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
+DAY = 24 * 3600  # seconds
+
+# Nothing but our own stylesheet, script and icon; forms post to ourselves; nobody may frame a page.
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "style-src 'self'",
+        "script-src 'self'",
+        "connect-src 'self'",
+        "img-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    ]
+)
+# A referrer policy without any referrer would also take the Origin from our own forms.
+SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
+PRIVATE = {**SAFE, "Cache-Control": "no-store", "Content-Security-Policy": POLICY}
+
+
+def html(template: str, values: Mapping[str, Any], *, status: int = 200) -> Page:
+    """A page for people. Everything in it is escaped, unless a template says otherwise, and none does."""
+    text = _environment().get_template(template).render(**values, now=datetime.now(UTC))
+    headers = {**PRIVATE, "Content-Type": "text/html; charset=utf-8"}
+    return Page(status=status, headers=headers, body=text.encode())
+
+
+def document(content: Mapping[str, Any], *, status: int = 200) -> Page:
+    """The same for programs."""
+    headers = {**PRIVATE, "Content-Type": "application/json"}
+    return Page(status=status, headers=headers, body=(json.dumps(content) + "\n").encode())
+
+
+def redirect(location: str) -> Page:
+    """Go on to another of our pages, by GET."""
+    return Page(status=303, headers={**PRIVATE, "Location": location}, body=b"")
+
+
+def static(name: str) -> Page | None:
+    """A file that pages refer to; None for any other. Its address changes with its content."""
+    if name not in STATIC:
+        return None
+    headers = {**SAFE, "Content-Type": STATIC[name], "Cache-Control": f"public, max-age={DAY}, immutable"}
+    return Page(status=200, headers=headers, body=_file(name))
+
+
+@cache
+def _file(name: str) -> bytes:
+    return (HERE / "static" / name).read_bytes()
+
+
+def _address(name: str) -> str:
+    return f"/pages/{name}?v={sha256(_file(name)).hexdigest()[:12]}"
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.globals.update(address=_address, wording=wording)
+    environment.filters.update(utc=wording.utc, duration=wording.duration, ago=wording.ago)
+    return environment

@@ -1,0 +1,138 @@
+"""Answers a request for a page: who asks, what for, and in which form."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from receivers import runtime, settings
+from receivers.cluster.credentials import CredentialsError
+from receivers.deliveries.storage import StorageError
+from receivers.events import WebhookRequest
+from receivers.pages import access, deliveries, queue, receivers, rendering
+from receivers.pages.access import Access, KeyNeeded, Visitor
+from receivers.pages.visits import Done, Page, Refused, View, Visit, visit
+from receivers.runtime import Runtime
+from receivers.settings import SettingsError
+
+logger = logging.getLogger(__name__)
+
+ON_AZURE = "WEBSITE_SITE_NAME"  # the variable that every Function App in Azure has
+START = "/deliveries"
+
+
+async def answer(request: WebhookRequest, environment: Mapping[str, str]) -> Page:
+    """The page, or what is there instead of it. Raises nothing that was foreseen."""
+    on_azure = ON_AZURE in environment
+    visiting = Visit(method="GET", segments=(), query=request.query, headers=request.headers)
+    try:
+        visiting = visit(request, secure=on_azure)
+        if visiting.segments[:1] == ("pages",) and visiting.method == "GET":
+            found = rendering.static(visiting.segments[-1])
+            if found is not None:
+                return found
+        configured = settings.from_environment(environment)
+        return await _admitted(visiting, Access(key=configured.pages_key, on_azure=on_azure))
+    except KeyNeeded as needed:
+        return _refusal(visiting, needed, template="key.html")
+    except Refused as refused:
+        return _refusal(visiting, refused)
+    except (SettingsError, CredentialsError) as error:
+        return _refusal(visiting, Refused(503, "Not configured", str(error)))
+
+
+async def _admitted(visiting: Visit, door: Access) -> Page:
+    """The answer to who may see it, with a cookie for who is new."""
+    match visiting.method, *visiting.segments:
+        case "POST", "pages", "key" if door.locked:
+            access.refuse_foreign(visiting)
+            visitor = door.sign_in(visiting.form.get("key", ""), secure=visiting.secure)
+            return _with_cookie(rendering.redirect(_ours(visiting.form.get("next", ""))), visitor)
+        case "GET", *_ if door.locked and "key" in visiting.query:
+            visitor = door.sign_in(visiting.query["key"], secure=visiting.secure)
+            return _with_cookie(rendering.redirect(visiting.link(key="")), visitor)
+    visitor = door.admit(visiting)
+    if visiting.method == "POST":
+        door.check_form(visiting, visitor)
+    service = await runtime.current()
+    try:
+        outcome = await _outcome(visiting, service)
+    except StorageError as error:
+        raise Refused(503, "The Storage account is away", _away(service, error)) from error
+    return _with_cookie(_rendered(outcome, visiting, visitor, service), visitor)
+
+
+async def _outcome(visiting: Visit, service: Runtime) -> View | Done:  # noqa: PLR0911 - one line for each page
+    asked: tuple[str, ...] = (visiting.method, *visiting.segments)
+    match asked:
+        case "GET", "deliveries":
+            return await deliveries.listing(visiting, service)
+        case "GET", "deliveries", delivery:
+            return await deliveries.detail(visiting, service, delivery)
+        case "POST", "deliveries", "redeliver":
+            return await deliveries.redeliver_failed(visiting, service)
+        case "POST", "deliveries", delivery, "redeliver":
+            return await deliveries.redeliver(service, delivery)
+        case "GET", "receivers":
+            return await receivers.listing(visiting, service)
+        case "POST", "receivers", "url":
+            return await receivers.show(visiting, service)
+        case "POST", "receivers", "test":
+            return await receivers.test(visiting, service)
+        case "GET", "queue":
+            return await queue.listing(visiting, service)
+        case "POST", "queue", "revive":
+            return await queue.revive(visiting, service)
+    raise Refused(404, "No such page", "There is nothing at this address.")
+
+
+def _rendered(outcome: View | Done, visiting: Visit, visitor: Visitor, service: Runtime) -> Page:
+    if isinstance(outcome, Done):
+        return rendering.document(outcome.document) if visiting.wants_json else rendering.redirect(outcome.location)
+    if visiting.wants_json:
+        return rendering.document(outcome.document, status=outcome.status)
+    common = _common(visiting) | {"token": visitor.token, "problems": _problems(service)}
+    return rendering.html(outcome.template, {**common, **outcome.values}, status=outcome.status)
+
+
+def _refusal(visiting: Visit, refused: Refused, *, template: str = "refused.html") -> Page:
+    if visiting.wants_json:
+        return rendering.document({"error": str(refused)}, status=refused.status)
+    told = {"title": refused.title, "text": str(refused), "problems": [], "next": _ours(visiting.link(key=""))}
+    return rendering.html(template, _common(visiting) | told, status=refused.status)
+
+
+def _common(visiting: Visit) -> dict[str, Any]:
+    """What every template has."""
+    return {"visit": visiting, "section": visiting.segments[0] if visiting.segments else ""}
+
+
+def _problems(service: Runtime) -> list[str]:
+    """What is wrong with the service at the moment, for the head of each page."""
+    state = service.readiness()
+    problems = [
+        f"The cluster: {resource['resource']} cannot be read: {resource['fault']}"
+        for resource in state.document["resources"]
+        if resource["fault"]
+    ]
+    if not state.ready and not problems:
+        problems.append("The cluster is still being read.")
+    for name, fault in (("retry queue", service.queue), ("journal", service.journal)):
+        if fault is not None and fault.fault():
+            problems.append(f"The {name}: {fault.fault()}")
+    return problems
+
+
+def _away(service: Runtime, error: StorageError) -> str:
+    known = "" if service.readiness().ready else " The cluster cannot be read either."
+    return f"It says: {error}. Deliveries are still taken, and refreshed where the cluster answers.{known}"
+
+
+def _ours(location: str) -> str:
+    """A path of this service to go on to, whatever a form says."""
+    return location if location.startswith(START[0]) and location[1:2] not in {"/", "\\"} else START
+
+
+def _with_cookie(page: Page, visitor: Visitor) -> Page:
+    if not visitor.set_cookie:
+        return page
+    return Page(status=page.status, headers={**page.headers, "Set-Cookie": visitor.set_cookie}, body=page.body)

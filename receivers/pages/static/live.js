@@ -1,0 +1,68 @@
+// Asks for the page again every few seconds and shows what has changed. Without it the page has a link that does so.
+"use strict";
+
+const region = document.querySelector("[data-live]");
+const state = document.querySelector("[data-live-state]");
+
+if (region && state) {
+  const status = document.createElement("span");
+  const button = document.createElement("button");
+  let paused = false;
+  let held = false; // a pointer is down: what it is over must stay
+  let timer = 0;
+
+  status.setAttribute("role", "status");
+  button.type = "button";
+  button.className = "quiet";
+  state.append(status, " ", button);
+
+  const tell = (text, kind) => {
+    if (status.textContent !== text) status.textContent = text;
+    status.className = kind;
+    button.textContent = paused ? "Resume" : "Pause";
+  };
+
+  const selecting = () => {
+    const selection = document.getSelection();
+    return selection && !selection.isCollapsed && region.contains(selection.anchorNode);
+  };
+
+  const exchange = (html) => {
+    const fresh = new DOMParser().parseFromString(html, "text/html").getElementById(region.id);
+    if (!fresh || fresh.innerHTML === region.innerHTML || held || selecting()) return;
+    const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
+    const open = [...region.querySelectorAll("details[open][id]")].map((each) => each.id);
+    region.replaceChildren(...fresh.childNodes);
+    for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  };
+
+  const look = async () => {
+    window.clearTimeout(timer);
+    if (paused || document.hidden) return;
+    try {
+      const response = await fetch(location.href, { cache: "no-store", headers: { "X-Live": "1" } });
+      if (response.ok && !response.redirected) {
+        exchange(await response.text());
+        tell("Live", "on");
+      } else {
+        tell(response.status === 401 ? "Not live: open the page again" : "Not live: the page has an error", "off");
+      }
+    } catch {
+      tell("Not live: the service does not answer", "off");
+    }
+    timer = window.setTimeout(look, Number(region.dataset.live) * 1000);
+  };
+
+  button.addEventListener("click", () => {
+    paused = !paused;
+    tell(paused ? "Paused" : "Live", paused ? "off" : "on");
+    look();
+  });
+  document.addEventListener("visibilitychange", look);
+  for (const [event, down] of [["pointerdown", true], ["pointerup", false], ["pointercancel", false]]) {
+    document.addEventListener(event, () => { held = down; });
+  }
+  tell("Live", "on");
+  timer = window.setTimeout(look, Number(region.dataset.live) * 1000);
+}

@@ -1,0 +1,109 @@
+"""Rows of the journal in words: for the pages, their JSON and the commands. Pure."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from receivers.deliveries.journal import Row, State, WarehouseRow
+
+NAMED = 2  # Warehouses that a summary names; the rest is counted
+
+MINUTE, HOUR, DAY = 60, 3600, 24 * 3600  # seconds
+PRECISE = 10  # seconds, below which a tenth matters
+_DURATION = re.compile(r"(\d{1,6})\s*([smhd])")
+_UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY}
+
+# What stands on a page for a state.
+LABELS = {
+    State.REFRESHED: "Refreshed",
+    State.NOTHING: "Nothing to do",
+    State.QUEUED: "Queued",
+    State.FAILED: "Failed",
+    State.PING: "Ping",
+    State.IGNORED: "Ignored",
+    State.REFUSED: "Refused",
+    State.GONE: "Gone",
+}
+
+
+def artifact(row: Row) -> str:
+    """``quay.io/team/app:1.2.3``; for what pushed nothing, what it was."""
+    if not row.repository:
+        return {"push": "a push", "": "a request that was refused"}.get(row.event, row.event)
+    name = "/".join(part for part in (row.registry, row.repository) if part)
+    if row.tag:
+        return f"{name}:{row.tag}"
+    return f"{name}@{row.digest[:19]}…" if row.digest else name
+
+
+def receiver(row: Row) -> str:
+    """``kargo-demo/acr``; the cluster's own receivers have no project."""
+    return f"{row.project or '(cluster)'}/{row.receiver}" if row.receiver else "no receiver"
+
+
+def summary(row: Row) -> str:
+    """What became of a delivery, in half a sentence."""
+    refreshed = [warehouse for warehouse in row.warehouses if warehouse.state == State.REFRESHED]
+    match row.state:
+        case State.REFRESHED:
+            return _names(refreshed) or row.answer
+        case State.NOTHING:
+            return _why_nothing(row)
+        case State.QUEUED:
+            waiting = [warehouse for warehouse in row.warehouses if warehouse.state == State.QUEUED]
+            return f"waits to refresh {_names(waiting)}" if waiting else "waits until the cluster can be reached"
+        case _:
+            return row.reason or row.answer
+
+
+def _why_nothing(row: Row) -> str:
+    for warehouse in row.warehouses:
+        if not warehouse.refresh:
+            others = len(row.warehouses) + row.unlisted - 1
+            more = f", and {others} more" if others else ""
+            return f"{warehouse.name}: {warehouse.reason}{more}"
+    return "no Warehouse subscribes to it" if row.event == "push" else row.reason
+
+
+def _names(warehouses: list[WarehouseRow]) -> str:
+    named = ", ".join(warehouse.name for warehouse in warehouses[:NAMED])
+    rest = len(warehouses) - NAMED
+    return f"{named} and {rest} more" if rest > 0 else named
+
+
+def handled(row: Row) -> str:
+    """``1.8 s``: from a delivery's arrival until Kargo had acted on it; empty when it has not been seen to."""
+    return duration(row.handled_at - row.received_at) if row.handled_at else ""
+
+
+def duration(length: timedelta | float) -> str:
+    """``4 ms``, ``1.8 s``, ``45 s``, ``3 min``, ``2 h``, ``4 days``."""
+    seconds = length.total_seconds() if isinstance(length, timedelta) else length
+    if seconds < 1:
+        return f"{max(0, round(seconds * 1000))} ms"
+    if seconds < PRECISE:
+        return f"{seconds:.1f} s"
+    for limit, unit, name in ((2 * MINUTE, 1, "s"), (2 * HOUR, MINUTE, "min"), (2 * DAY, HOUR, "h")):
+        if seconds < limit:
+            return f"{seconds // unit:.0f} {name}"
+    return f"{seconds // DAY:.0f} days"
+
+
+def ago(time: datetime, *, now: datetime) -> str:
+    """``12 s ago``; a time of another day in full."""
+    age = (now - time).total_seconds()
+    if age < 1:
+        return "just now"
+    return f"{duration(float(int(age)))} ago" if age < DAY else f"{time.astimezone(UTC):%d %b %Y, %H:%M}"
+
+
+def utc(time: datetime) -> str:
+    """``2026-11-21 09:31:11 UTC``."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def parse_duration(text: str) -> timedelta:
+    """``90s``, ``30m``, ``12h``, ``7d``. Raises ValueError, whose text says what would be right."""
+    found = _DURATION.fullmatch(text.strip().lower())
+    if found is None:
+        raise ValueError("a duration is a number with s, m, h or d behind it: 90s, 30m, 12h, 7d")
+    return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
