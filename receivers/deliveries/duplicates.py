@@ -4,7 +4,6 @@ A duplicate is only named, never dropped: it asks for a refresh like any other, 
 the same time. So what looks alike and is news after all costs nothing but a patch.
 """
 
-from collections import OrderedDict
 from datetime import datetime, timedelta
 
 from receivers import limits
@@ -18,31 +17,29 @@ class Duplicates:
     """Remembers the latest deliveries of this process."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[object, ...], tuple[str, datetime]] = OrderedDict()
+        self._told: dict[tuple[object, ...], tuple[str, datetime]] = {}  # the first to tell it, and when
 
     def of(self, delivery: Delivery) -> str:
         """The id of the earlier delivery that told the same; empty when there is none, or it was no push."""
         if len(delivery.pushes) != 1 or delivery.redelivery_of or delivery.test:
             return ""
-        known = [self._note(key, delivery) for key in _keys(delivery, delivery.pushes[0])]
-        return next(filter(None, known), "")
-
-    def _note(self, key: tuple[object, ...], delivery: Delivery) -> str:
-        earlier, seen_at = self._seen.get(key, ("", delivery.received_at))
-        if not earlier or delivery.received_at - seen_at > _window(key):
-            self._seen[key] = (delivery.id, delivery.received_at)
-            earlier = ""
-        while len(self._seen) > limits.DUPLICATES_REMEMBERED:
-            self._seen.popitem(last=False)
-        return earlier
+        key = _key(delivery, delivery.pushes[0])
+        earlier, told_at = self._told.get(key, ("", delivery.received_at))
+        if earlier and delivery.received_at - told_at <= _window(key):
+            return earlier
+        self._told.pop(key, None)
+        self._told[key] = (delivery.id, delivery.received_at)
+        while len(self._told) > limits.DUPLICATES_REMEMBERED:
+            del self._told[next(iter(self._told))]
+        return ""
 
 
-def _keys(delivery: Delivery, push: ArtifactPushed) -> list[tuple[object, ...]]:
+def _key(delivery: Delivery, push: ArtifactPushed) -> tuple[object, ...]:
     """By the sender's own id where there is one; otherwise by what was pushed."""
     scope = (delivery.provider, delivery.receiver)
     if push.sender_event_id:
-        return [("id", *scope, push.sender_event_id)]
-    return [("push", *scope, push.repository_urls, push.qualifiers, push.digest)]
+        return ("id", *scope, push.sender_event_id)
+    return ("push", *scope, push.repository_urls, push.qualifiers, push.digest)
 
 
 def _window(key: tuple[object, ...]) -> timedelta:

@@ -146,13 +146,13 @@ def note_try(row: Row, message: Message, match: Match | None, refreshes: Refresh
         row.warehouses = _merged(row.warehouses, decided, whole=message.parts == 1)
         row.others = match.others
     error = message.attempts[-1].error
+    wanted = [warehouse.state for warehouse in row.warehouses if warehouse.refresh]
     if given_up:
         row.state, row.reason = State.FAILED, error
-    elif error:
+    elif error or State.QUEUED in wanted:  # of another part
         row.state = State.QUEUED
     else:
-        wanted = [warehouse for warehouse in row.warehouses if warehouse.refresh and warehouse.state != State.GONE]
-        row.state, row.reason = State.REFRESHED if wanted else State.NOTHING, ""
+        row.state, row.reason = State.REFRESHED if State.REFRESHED in wanted else State.NOTHING, ""
 
 
 def _merged(before: list[WarehouseRow], decided: list[WarehouseRow], *, whole: bool) -> list[WarehouseRow]:

@@ -1,0 +1,364 @@
+"""How a row of the journal follows what happens after the answer."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+
+from receivers import limits
+from receivers.cluster.refresher import Outcome, Result
+from receivers.deliveries import answers, messages
+from receivers.deliveries.delivery import Delivery
+from receivers.deliveries.journal import State
+from receivers.deliveries.matching import Match, Refreshes
+from receivers.deliveries.messages import Attempt, Message
+from receivers.deliveries.recorder import Recorder
+from receivers.events import Decision, Target
+from tests.deliveries.examples import APP, NOON, delivery, push, refreshed, unwanted, wanted
+from tests.deliveries.shelf import Shelf
+from tests.objects import PROJECT
+
+OTHER = Target(PROJECT, "other")
+EARLIER = "2026-11-21T12:00:00.100000Z-aaaaaa"
+VALUE = "2026-11-21T12:00:00.200000Z-bbbbbb"
+LATER = "2026-11-21T12:00:00.300000Z-cccccc"
+TRIED = NOON + timedelta(minutes=5)
+
+
+class Clock:
+    """What the time is, as the test tells it."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    return Shelf()
+
+
+@pytest.fixture
+def recorder(shelf: Shelf, clock: Clock) -> Recorder:
+    return Recorder(shelf, now=clock)
+
+
+def answered(*, value: str = VALUE, at: datetime = NOON) -> Delivery:
+    """A delivery that refreshed one Warehouse."""
+    made = delivery(at=at)
+    made.matched, made.decisions = True, [wanted()]
+    made.refreshes.outcomes[APP] = refreshed(value)
+    return made
+
+
+def queued(*targets: Target) -> Delivery:
+    """A delivery that waits, with refreshes that go on after the answer."""
+    made = delivery(answer=answers.queued(len(targets), len(targets)))
+    made.matched, made.queued, made.decisions = True, True, [wanted(target) for target in targets]
+    for target in targets:
+        made.refreshes.waiting[target] = asyncio.get_running_loop().create_future()
+    return made
+
+
+def message(made: Delivery, *, error: str = "") -> Message:
+    """The delivery in the retry queue, after one more try."""
+    (waiting,) = messages.of(made)
+    return waiting.tried(Attempt(at=TRIED, refreshed=0 if error else 1, error=error))
+
+
+def match(*decisions: Decision) -> Match:
+    return Match(decisions=list(decisions), others=3)
+
+
+async def turn() -> None:
+    """Callbacks and tasks that can run have run."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_every_delivery_has_a_row(recorder: Recorder, shelf: Shelf) -> None:
+    made = answered()
+    recorder.delivered(made)
+    assert shelf[made.id].state == State.REFRESHED
+
+
+async def test_a_duplicate_is_named(recorder: Recorder, shelf: Shelf) -> None:
+    first, again = answered(), answered(at=NOON + timedelta(seconds=1))
+    recorder.delivered(first)
+    recorder.delivered(again)
+    assert (shelf[first.id].duplicate_of, shelf[again.id].duplicate_of) == ("", first.id)
+
+
+async def test_the_row_tells_when_kargo_has_acted(recorder: Recorder, shelf: Shelf, clock: Clock) -> None:
+    made = answered()
+    recorder.delivered(made)
+    assert shelf[made.id].handled_at is None
+    clock.now += timedelta(seconds=1.8)
+    recorder.handled(APP, VALUE)
+    assert shelf[made.id].handled_at == shelf[made.id].warehouses[0].handled_at == NOON + timedelta(seconds=1.8)
+
+
+@pytest.mark.parametrize(
+    ("handled", "covers"),
+    [
+        (VALUE, True),
+        (LATER, True),
+        (EARLIER, False),
+        ("2026-11-21T12:00:01Z", True),  # Kargo's own, of a later second
+        ("2026-11-21T12:00:00Z", False),  # Kargo's own, of the same second: may be before
+        ("2026-11-21T11:59:59Z", False),
+        ("somebody's own", False),
+        ("z" * 40, False),
+        ("", False),
+    ],
+)
+async def test_only_what_covers_the_refresh_counts(
+    recorder: Recorder, shelf: Shelf, handled: str, covers: bool
+) -> None:
+    made = answered()
+    recorder.delivered(made)
+    recorder.handled(APP, handled)
+    assert (shelf[made.id].handled_at is not None) is covers
+
+
+async def test_kargo_may_act_before_the_answer(recorder: Recorder, shelf: Shelf) -> None:
+    recorder.handled(APP, VALUE)
+    made = answered()
+    recorder.delivered(made)
+    assert shelf[made.id].handled_at == NOON
+
+
+async def test_kargo_must_have_acted_on_every_warehouse(recorder: Recorder, shelf: Shelf, clock: Clock) -> None:
+    made = answered()
+    made.decisions.append(wanted(OTHER))
+    made.refreshes.outcomes[OTHER] = refreshed(LATER)
+    recorder.delivered(made)
+    recorder.handled(APP, VALUE)
+    assert shelf[made.id].handled_at is None
+    clock.now += timedelta(seconds=5)
+    recorder.handled(OTHER, LATER)
+    assert shelf[made.id].handled_at == clock.now
+
+
+async def test_what_does_not_concern_a_row_does_not_write_it(recorder: Recorder, shelf: Shelf) -> None:
+    recorder.delivered(answered())
+    written = shelf.written
+    recorder.handled(APP, EARLIER)
+    recorder.handled(OTHER, LATER)
+    assert shelf.written == written
+
+
+async def test_many_deliveries_are_handled_by_one_refresh(recorder: Recorder, shelf: Shelf) -> None:
+    deliveries = [answered() for _ in range(5)]
+    for made in deliveries:
+        recorder.delivered(made)
+    recorder.handled(APP, VALUE)
+    assert all(shelf[made.id].handled_at for made in deliveries)
+
+
+async def test_a_refresh_that_outlives_the_answer_is_noted(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued(APP, OTHER)
+    futures = dict(made.refreshes.waiting)
+    recorder.delivered(made)
+    assert shelf[made.id].state == State.QUEUED
+    futures[APP].set_result(refreshed(VALUE))
+    await turn()
+    assert [each.state for each in shelf[made.id].warehouses] == [State.REFRESHED, State.QUEUED]
+    futures[OTHER].set_result(Outcome(result=Result.GONE, attempts=1))
+    await turn()
+    assert shelf[made.id].state == State.REFRESHED
+
+
+async def test_a_refresh_that_fails_after_the_answer_still_waits(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued(APP)
+    recorder.delivered(made)
+    made.refreshes.waiting[APP].set_result(Outcome(result=Result.FAILED, attempts=9, error="503"))
+    await turn()
+    (warehouse,) = shelf[made.id].warehouses
+    assert (shelf[made.id].state, warehouse.state, warehouse.error) == (State.QUEUED, State.QUEUED, "503")
+
+
+async def test_without_a_queue_it_has_failed_until_it_succeeds_after_all(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued(APP)
+    made.queued, made.answer = False, answers.failed(1, 1)
+    recorder.delivered(made)
+    assert shelf[made.id].state == State.FAILED
+    made.refreshes.waiting[APP].set_result(refreshed(VALUE))
+    await turn()
+    assert shelf[made.id].state == State.REFRESHED
+
+
+async def test_a_cancelled_refresh_tells_nothing(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued(APP)
+    recorder.delivered(made)
+    made.refreshes.waiting[APP].cancel()
+    await turn()
+    assert shelf[made.id].state == State.QUEUED
+
+
+async def test_a_later_try_that_succeeds(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued(APP)
+    recorder.delivered(made)
+    recorder.tried(message(made), match(wanted(), unwanted(OTHER)), Refreshes({APP: refreshed(VALUE)}), given_up=False)
+    await turn()
+    row = shelf[made.id]
+    assert (row.state, row.others, row.attempts) == (State.REFRESHED, 3, [Attempt(at=TRIED, refreshed=1)])
+    assert [(each.name, each.state) for each in row.warehouses] == [("app", State.REFRESHED), ("other", None)]
+
+
+async def test_a_later_try_that_fails_goes_on_waiting(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued(APP)
+    recorder.delivered(made)
+    recorder.tried(message(made, error="no answer"), None, Refreshes(), given_up=False)
+    await turn()
+    row = shelf[made.id]
+    assert (row.state, row.attempts[0].error) == (State.QUEUED, "no answer")
+    assert [each.name for each in row.warehouses] == ["app"]  # what was known of them stays
+
+
+async def test_a_later_try_whose_refreshes_go_on_is_followed(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued()
+    made.matched = False
+    recorder.delivered(made)
+    future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    tried = message(made, error="1 refresh(es) not done in time")
+    recorder.tried(tried, match(wanted()), Refreshes(waiting={APP: future}), given_up=False)
+    await turn()
+    assert shelf[made.id].state == State.QUEUED
+    future.set_result(refreshed(VALUE))
+    await turn()
+    assert shelf[made.id].state == State.REFRESHED
+
+
+async def test_a_later_try_may_find_that_no_warehouse_wants_it(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued()
+    recorder.delivered(made)
+    recorder.tried(message(made), match(unwanted(OTHER)), Refreshes(), given_up=False)
+    await turn()
+    assert shelf[made.id].state == State.NOTHING
+
+
+async def test_a_delivery_that_is_given_up_says_why(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued(APP)
+    recorder.delivered(made)
+    recorder.tried(message(made, error="no answer"), match(wanted()), Refreshes(), given_up=True)
+    await turn()
+    row = shelf[made.id]
+    assert (row.state, row.reason, row.warehouses[0].state) == (State.FAILED, "no answer", State.FAILED)
+
+
+async def test_a_delivery_that_was_given_up_may_succeed_after_all(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued(APP)
+    recorder.delivered(made)
+    recorder.tried(message(made, error="no answer"), match(wanted()), Refreshes(), given_up=True)
+    recorder.tried(message(made), match(wanted()), Refreshes({APP: refreshed(VALUE)}), given_up=False)
+    await turn()
+    assert (shelf[made.id].state, shelf[made.id].reason) == (State.REFRESHED, "")
+
+
+async def test_a_row_of_another_process_is_found_in_the_journal(shelf: Shelf, recorder: Recorder) -> None:
+    made = queued(APP)
+    Recorder(shelf).delivered(made)
+    recorder.tried(message(made), match(wanted()), Refreshes({APP: refreshed(VALUE)}), given_up=False)
+    await turn()
+    row = shelf[made.id]
+    assert (row.state, row.answer) == (State.REFRESHED, "queued 1 of 1 refresh(es)")
+    recorder.handled(APP, VALUE)
+    assert shelf[made.id].handled_at is not None
+
+
+async def test_a_delivery_whose_process_died_before_it_wrote_a_row_has_one_after_the_next_try(
+    recorder: Recorder, shelf: Shelf
+) -> None:
+    made = delivery(push(tag="1.2.3", event_id="event-1"))
+    recorder.tried(message(made), match(wanted()), Refreshes({APP: refreshed(VALUE)}), given_up=False)
+    await turn()
+    row = shelf[made.id]
+    assert (row.provider, row.receiver, row.project, row.event) == ("azure", "acr", PROJECT, "push")
+    assert (row.repository, row.tag, row.sender_event_id) == ("team/app", "1.2.3", "event-1")
+    assert (row.state, row.status, row.events) == (State.REFRESHED, 0, made.events)
+
+
+async def test_a_journal_that_is_away_costs_what_one_try_told(recorder: Recorder, shelf: Shelf) -> None:
+    shelf.away = True
+    recorder.tried(message(delivery()), match(), Refreshes(), given_up=False)
+    await turn()
+    assert len(shelf) == 0
+
+
+async def test_handled_is_not_forgotten_when_a_later_try_finds_it_refreshed(
+    recorder: Recorder, shelf: Shelf, clock: Clock
+) -> None:
+    made = queued(APP, OTHER)
+    futures = dict(made.refreshes.waiting)
+    recorder.delivered(made)
+    futures[APP].set_result(refreshed(VALUE))
+    await turn()
+    recorder.handled(APP, VALUE)
+    clock.now += timedelta(minutes=1)
+    refreshes = Refreshes({APP: refreshed(VALUE), OTHER: refreshed(LATER)})
+    recorder.tried(message(made), match(wanted(), wanted(OTHER)), refreshes, given_up=False)
+    await turn()
+    assert shelf[made.id].warehouses[0].handled_at == NOON
+
+
+async def test_the_parts_of_a_batch_add_up(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued(APP, OTHER)
+    recorder.delivered(made)
+    part = msgspec.structs.replace(message(made), parts=2)
+    recorder.tried(part, match(wanted(), unwanted(OTHER)), Refreshes({APP: refreshed(VALUE)}), given_up=False)
+    await turn()
+    assert [each.state for each in shelf[made.id].warehouses] == [State.REFRESHED, State.QUEUED]
+    assert shelf[made.id].state == State.QUEUED
+    recorder.tried(part, match(unwanted(APP), wanted(OTHER)), Refreshes({OTHER: refreshed(LATER)}), given_up=False)
+    await turn()
+    assert [each.state for each in shelf[made.id].warehouses] == [State.REFRESHED, State.REFRESHED]
+    assert shelf[made.id].state == State.REFRESHED
+
+
+async def test_only_so_many_rows_are_followed(
+    recorder: Recorder, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "JOURNAL_OPEN", 2)
+    deliveries = [answered() for _ in range(3)]
+    for made in deliveries:
+        recorder.delivered(made)
+    recorder.handled(APP, VALUE)
+    assert [shelf[made.id].handled_at is not None for made in deliveries] == [False, True, True]
+
+
+async def test_a_refresh_of_a_row_that_is_no_longer_followed_is_not_noted(
+    recorder: Recorder, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "JOURNAL_OPEN", 1)
+    made = queued(APP)
+    recorder.delivered(made)
+    recorder.delivered(answered())
+    made.refreshes.waiting[APP].set_result(refreshed(VALUE))
+    await turn()
+    assert shelf[made.id].state == State.QUEUED
+
+
+async def test_a_delivery_that_is_finished_is_no_longer_followed(recorder: Recorder) -> None:
+    made = answered()
+    recorder.delivered(made)
+    recorder.handled(APP, VALUE)
+    recorder.delivered(delivery(answer=answers.ping()))
+    assert not recorder._open
+    assert not recorder._waiting
+
+
+async def test_closing_writes_what_was_told(recorder: Recorder, shelf: Shelf) -> None:
+    made = delivery()
+    recorder.tried(message(made), match(), Refreshes(), given_up=False)
+    await recorder.close()
+    assert shelf[made.id].attempts
+    assert shelf.closed
