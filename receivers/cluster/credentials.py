@@ -173,11 +173,11 @@ async def connect(settings: Settings, environment: Mapping[str, str]) -> Connect
     """Find the cluster that the settings mean.
 
     Without ``CLUSTER_AUTHENTICATION`` the first of these decides: a kubeconfig, a server with a token, a server without
-    one (AKS), the pod this runs in. Raises :class:`CredentialsError`.
+    one (AKS), the pod this runs in, the kubeconfig in the home folder. Raises :class:`CredentialsError`.
     """
     match settings.cluster_authentication or _found(settings, environment):
         case "kubeconfig":
-            return await _from_kubeconfig(settings)
+            return await _from_kubeconfig(settings, environment)
         case "token":
             return _to_server(settings, FixedHeader(f"Bearer {settings.cluster_token}"))
         case "azure":
@@ -197,7 +197,14 @@ def _found(settings: Settings, environment: Mapping[str, str]) -> str:
         return "kubeconfig"
     if settings.cluster_server:
         return "token" if settings.cluster_token else "azure"
-    return "in-cluster" if environment.get("KUBERNETES_SERVICE_HOST") else ""
+    if environment.get("KUBERNETES_SERVICE_HOST"):
+        return "in-cluster"
+    return "kubeconfig" if _usual_kubeconfig(environment).is_file() else ""
+
+
+def _usual_kubeconfig(environment: Mapping[str, str]) -> Path:
+    """Where kubectl looks when it is told nothing."""
+    return Path(environment.get("HOME", "/")) / ".kube" / "config"
 
 
 def _to_server(settings: Settings, authorization: Authorization) -> Connection:
@@ -238,9 +245,10 @@ async def _in_cluster(environment: Mapping[str, str]) -> Connection:
     return Connection(server=server, tls=_tls(server, authority), authorization=TokenFile(SERVICE_ACCOUNT / "token"))
 
 
-async def _from_kubeconfig(settings: Settings) -> Connection:
+async def _from_kubeconfig(settings: Settings, environment: Mapping[str, str]) -> Connection:
     kubeconfig = await _import("receivers.cluster.kubeconfig")
-    connection: Connection = await kubeconfig.connect(settings.kubeconfig, context=settings.kubeconfig_context or None)
+    path = settings.kubeconfig or str(_usual_kubeconfig(environment))
+    connection: Connection = await kubeconfig.connect(path, context=settings.kubeconfig_context or None)
     return connection
 
 

@@ -4,8 +4,10 @@ Imported only when a kubeconfig is used: the official client imports some 500 mo
 """
 
 import asyncio
+import os
 import ssl
 import time
+from pathlib import Path
 
 from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException, load_kube_config
@@ -34,8 +36,11 @@ class KubeconfigUser(RenewedHeader):
 
 
 async def connect(path: str, *, context: str | None) -> Connection:
-    """The API server of a kubeconfig's context. Raises :class:`CredentialsError`."""
-    user = KubeconfigUser(path, context)
+    """The API server of a kubeconfig's context; as for kubectl, ``path`` may be several. Raises CredentialsError."""
+    files = _existing(path)
+    if not files:
+        raise CredentialsError("KUBECONFIG: there is no such file")
+    user = KubeconfigUser(os.pathsep.join(files), context)
     await user.header()
     configuration = user.configuration
     return Connection(
@@ -45,6 +50,11 @@ async def connect(path: str, *, context: str | None) -> Connection:
         proxy=configuration.proxy or None,
         tls_server_name=configuration.tls_server_name or None,
     )
+
+
+def _existing(path: str) -> list[str]:
+    """Of files that are named, those that are there."""
+    return [str(file) for each in path.split(os.pathsep) if (file := Path(each).expanduser()).is_file()]
 
 
 async def _load(path: str, context: str | None) -> Configuration:

@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from receivers import limits
-from receivers.cluster import kubeconfig
+from receivers.cluster import credentials, kubeconfig
 from receivers.cluster.api import KARGO, Api, RefusedError
 from receivers.cluster.credentials import Connection, CredentialsError
+from receivers.settings import Settings
 from tests.cluster.certificates import Authority
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer, RealServer
@@ -279,7 +280,7 @@ async def test_a_certificate_need_not_be_trusted_where_the_file_says_so(
 
 
 async def test_a_file_that_is_missing(tmp_path: Path) -> None:
-    assert (await refusal(tmp_path / "missing")).startswith("KUBECONFIG: ")
+    assert await refusal(tmp_path / "missing") == "KUBECONFIG: there is no such file"
 
 
 @pytest.mark.parametrize(
@@ -345,3 +346,23 @@ async def test_an_encrypted_key_is_not_asked_for_at_the_terminal(tmp_path: Path)
     user = {"client-certificate": str(certificate), "client-key": str(tmp_path / "key")}
     text = await refusal(write(tmp_path, {"server": "https://127.0.0.1"}, user))
     assert text == "KUBECONFIG: a certificate or a key cannot be read as PEM"
+
+
+# Where it is
+
+
+async def test_of_several_files_those_that_are_there_count(api_server: ApiServer, tmp_path: Path) -> None:
+    there = api_server.kubeconfig("kargo-receivers")
+    connection = await kubeconfig.connect(f"{tmp_path / 'missing'}:{there}", context=None)
+    assert await lists_warehouses(connection)
+
+
+async def test_without_any_setting_it_is_looked_for_where_kubectl_looks(api_server: ApiServer, tmp_path: Path) -> None:
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube" / "config").write_text(api_server.kubeconfig("kargo-receivers").read_text())
+    assert await lists_warehouses(await credentials.connect(Settings(), {"HOME": str(tmp_path)}))
+
+
+async def test_nothing_is_found_in_an_empty_home(tmp_path: Path) -> None:
+    with pytest.raises(CredentialsError, match="no cluster is configured"):
+        await credentials.connect(Settings(), {"HOME": str(tmp_path)})
