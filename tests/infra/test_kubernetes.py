@@ -1,6 +1,7 @@
 """The manifests of infra/kubernetes, applied to a real API server and tried with the ServiceAccount's own token."""
 
 import asyncio
+import secrets
 import shutil
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -62,6 +63,10 @@ class Identity:
         connector = aiohttp.TCPConnector(ssl=context, limit=16)
         async with aiohttp.ClientSession(self.server.url, connector=connector, headers=headers) as session:
             yield session
+
+    async def patch(self, name: str, patch: object) -> int:
+        """The status of a merge patch of a Warehouse."""
+        return await self.status("PATCH", f"{KARGO}/namespaces/{PROJECT}/warehouses/{name}", patch)
 
     async def status(self, method: str, path: str, body: object = None) -> int:
         """The status of a request."""
@@ -241,3 +246,32 @@ async def test_a_rule_that_is_missing_is_missed(identity: Identity, admin: Kubec
     async with running_service(None, **identity.settings, READ_SECRETS="false", ANSWER_BUDGET_SECONDS="2") as service:
         answer = await service.post(HOOK.path, acr_push())
     assert answer.status == 500, "without the right to patch nothing can be refreshed"
+
+
+async def test_the_policy_leaves_the_refresh_annotation_and_nothing_else(
+    identity: Identity, admin: Kubectl, tmp_path: Path
+) -> None:
+    text = (INFRA / "kubernetes/refresh-only/policy.yaml").read_text()
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(text.replace(f"{NAMESPACE}:kargo-receivers", f"{NAMESPACE}:tried-kargo-receivers"))
+    refresh = {"metadata": {"annotations": {"kargo.akuity.io/refresh": "now"}}}
+    try:
+        await admin("apply", "-f", str(policy))
+        # A policy counts a moment after it was made: until then this patch is allowed.
+        async with asyncio.timeout(30):
+            allowed: int = HTTPStatus.OK
+            while allowed == HTTPStatus.OK:
+                allowed = await identity.patch("app", {"metadata": {"labels": {"tried": secrets.token_hex(4)}}})
+        refused = {
+            "spec": {"spec": {"interval": "1h0m0s"}},
+            "label": {"metadata": {"labels": {"mine": "yes"}}},
+            "finalizer": {"metadata": {"finalizers": ["example.com/mine"]}},
+            "annotation": {"metadata": {"annotations": {"mine": "yes"}}},
+            "annotation beside": {"metadata": {"annotations": {"kargo.akuity.io/refresh": "x", "mine": "yes"}}},
+        }
+        tried = {what: await identity.patch("app", patch) for what, patch in refused.items()}
+        assert tried == dict.fromkeys(refused, HTTPStatus.UNPROCESSABLE_ENTITY)
+        assert await identity.patch("app", refresh) == HTTPStatus.OK
+        assert await identity.patch("app", refresh) == HTTPStatus.OK
+    finally:
+        await admin("delete", "--ignore-not-found", "-f", str(policy))

@@ -3,11 +3,10 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from pathlib import Path
 
 from receivers.providers import PROVIDERS
 from receivers.settings import Settings, from_environment
-from tests.infra.terraform import INFRA, ROOT, State, Terraform, copy_of
+from tests.infra.terraform import INFRA, ROOT, State
 
 OURS = frozenset(setting.metadata["variable"] for setting in fields(Settings))
 
@@ -62,23 +61,6 @@ def test_only_references_to_the_vault_stand_where_the_application_expects_a_secr
         assert values, name
         assert all(value.startswith("@Microsoft.KeyVault(SecretUri=https://") for value in values.values()), name
         assert state.app_settings["AzureWebJobsStorage"] == "", name
-
-
-def test_the_application_reads_the_receivers_as_the_module_writes_them(
-    terraform: Terraform, infra: Path, tmp_path: Path
-) -> None:
-    module = copy_of(infra, tmp_path / "infra")
-    with (module / "outputs.tf").open("a") as outputs:
-        outputs.write('output "document" {\n  value     = local.receivers_document\n  sensitive = true\n}\n')
-    tests = module / "tests" / "secrets.tftest.hcl"
-    header, *runs = tests.read_text().split("run ")
-    (rotation,) = (run for run in runs if run.startswith('"a_rotation_begins_with_both_secrets_accepted"'))
-    tests.write_text(f"{header}run {rotation}")  # one run takes a second or two, all of them ten
-    (state,) = terraform.states(module, "secrets").values()
-    (receiver,) = from_environment({"RECEIVERS": state.outputs["document"]}).receivers
-    secrets = {resource.key: resource.values["result"] for resource in state.of("random_password")}
-    assert (receiver.provider, receiver.name, receiver.project) == ("azure", "acr", "shop")
-    assert (receiver.secret, receiver.previous_secret) == (secrets["acr-2"], secrets["acr-1"])
 
 
 def test_the_module_offers_the_providers_that_the_application_has() -> None:

@@ -50,6 +50,8 @@ module "kargo_receivers" {
   cluster       = merge(var.cluster, { authentication = "token" })
   cluster_token = var.cluster_token
 
+  cluster_token_version = var.cluster_token_version
+
   receivers = {
     quay = { provider = "quay", project = var.project }
     hub  = { provider = "dockerhub", project = var.project, configured_in = "cluster", manage_in_cluster = true }

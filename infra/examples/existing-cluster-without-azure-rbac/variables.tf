@@ -28,6 +28,12 @@ variable "cluster_token" {
   ephemeral   = true
 }
 
+variable "cluster_token_version" {
+  description = "Raise it to have a new token written."
+  type        = number
+  default     = 1
+}
+
 variable "kubeconfig" {
   description = "Path of the kubeconfig."
   type        = string
