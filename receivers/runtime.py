@@ -27,7 +27,8 @@ from receivers.deliveries.retries import Retries
 from receivers.deliveries.retry_queue import RetryQueue
 from receivers.deliveries.storage import Storage
 from receivers.deliveries.table_journal import TableJournal
-from receivers.settings import Settings
+from receivers.providers import PROVIDERS
+from receivers.settings import Settings, SettingsError, StaticReceiver
 
 logger = logging.getLogger(__name__)
 
@@ -91,15 +92,17 @@ class Runtime:
 async def start(settings: Settings, environment: Mapping[str, str], *, observers: Iterable[Observer] = ()) -> Runtime:
     """Connect, and begin to follow the cluster. Returns before anything was listed.
 
-    Raises CredentialsError when no cluster is configured; an unreachable one is no error, it may come back.
+    Raises SettingsError, and CredentialsError when no cluster is configured. An unreachable cluster is no error, it may
+    come back.
     """
+    static = _static(settings)
     api = Api(await credentials.connect(settings, environment))
     mirror = Mirror(api, system_resources_namespace=settings.system_resources_namespace)
     secrets = SecretReader(api)
     directory = Directory(
         mirror,
         secrets,
-        static=(*settings.receivers, *settings.receivers_from_file),
+        static=static,
         read_secrets=settings.read_secrets,
     )
     availability = Availability(api)
@@ -144,6 +147,21 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         recorder=recorder,
         redelivery=Redelivery(pipeline, journal, recorder) if journal and recorder else None,
     )
+
+
+def _static(settings: Settings) -> tuple[StaticReceiver, ...]:
+    """The receivers in the settings. Raises SettingsError where no sender of ours could ever reach one."""
+    served = {name for provider in PROVIDERS.values() for name in (provider.serves or (provider.name,))}
+    receivers = {"RECEIVERS": settings.receivers, "RECEIVERS_FILE": settings.receivers_from_file}
+    faults = [
+        f"{variable}: entry {position}: provider must be one of {', '.join(sorted(served))}"
+        for variable, entries in receivers.items()
+        for position, receiver in enumerate(entries)
+        if receiver.provider not in served
+    ]
+    if faults:
+        raise SettingsError("\n".join(faults))
+    return (*settings.receivers, *settings.receivers_from_file)
 
 
 def _journal(settings: Settings, storage: Storage | None) -> Journal | None:

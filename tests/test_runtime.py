@@ -1,0 +1,80 @@
+"""Starting and ending the service."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from receivers import runtime
+from receivers.cluster.credentials import CredentialsError
+from receivers.cluster.refresher import Result
+from receivers.events import Target
+from receivers.settings import Settings, SettingsError, StaticReceiver
+from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.servers import ApiServer
+from tests.objects import PROJECT, refresh_of, warehouse
+from tests.service import UNCONFIGURED, end_runtime, until
+
+
+@pytest.fixture
+async def environment(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[pytest.MonkeyPatch]:
+    """This process's environment, with nothing configured, and no runtime."""
+    for variable, value in UNCONFIGURED.items():
+        monkeypatch.setenv(variable, value)
+    yield monkeypatch
+    await end_runtime()
+
+
+async def test_a_process_has_one_runtime(embedded_api_server: ApiServer, environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("KUBECONFIG", str(embedded_api_server.kubeconfig("admin")))
+    first, second = await asyncio.gather(runtime.current(), runtime.current())
+    assert first is second is await runtime.current()
+
+
+async def test_a_start_that_failed_is_tried_again(
+    embedded_api_server: ApiServer, environment: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CredentialsError):
+        await runtime.current()
+    environment.setenv("READ_SECRETS", "perhaps")
+    with pytest.raises(SettingsError):
+        await runtime.current()
+    environment.setenv("READ_SECRETS", "true")
+    environment.setenv("KUBECONFIG", str(embedded_api_server.kubeconfig("admin")))
+    assert await runtime.current()
+
+
+async def test_receivers_that_no_sender_can_reach_are_faults() -> None:
+    typo = StaticReceiver(provider="quai", name="builds", project=None, secret="s")
+    with pytest.raises(SettingsError) as error:
+        await runtime.start(Settings(receivers=(typo,), receivers_from_file=(typo,)), {})
+    assert str(error.value).split("\n") == [
+        "RECEIVERS: entry 0: provider must be one of acr, azure, dockerhub, quay",
+        "RECEIVERS_FILE: entry 0: provider must be one of acr, azure, dockerhub, quay",
+    ]
+
+
+async def test_a_cluster_that_is_away_does_not_keep_the_service_from_starting() -> None:
+    service = await runtime.start(Settings(cluster_server="http://127.0.0.1:9", cluster_token="t"), {})
+    await until(lambda: has_fault(service))
+    assert not service.mirror.health()[0].synced
+    await service.close()
+
+
+async def has_fault(service: runtime.Runtime) -> bool:
+    return all(health.fault for health in service.mirror.health())
+
+
+async def test_closing_lets_a_refresh_under_way_end(api_server: ApiServer, fault_proxy: FaultProxy) -> None:
+    await api_server.apply(warehouse("app"))
+    kubeconfig = api_server.kubeconfig("kargo-receivers", url=fault_proxy.url)
+    service = await runtime.start(Settings(kubeconfig=str(kubeconfig)), {})
+    fault_proxy.hold(method="PATCH")
+    refresh = service.refresher.refresh(Target(PROJECT, "app"))
+    await fault_proxy.wait_for(1, "PATCH")
+    closing = asyncio.create_task(service.close())
+    fault_proxy.release()
+    await closing
+    assert refresh.result().result == Result.REFRESHED
+    assert await refresh_of(api_server, "app")
+    assert fault_proxy.watches == []
