@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -219,6 +220,40 @@ async def test_a_project_that_was_listed_by_itself_is_listed_again_before_it_is_
         clock.now += limits.PROJECT_FRESH
         await mirror.warehouses_ready(PROJECT)
         assert subscribers(mirror) == [f"{PROJECT}/guestbook"]
+
+
+class LateAnswers:
+    """An API that answers the list of the project when the test says so, with what was true when it was asked."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self.watch = api.watch
+        self.read = asyncio.Event()
+        self.released = asyncio.Event()
+
+    async def get(self, path: str, **options: Any) -> bytes:  # noqa: ANN401 - as the Api's
+        body = await self._api.get(path, **options)
+        if path == IN_PROJECT:
+            self.read.set()
+            await self.released.wait()
+        return body
+
+
+async def test_a_project_whose_list_comes_late_does_not_hide_what_was_watched_meanwhile(
+    api_server: ApiServer, fault_proxy: FaultProxy, api: Api
+) -> None:
+    late = LateAnswers(api)
+    fault_proxy.hold(path=WAREHOUSES)
+    async with mirroring(cast("Api", late)) as mirror:
+        listing = asyncio.create_task(mirror.warehouses_ready(PROJECT))
+        await late.read.wait()
+        fault_proxy.release()
+        await in_step(mirror)
+        await api_server.apply(warehouse("newer"))
+        await eventually(lambda: subscribers(mirror) == [f"{PROJECT}/newer"])
+        late.released.set()
+        await listing
+        assert subscribers(mirror) == [f"{PROJECT}/newer"]
 
 
 async def test_a_project_that_cannot_be_listed_before_anything_is_known_is_an_error(

@@ -264,11 +264,18 @@ async def test_a_watch_that_fails_is_tried_again_without_a_list(
     assert lists(fault_proxy) == 1
 
 
-async def test_a_watch_that_sends_nonsense_is_closed_at_once(store: Names) -> None:
+async def test_a_watch_that_sends_nonsense_is_closed_before_the_next_is_waited_for(store: Names) -> None:
     scripted = ScriptedApi([page("1")], [[b"nonsense"]])
-    async with running(Reflector(scripted.api, WAREHOUSES, store, backoff=Pauses())):
+    closed: list[int] = []
+
+    class Watched(Pauses):
+        def next(self, retry_after: float | None = None) -> float:
+            closed.append(scripted.closed)
+            return super().next(retry_after)
+
+    async with running(Reflector(scripted.api, WAREHOUSES, store, backoff=Watched())):
         await eventually(lambda: len(scripted.watched) == 2)
-        assert scripted.closed == 1
+    assert closed == [1]
 
 
 async def test_a_silent_server_is_noticed_and_watched_again_once_it_speaks(
