@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # Waits for its standard input to end, which is when the test run ends, and kills the process that it guards.
@@ -20,11 +20,22 @@ def free_port() -> int:
 
 
 class Process:
-    """A program with its log file. It can be killed, started again, paused and resumed."""
+    """A program with its log file. It can be killed, started again, paused and resumed.
 
-    def __init__(self, command: Sequence[str | Path], *, log: Path, folder: Path | None = None) -> None:
+    ``environment`` is beside that of this process.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        log: Path,
+        folder: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._command = [str(part) for part in command]
         self._folder = folder
+        self._environment = environment or {}
         self._running: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
         self.log = log
@@ -46,6 +57,7 @@ class Process:
             self._running = subprocess.Popen(
                 self._command,
                 cwd=self._folder,
+                env={**os.environ, **self._environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -1,0 +1,61 @@
+"""``python -m bench.drill [--short] [--runs 10]``: an outage drill. Exit status 1 when a promise was broken."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import clusters, machine
+from bench.drill import drill
+from bench.drill.plan import FULL, SHORT, Plan
+from bench.drill.record import Record, table
+from bench.figures import say
+from receivers.local.azurite import Azurite, Unavailable
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Every run has an API server and a Storage account of its own."""
+    parser = argparse.ArgumentParser(prog="python -m bench.drill", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="300 deliveries and three faults, as the tests have it")
+    parser.add_argument("--runs", type=int, default=1, help="how many in turn (default: %(default)s)")
+    options = parser.parse_args(arguments)
+    print("\n".join(machine.describe()))
+    kept = True
+    for number in range(1, options.runs + 1):
+        try:
+            broken = _report(number, _run(SHORT if options.short else FULL))
+        except (clusters.NotHere, Unavailable) as reason:
+            say(str(reason))
+            return 1
+        kept = kept and not broken
+    return 0 if kept else 1
+
+
+def _run(plan: Plan) -> Record:
+    with tempfile.TemporaryDirectory() as folder, clusters.real() as server:
+        return asyncio.run(_with_storage(plan, server, Path(folder)))
+
+
+async def _with_storage(plan: Plan, server: clusters.ApiServer, folder: Path) -> Record:
+    data = folder / "azurite"
+    data.mkdir()
+    async with Azurite(data) as azurite:
+        return await drill.run(plan, server, azurite, folder)
+
+
+def _report(number: int, record: Record) -> list[str]:
+    """Print what a run gave; the promises that were broken."""
+    broken = record.broken()
+    print(
+        f"\nrun {number}: {'every promise was kept' if not broken else f'{len(broken)} times a promise was broken'}\n"
+    )
+    print(table(record.rows()))
+    print("\n".join(["", *record.summary()]))
+    print("\n".join(["", *broken[:20]]), flush=True)
+    return broken
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""What the cluster itself shows of refreshes: each value of the annotation, and when it was to be seen.
+
+Read by a client of its own from the API server, past the proxy and the service. A value begins with the time at which
+the service began its patch.
+"""
+
+import asyncio
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from receivers.cluster.api import KARGO, METADATA_ONLY
+from receivers.cluster.refresher import ANNOTATION
+from receivers.events import Target
+from tests.cluster.servers import ApiServer
+
+WAREHOUSES = f"{KARGO}/warehouses"
+METADATA_OF_LIST = METADATA_ONLY.replace("PartialObjectMetadata", "PartialObjectMetadataList")
+PAUSE = 0.1  # seconds between two tries
+LIST_TIMEOUT = aiohttp.ClientTimeout(total=5)
+WATCH_TIMEOUT = aiohttp.ClientTimeout(total=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """One value of a Warehouse's annotation."""
+
+    began: datetime  # its patch, as the value says
+    seen: datetime
+
+
+class Annotations:
+    """Follows every Warehouse. A value that the next one overtook while the API server was away is never seen."""
+
+    def __init__(self, server: ApiServer) -> None:
+        self._server = server
+        self._refreshes: defaultdict[Target, list[Refresh]] = defaultdict(list)
+        self._last: dict[Target, str] = {}
+
+    async def run(self) -> None:
+        """List and watch until cancelled."""
+        async with self._server.session() as session:
+            while True:
+                try:
+                    await self._watch(session, await self._list(session))
+                except (aiohttp.ClientError, TimeoutError):
+                    await asyncio.sleep(PAUSE)
+
+    def covering(self, target: Target, arrival: datetime) -> Refresh | None:
+        """The first refresh whose patch began after a delivery's arrival."""
+        covering = [refresh for refresh in self._refreshes[target] if refresh.began >= arrival]
+        return min(covering, key=lambda refresh: refresh.seen, default=None)
+
+    def of(self, target: Target) -> list[Refresh]:
+        """Every refresh that was seen, in that order."""
+        return self._refreshes[target]
+
+    async def _list(self, session: aiohttp.ClientSession) -> str:
+        async with session.get(WAREHOUSES, headers={"Accept": METADATA_OF_LIST}, timeout=LIST_TIMEOUT) as answer:
+            answer.raise_for_status()
+            listed = await answer.json(content_type=None)
+        for item in listed["items"]:
+            self._note(item["metadata"])
+        version: str = listed["metadata"]["resourceVersion"]
+        return version
+
+    async def _watch(self, session: aiohttp.ClientSession, version: str) -> None:
+        params = {"watch": "1", "resourceVersion": version}
+        headers = {"Accept": METADATA_ONLY}
+        async with session.get(WAREHOUSES, params=params, headers=headers, timeout=WATCH_TIMEOUT) as events:
+            events.raise_for_status()
+            async for line in events.content:
+                event = json.loads(line)
+                if event["type"] == "ERROR":
+                    return
+                self._note(event["object"]["metadata"])
+
+    def _note(self, metadata: dict[str, Any]) -> None:
+        target = Target(metadata["namespace"], metadata["name"])
+        value = (metadata.get("annotations") or {}).get(ANNOTATION, "")
+        if value and value != self._last.get(target):
+            self._last[target] = value
+            began = datetime.fromisoformat(value.rpartition("-")[0])
+            self._refreshes[target].append(Refresh(began, datetime.now(UTC)))

@@ -1,0 +1,136 @@
+"""What a drill found: every delivery and its refreshes, which promises were broken, and the tables."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from bench.drill.annotations import Annotations
+from bench.drill.plan import Fault
+from bench.drill.scene import Interval
+from bench.drill.traffic import Post
+from bench.figures import percentile
+from receivers import limits
+from tests.cluster.fault_proxy import Request
+
+SLOWEST = 3.0  # seconds that no answer may exceed
+HEADINGS = ("", "sent", "200", "202", "other", "no answer", "slowest answer", "refreshed within: p50", "p99", "max")
+WAVE = 2.0  # seconds after a recovery in which a stampede would come
+OUTAGES = (Fault.FROZEN, Fault.KILLED, Fault.BROKEN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """The patches that came first after the cluster was back."""
+
+    after: Fault
+    patches: int
+    warehouses: int
+    most: int  # of one Warehouse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One drill, over."""
+
+    posts: Sequence[Post]
+    annotations: Annotations
+    patches: Sequence[Request]  # as the proxy saw them
+    most_at_once: int  # patches
+    host_dead: Sequence[Interval]
+    recovered: Sequence[tuple[Fault, float]]
+    waiting: int  # deliveries in the retry queue at the end
+    poisoned: int
+    drained: float  # seconds from the last delivery until all was done
+
+    def broken(self) -> list[str]:
+        """Every promise that was not kept: which delivery, and what is known of it."""
+        faults = [fault for post in self.posts for fault in self._broken_for(post)]
+        if self.most_at_once > limits.PATCHES_IN_FLIGHT:
+            faults.append(f"{self.most_at_once} patches at once; {limits.PATCHES_IN_FLIGHT} is the limit")
+        if self.waiting or self.poisoned:
+            faults.append(f"at the end {self.waiting} deliveries wait in the retry queue, {self.poisoned} are poisoned")
+        return faults
+
+    def _broken_for(self, post: Post) -> Iterable[str]:
+        if not post.status:
+            if not any(killed <= post.ended and post.sent <= alive for killed, alive in self.host_dead):
+                yield f"{_told(post)}: no answer, though the host lived: {post.error}"
+            return
+        if not post.accepted:
+            yield f"{_told(post)}: answered {post.status} {post.body.strip()}"
+        if post.latency > SLOWEST:
+            yield f"{_told(post)}: answered {post.status} after {post.latency:.1f} s"
+        if post.accepted:
+            for target in post.image.targets:
+                if self.annotations.covering(target, post.arrival) is None:
+                    began = [f"{refresh.began:%H:%M:%S.%f}" for refresh in self.annotations.of(target)[-3:]]
+                    yield (
+                        f"{_told(post)}: answered {post.status} {post.body.strip()}, and {target} was not refreshed "
+                        f"after {post.arrival:%H:%M:%S.%f}; its last refreshes began {', '.join(began) or 'never'}"
+                    )
+
+    def refreshed_within(self, post: Post) -> float | None:
+        """Seconds from a delivery's arrival until the last of its Warehouses was seen refreshed."""
+        if not post.accepted:
+            return None
+        covering = [self.annotations.covering(target, post.arrival) for target in post.image.targets]
+        seen = [refresh.seen for refresh in covering if refresh is not None]
+        return (max(seen) - post.arrival).total_seconds() if len(seen) == len(covering) else None
+
+    def waves(self) -> list[Wave]:
+        """What came at the API server when it was back, after each outage."""
+        return [self._wave(fault, at) for fault, at in self.recovered if fault in OUTAGES]
+
+    def _wave(self, fault: Fault, at: float) -> Wave:
+        paths = [patch.path for patch in self.patches if at <= patch.began < at + WAVE]
+        counts = [paths.count(path) for path in set(paths)]
+        return Wave(after=fault, patches=len(paths), warehouses=len(counts), most=max(counts, default=0))
+
+    def patches_of_one(self) -> list[int]:
+        """How many patches each Warehouse got, answered or not."""
+        paths = [patch.path for patch in self.patches]
+        return [paths.count(path) for path in set(paths)]
+
+    def rows(self) -> list[list[str]]:
+        """The table of counts: by what was broken, by sender, and all."""
+        return [
+            *self._grouped(lambda post: post.phase),
+            *self._grouped(lambda post: post.image.sender.name),
+            self._row("all", self.posts),
+        ]
+
+    def _grouped(self, key: Callable[[Post], str]) -> list[list[str]]:
+        names = dict.fromkeys(key(post) for post in self.posts)
+        return [self._row(name, [post for post in self.posts if key(post) == name]) for name in names]
+
+    def _row(self, name: str, posts: Sequence[Post]) -> list[str]:
+        statuses = [post.status for post in posts]
+        other = sum(status not in {0, 200, 202} for status in statuses)
+        counts = [len(posts), statuses.count(200), statuses.count(202), other, statuses.count(0)]
+        latencies = [post.latency for post in posts if post.status]
+        slowest = f"{max(latencies):.2f} s" if latencies else ""
+        within = [seconds for post in posts if (seconds := self.refreshed_within(post)) is not None]
+        shares = [f"{percentile(within, share):.1f} s" for share in (0.5, 0.99, 1.0)] if within else ["", "", ""]
+        return [name, *map(str, counts), slowest, *shares]
+
+    def summary(self) -> list[str]:
+        """What the table does not tell."""
+        each = self.patches_of_one()
+        return [
+            f"{len(self.patches)} patches, {min(each)} to {max(each)} of one Warehouse; {self.most_at_once} at once",
+            *(
+                f"{WAVE:.0f} s after '{wave.after}': {wave.patches} patches of {wave.warehouses} Warehouses, "
+                f"{wave.most} of one"
+                for wave in self.waves()
+            ),
+            f"all was done {self.drained:.0f} s after the last delivery",
+        ]
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """For the terminal, and for a page."""
+    lines = [HEADINGS, ["---", *["--:"] * (len(HEADINGS) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in lines)
+
+
+def _told(post: Post) -> str:
+    return f"delivery {post.number} {post.delivery_id} of {post.image.sender.name}, sent while {post.phase}"

@@ -1,0 +1,108 @@
+"""Who pushes what, and which Warehouses that concerns."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from uuid import uuid4
+
+from bench.workload import DIGEST, MEDIA_TYPE, SECRETS_NAMESPACE
+from receivers.events import Target
+from receivers.examples import payloads
+from tests.objects import Hook, Object, cluster_config, project_config, secret_of, warehouse
+
+PROJECTS = 5
+TAG = "1.2.3"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """A kind of sender. Its receiver is the cluster's, or each project has one."""
+
+    name: str
+    provider: str
+    registry: str  # what stands before an image's path
+    of_cluster: bool
+    push: Callable[[str], payloads.Delivery]
+
+    def hook(self, project: str) -> Hook:
+        """The receiver for the images of a project."""
+        name = self.name.lower().replace(" ", "-")
+        return Hook(provider=self.provider, name=name, project=None if self.of_cluster else project)
+
+
+def _push(provider: str) -> Callable[[str], payloads.Delivery]:
+    return lambda repository: payloads.push(
+        provider, repository=repository, tag=TAG, digest=DIGEST, media_type=MEDIA_TYPE
+    )
+
+
+def _event_grid(repository: str) -> payloads.Delivery:
+    """The registry's own payload in Event Grid's envelope."""
+    registry, _, path = repository.partition("/")
+    data = json.loads(_push("azure")(repository)[1])
+    event = {
+        "id": str(uuid4()),
+        "topic": f"/subscriptions/0/providers/Microsoft.ContainerRegistry/registries/{registry.partition('.')[0]}",
+        "subject": f"{path}:{TAG}",
+        "eventType": "Microsoft.ContainerRegistry.ImagePushed",
+        "eventTime": data["timestamp"],
+        "data": data,
+        "dataVersion": "1.0",
+        "metadataVersion": "1",
+    }
+    return {"content-type": "application/json", "aeg-event-type": "Notification"}, json.dumps([event]).encode()
+
+
+SENDERS = (
+    Sender(name="ACR", provider="azure", registry="one.azurecr.io/", of_cluster=True, push=_push("azure")),
+    Sender(name="Event Grid", provider="azure", registry="two.azurecr.io/", of_cluster=False, push=_event_grid),
+    Sender(name="Quay", provider="quay", registry="quay.io/", of_cluster=False, push=_push("quay")),
+    Sender(name="Docker Hub", provider="dockerhub", registry="", of_cluster=True, push=_push("dockerhub")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A repository. Two Warehouses of its project subscribe to it."""
+
+    number: int
+
+    @property
+    def sender(self) -> Sender:
+        return SENDERS[self.number % len(SENDERS)]
+
+    @property
+    def project(self) -> str:
+        return f"drill-{self.number % PROJECTS}"
+
+    @property
+    def repository(self) -> str:
+        return f"{self.sender.registry}team/app-{self.number}"
+
+    @property
+    def targets(self) -> tuple[Target, Target]:
+        return Target(self.project, f"app-{self.number}"), Target(self.project, f"bundle-{self.number}")
+
+    @property
+    def path(self) -> str:
+        """Of the URL that its pushes are posted to."""
+        return self.sender.hook(self.project).path
+
+
+def objects(images: int) -> Iterator[Object]:
+    """Everything that the cluster must hold: Warehouses, receivers and their Secrets."""
+    of_cluster = [sender.hook("") for sender in SENDERS if sender.of_cluster]
+    yield from (secret_of(hook, namespace=SECRETS_NAMESPACE) for hook in of_cluster)
+    yield cluster_config(of_cluster)
+    for project in projects():
+        hooks = [sender.hook(project) for sender in SENDERS if not sender.of_cluster]
+        yield from (secret_of(hook, namespace=project) for hook in hooks)
+        yield project_config(hooks, project=project)
+    for image in map(Image, range(images)):
+        for target in image.targets:
+            yield warehouse(target.name, project=target.namespace, image=image.repository, constraint="^1.0.0")
+
+
+def projects() -> list[str]:
+    """The namespaces of Warehouses."""
+    return [f"drill-{number}" for number in range(PROJECTS)]
