@@ -55,13 +55,13 @@ class Redelivery:
         self._recorder.redelivered(row, delivery.id)
         return delivery
 
-    async def redeliver_failed(self, since: datetime) -> list[str]:
-        """Deliver again what failed since a time and was not delivered again yet. Returns the new deliveries' ids.
+    async def redeliver_failed(self, since: datetime) -> list[Delivery]:
+        """Deliver again what failed since a time and was not delivered again yet. Returns the new deliveries.
 
         Raises StorageError when the journal cannot be read; what was delivered by then stays so.
         """
         return [
-            (await self.redeliver(row)).id
+            await self.redeliver(row)
             async for row in self._journal.rows(Filter(state=State.FAILED, since=since))
             if row.events and not row.redelivered_as
         ]

@@ -5,6 +5,7 @@ A command's module is imported when the command is given, so that ``--help`` is 
 
 import argparse
 import importlib
+import re
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -14,6 +15,10 @@ from receivers.local.errors import Unable
 DONE, FAILED, UNABLE, INTERRUPTED = 0, 1, 2, 130
 WIDTH = 80  # characters of a line of help
 SENDERS = ("azure", "acr", "quay", "dockerhub")
+STATES = ("refreshed", "nothing", "queued", "failed", "ping", "ignored", "refused")
+LISTED = "0  listed\n  1  the service has no such page, or gave no answer"
+_DURATION = re.compile("[0-9]{1,6}[smhd]")
+_ID = re.compile("[0-9a-f]{24}")
 SETTINGS = "Settings are environment variables, and what local.settings.json has beside them."
 
 
@@ -50,6 +55,10 @@ def parser() -> argparse.ArgumentParser:
     _send(commands)
     _ping(commands)
     _doctor(commands)
+    _deliveries(commands)
+    _show(commands)
+    _redeliver(commands)
+    _queue(commands)
     return top
 
 
@@ -157,6 +166,87 @@ def _doctor(commands: _Commands) -> None:
         example="kargo-receivers doctor --output json",
         exit_codes="0  no errors; there may be warnings\n  1  errors",
     )
+
+
+def _deliveries(commands: _Commands) -> None:
+    command = _command(
+        commands,
+        "deliveries",
+        about="List the latest deliveries and what became of each, as a running service recorded them.",
+        example="kargo-receivers deliveries --follow --state failed",
+        exit_codes=LISTED,
+    )
+    command.add_argument("--follow", action="store_true", help="go on until Ctrl-C; with json a document on each line")
+    command.add_argument("--provider", metavar="NAME", help="only of this sender")
+    command.add_argument("--project", metavar="NAME", help="only for this project")
+    command.add_argument("--state", choices=STATES, metavar="STATE", help="only: %(choices)s")
+    command.add_argument("--repository", metavar="TEXT", help="only where the repository has this in its name")
+    command.add_argument("--since", type=_duration, metavar="DURATION", help="only this young: 90s, 30m, 12h, 7d")
+    command.add_argument("--limit", type=_limit, default=20, metavar="N", help="at most so many (default: %(default)s)")
+    _service(command)
+
+
+def _show(commands: _Commands) -> None:
+    command = _command(
+        commands,
+        "show",
+        about="Show one delivery: what arrived, what was decided on each Warehouse and why, every attempt.",
+        example="kargo-receivers show 01a1fd8708e3666258b3eab0",
+        exit_codes="0  shown\n  1  no such delivery, or no answer",
+    )
+    command.add_argument("delivery", type=_delivery, metavar="ID", help="as in X-Delivery-Id, the log and the list")
+    _service(command)
+
+
+def _redeliver(commands: _Commands) -> None:
+    command = _command(
+        commands,
+        "redeliver",
+        about=(
+            "Have a running service deliver again: one delivery, or all that failed and were not redelivered. Each is "
+            "matched against the Warehouses as they are now."
+        ),
+        example="kargo-receivers redeliver --since 12h",
+        exit_codes="0  every one was answered with 2xx\n  1  one was not, or no such delivery, or no answer",
+    )
+    which = command.add_mutually_exclusive_group(required=True)
+    which.add_argument("delivery", type=_delivery, nargs="?", metavar="ID", help="one delivery")
+    which.add_argument("--since", type=_duration, metavar="DURATION", help="all that failed since: 90s, 30m, 12h, 7d")
+    _service(command)
+
+
+def _queue(commands: _Commands) -> None:
+    command = _command(
+        commands,
+        "queue",
+        about="Show which deliveries wait for another try, and which were given up, and why.",
+        example="kargo-receivers queue --output json",
+        exit_codes=LISTED,
+    )
+    _service(command)
+
+
+def _service(command: argparse.ArgumentParser) -> None:
+    _base_url(command)
+    command.add_argument("--key", help="of its pages (default: PAGES_KEY)")
+
+
+def _duration(text: str) -> str:
+    if not _DURATION.fullmatch(text):
+        raise argparse.ArgumentTypeError("a duration is a number with s, m, h or d behind it: 90s, 30m, 12h, 7d")
+    return text
+
+
+def _limit(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 500:  # noqa: PLR2004 - the service's own limit
+        raise argparse.ArgumentTypeError("a limit is a number from 1 to 500")
+    return int(text)
+
+
+def _delivery(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise argparse.ArgumentTypeError("a delivery's id has 24 hex digits")
+    return text
 
 
 def _port(text: str) -> int:

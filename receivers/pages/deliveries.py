@@ -1,9 +1,11 @@
 """The pages of deliveries: the list, one delivery, and delivering again."""
 
 from collections import deque
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.journal import Filter, Journal, Row, is_id
 from receivers.deliveries.redelivery import NothingToRedeliver, Redelivery
 from receivers.pages import documents, wording
@@ -89,8 +91,7 @@ async def redeliver(service: Runtime, delivery: str) -> Done:
         again = await _redelivery(service).redeliver(row)
     except NothingToRedeliver as nothing:
         raise Refused(409, "Nothing to deliver again", str(nothing)) from None
-    status = again.answer.status if again.answer else 0
-    return Done(location=f"/deliveries/{again.id}", document={"redelivered": [{"id": again.id, "status": status}]})
+    return Done(location=f"/deliveries/{again.id}", document=_redelivered([again]))
 
 
 async def redeliver_failed(visit: Visit, service: Runtime) -> Done:
@@ -100,10 +101,13 @@ async def redeliver_failed(visit: Visit, service: Runtime) -> Done:
         within = wording.parse_duration(visit.form.get("since", ""))
     except ValueError as error:
         raise Refused(400, "Nothing was done", f"Since when? {error}") from None
-    ids = await _redelivery(service).redeliver_failed(_now() - within)
-    return Done(
-        location=f"/deliveries?redelivered={len(ids)}", document={"redelivered": [{"id": each} for each in ids]}
-    )
+    again = await _redelivery(service).redeliver_failed(_now() - within)
+    return Done(location=f"/deliveries?redelivered={len(again)}", document=_redelivered(again))
+
+
+def _redelivered(deliveries: Iterable[Delivery]) -> dict[str, Any]:
+    answered = [(delivery.id, delivery.answer.status if delivery.answer else 0) for delivery in deliveries]
+    return {"redelivered": [{"id": delivery, "status": status} for delivery, status in answered]}
 
 
 async def _row(service: Runtime, delivery: str) -> Row:

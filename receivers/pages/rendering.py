@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from receivers.pages import wording
 from receivers.pages.visits import Page
@@ -81,5 +82,10 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.globals.update(address=_address, wording=wording)
-    environment.filters.update(utc=wording.utc, duration=wording.duration, ago=wording.ago)
+    environment.filters.update(utc=wording.utc, duration=wording.duration, ago=wording.ago, breakable=_breakable)
     return environment
+
+
+def _breakable(name: str) -> Markup:
+    """A repository's name, which a narrow page may break behind a slash."""
+    return Markup("/<wbr>").join(escape(part) for part in name.split("/"))

@@ -24,11 +24,20 @@ LABELS = {
     State.GONE: "Gone",
 }
 
+# What stands there for a delivery that names no repository.
+EVENTS = {
+    "push": "Push",
+    "ping": "Ping",
+    "handshake": "Handshake",
+    "ignored": "Another event",
+    "": "Request that was refused",
+}
+
 
 def artifact(row: Row) -> str:
     """``quay.io/team/app:1.2.3``; for what pushed nothing, what it was."""
     if not row.repository:
-        return {"push": "a push", "": "a request that was refused"}.get(row.event, row.event)
+        return EVENTS.get(row.event, row.event)
     name = "/".join(part for part in (row.registry, row.repository) if part)
     if row.tag:
         return f"{name}:{row.tag}"
@@ -65,9 +74,13 @@ def _why_nothing(row: Row) -> str:
 
 
 def _names(warehouses: list[WarehouseRow]) -> str:
+    """``Warehouse app``, ``Warehouses app, web and 3 more``; empty for none."""
+    if not warehouses:
+        return ""
     named = ", ".join(warehouse.name for warehouse in warehouses[:NAMED])
     rest = len(warehouses) - NAMED
-    return f"{named} and {rest} more" if rest > 0 else named
+    more = f" and {rest} more" if rest > 0 else ""
+    return f"Warehouse{'' if len(warehouses) == 1 else 's'} {named}{more}"
 
 
 def handled(row: Row) -> str:
@@ -82,6 +95,10 @@ def duration(length: timedelta | float) -> str:
         return f"{max(0, round(seconds * 1000))} ms"
     if seconds < PRECISE:
         return f"{seconds:.1f} s"
+    return _whole(seconds)
+
+
+def _whole(seconds: float) -> str:
     for limit, unit, name in ((2 * MINUTE, 1, "s"), (2 * HOUR, MINUTE, "min"), (2 * DAY, HOUR, "h")):
         if seconds < limit:
             return f"{seconds // unit:.0f} {name}"
@@ -93,7 +110,7 @@ def ago(time: datetime, *, now: datetime) -> str:
     age = (now - time).total_seconds()
     if age < 1:
         return "just now"
-    return f"{duration(float(int(age)))} ago" if age < DAY else f"{time.astimezone(UTC):%d %b %Y, %H:%M}"
+    return f"{_whole(age)} ago" if age < DAY else f"{time.astimezone(UTC):%d %b %Y, %H:%M}"
 
 
 def utc(time: datetime) -> str:

@@ -1,0 +1,64 @@
+"""``show``: all that is known of one delivery."""
+
+import argparse
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+from receivers.local import asking
+from receivers.local.asking import Declined
+from receivers.local.commands import output
+
+FACTS = {
+    "id": "delivery",
+    "receivedAt": "received",
+    "state": "outcome",
+    "summary": "",
+    "handledAfter": "handled after",
+    "provider": "provider",
+    "project": "project",
+    "receiver": "receiver",
+    "event": "event",
+    "artifact": "what",
+    "digest": "digest",
+    "mediaType": "media type",
+    "senderEventId": "sender's event id",
+    "status": "answered",
+    "answer": "answer",
+    "duplicateOf": "duplicate of",
+    "redeliveryOf": "redelivery of",
+    "redeliveredAs": "redelivered as",
+}
+WIDTH = max(map(len, FACTS.values())) + 2
+
+
+def run(options: argparse.Namespace) -> int:
+    """Show it."""
+    return asyncio.run(_show(options))
+
+
+async def _show(options: argparse.Namespace) -> int:
+    async with asking.service(options) as service:
+        try:
+            document = await service.get(f"/deliveries/{options.delivery}")
+        except Declined as declined:
+            return output.declined(options.command, declined)
+    output.show(options.output, lines=lines(document["delivery"]), document=document)
+    return 0
+
+
+def lines(row: dict[str, Any]) -> Iterator[str]:
+    """The facts, the decisions, the attempts."""
+    for name, label in FACTS.items():
+        value = row[name]
+        if value not in ("", None):
+            yield f"{label:<{WIDTH}}{f'{value:g} s' if name == 'handledAfter' else value}"
+    for warehouse in row["warehouses"]:
+        became = warehouse["state"] or "not refreshed"
+        error = f" ({warehouse['error']})" if warehouse["error"] else ""
+        yield f"  {warehouse['project']}/{warehouse['name']}: {became}{error}: {warehouse['reason']}"
+    if row["others"]:
+        yield f"  {row['others']} other Warehouse(s) subscribe to other repositories"
+    for attempt in row["attempts"]:
+        became = attempt["error"] or f"refreshed {attempt['refreshed']} Warehouse(s)"
+        yield f"  tried again {attempt['at'][:19].replace('T', ' ')}: {became}"
