@@ -1,0 +1,363 @@
+"""Deliveries that could not be refreshed in time: they wait, and are refreshed later."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from receivers import limits
+from receivers.cluster import refresher
+from receivers.deliveries import messages
+from receivers.deliveries.journal import State
+from receivers.deliveries.messages import Message
+from receivers.deliveries.retries import Retries
+from receivers.deliveries.retry_queue import RetryQueue
+from receivers.deliveries.storage import StorageError
+from receivers.local.azurite import Azurite
+from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.servers import ApiServer
+from tests.deliveries.drill import HOOK, Drill, furnish, running
+from tests.deliveries.examples import push
+from tests.objects import PROJECT, project_config, refresh_of, secret_of, warehouse
+from tests.service import acr_push, until
+
+
+@pytest.fixture
+async def proxy(embedded_api_server: ApiServer) -> AsyncIterator[FaultProxy]:
+    async with FaultProxy(embedded_api_server.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits is due at once, and a cluster that is away is noticed and found again soon."""
+    monkeypatch.setattr(limits, "RETRY_DELAYS", (0.0,))
+    monkeypatch.setattr(limits, "PATCH_SLOW", 0.1)
+    monkeypatch.setattr(limits, "PROBE_TIMEOUT", 0.2)
+    monkeypatch.setattr(limits, "PROBE_INTERVAL", 0.1)
+
+
+@pytest.fixture
+async def drill(embedded_api_server: ApiServer, proxy: FaultProxy, azurite: Azurite) -> AsyncIterator[Drill]:
+    await furnish(embedded_api_server)
+    kubeconfig = embedded_api_server.kubeconfig("kargo-receivers", url=proxy.url)
+    async with running(kubeconfig, azurite) as drill:
+        assert (await drill.deliver(tag="1.0.0")).status == 200  # it has listed the cluster
+        yield drill
+        proxy.clear()
+
+
+def message(*, tag: str = "1.2.3", received_at: datetime | None = None) -> Message:
+    return Message(
+        delivery="0" * 24,
+        received_at=received_at or datetime.now(UTC),
+        provider="azure",
+        receiver="acr",
+        project=PROJECT,
+        events=[push(tag=tag)],
+    )
+
+
+FAULTS: dict[str, Callable[[FaultProxy], object]] = {
+    "hangs": lambda proxy: proxy.hang(method="PATCH") and proxy.hang(path="clusterconfigs", watch=False),
+    "resets connections": lambda proxy: proxy.reset(times=None),
+    "says that it is busy": lambda proxy: proxy.answer(429, times=None, retry_after=30, method="PATCH"),
+    "fails": lambda proxy: proxy.answer(500, times=None, method="PATCH"),
+    "forbids": lambda proxy: proxy.answer(403, times=None, method="PATCH"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_delivery_is_accepted_though_the_cluster(fault: str, drill: Drill, proxy: FaultProxy) -> None:
+    FAULTS[fault](proxy)
+    answer = await drill.deliver()
+    assert (answer.status, answer.body) == (202, {"msg": "queued 1 of 1 refresh(es)"})
+    contents = await drill.queues()
+    assert [each.delivery for each in contents.due] == [drill.told[-1].id]
+    assert contents.due[0].events == drill.told[-1].pushes
+
+
+async def test_it_is_refreshed_once_the_cluster_is_back(
+    drill: Drill, proxy: FaultProxy, embedded_api_server: ApiServer
+) -> None:
+    proxy.answer(500, times=None, method="PATCH")
+    await drill.deliver()
+    before = await refresh_of(embedded_api_server, "app")
+    proxy.clear()
+    assert await drill.work_off() == 1
+    assert await refresh_of(embedded_api_server, "app") != before
+    assert (await drill.queues()).waiting == 0
+
+
+async def test_a_try_that_fails_waits_for_the_next_one_and_tells_why(drill: Drill, proxy: FaultProxy) -> None:
+    proxy.answer(500, times=None, method="PATCH")
+    await drill.deliver()
+    proxy.reset(times=None)
+    await until(lambda: away(drill))
+    await drill.work_off()
+    (waiting,) = (await drill.queues()).due
+    assert waiting.tries == 1
+    assert "1 refresh(es) not done" in waiting.attempts[0].error
+
+
+async def away(drill: Drill) -> bool:
+    return drill.service.availability.away_for is not None
+
+
+async def test_a_warehouse_that_was_refreshed_meanwhile_is_not_refreshed_again(drill: Drill, proxy: FaultProxy) -> None:
+    await drill.deliver()
+    sent = len(proxy.sent("PATCH"))
+    past = datetime.now(UTC) - timedelta(seconds=limits.CLOCK_SKEW + 1)
+    await retries_of(drill).handle(messages.encode(message(received_at=past)))
+    assert len(proxy.sent("PATCH")) == sent
+
+
+async def test_a_patch_that_may_have_begun_before_the_arrival_does_not_count(drill: Drill, proxy: FaultProxy) -> None:
+    await drill.deliver()
+    sent = len(proxy.sent("PATCH"))
+    await retries_of(drill).handle(messages.encode(message(received_at=datetime.now(UTC) - timedelta(seconds=4))))
+    assert len(proxy.sent("PATCH")) == sent + 1
+
+
+def retries_of(drill: Drill) -> Retries:
+    assert drill.service.retries is not None
+    return drill.service.retries
+
+
+def queue_of(drill: Drill) -> RetryQueue:
+    assert drill.service.queue is not None
+    return drill.service.queue
+
+
+async def test_a_delivery_is_given_up_after_three_days_with_the_reason(drill: Drill, proxy: FaultProxy) -> None:
+    proxy.answer(422, times=None, method="PATCH")
+    past = datetime.now(UTC) - timedelta(seconds=limits.RETRY_AGE + 1)
+    await retries_of(drill).handle(messages.encode(message(tag="2.0.0", received_at=past)))
+    contents = await drill.queues()
+    assert contents.waiting == 0
+    (given_up,) = contents.poison
+    assert given_up.poisoned.reason.startswith("given up after 1 tries: 422")
+    await until(lambda: has_state(drill, "0" * 24, State.FAILED))
+
+
+async def has_state(drill: Drill, delivery: str, state: State) -> bool:
+    row = await drill.row(delivery)
+    return row is not None and row.state == state
+
+
+async def test_what_was_given_up_is_refreshed_when_it_is_revived(drill: Drill, proxy: FaultProxy) -> None:
+    proxy.answer(422, times=None, method="PATCH")
+    past = datetime.now(UTC) - timedelta(seconds=limits.RETRY_AGE + 1)
+    await retries_of(drill).handle(messages.encode(message(tag="2.0.0", received_at=past)))
+    proxy.clear()
+    assert await queue_of(drill).revive() == 1
+    await drill.work_off()
+    contents = await drill.queues()
+    assert (contents.waiting, contents.poisoned) == (0, 0)
+    await until(lambda: has_state(drill, "0" * 24, State.REFRESHED))
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(text=st.binary())
+async def test_what_cannot_be_read_goes_to_the_poison_queue_and_never_comes_back(drill: Drill, text: bytes) -> None:
+    before = (await drill.queues()).poisoned
+    await retries_of(drill).handle(text)
+    contents = await drill.queues()
+    assert (contents.waiting, contents.poisoned) == (0, before + 1)
+
+
+async def test_the_poison_queue_tells_why_a_message_could_not_be_read(drill: Drill) -> None:
+    await retries_of(drill).handle(messages.encode(message()).replace(b'"version":1', b'"version":7'))
+    ((poisoned,)) = (await drill.queues()).poison
+    assert poisoned.poisoned.reason == "its version is 7; this service reads version 1"
+
+
+async def test_a_message_that_can_be_put_nowhere_is_left_to_the_host(
+    drill: Drill, proxy: FaultProxy, azurite: Azurite
+) -> None:
+    await azurite.stop()
+    with pytest.raises(StorageError):
+        await retries_of(drill).handle(b"unreadable")
+    proxy.answer(422, times=None, method="PATCH")
+    with pytest.raises(StorageError):
+        await retries_of(drill).handle(messages.encode(message()))
+
+
+async def test_with_cluster_and_queue_away_the_sender_is_asked_to_come_again(
+    drill: Drill, proxy: FaultProxy, azurite: Azurite
+) -> None:
+    await azurite.stop()
+    proxy.answer(500, times=None, method="PATCH")
+    answer = await drill.deliver()
+    assert (answer.status, answer.headers["Retry-After"]) == (503, str(limits.RETRY_AFTER))
+    assert "the retry queue cannot be reached" in drill.told[-1].error
+    assert "cannot be reached" in drill.service.readiness().document["retryQueue"]
+
+
+async def test_a_queue_that_hangs_costs_no_more_than_the_budget(
+    drill: Drill, proxy: FaultProxy, azurite: Azurite
+) -> None:
+    """The order of events tells it: the answer is there while the queue still hangs."""
+    proxy.answer(500, times=None, method="PATCH")
+    azurite.pause()
+    try:
+        answer = await drill.deliver()
+    finally:
+        azurite.resume()
+    assert answer.status == 503
+
+
+async def test_a_cluster_known_to_be_away_is_not_waited_for(drill: Drill, proxy: FaultProxy) -> None:
+    """Patches hang for the whole test, so whoever waits for one gets no answer before its budget ends."""
+    proxy.hang(method="PATCH")
+    proxy.hang(path="clusterconfigs", watch=False)
+    await drill.deliver()
+    await until(lambda: away(drill))
+    answers = [drill.deliver(tag=f"1.0.{number}") for number in range(20)]
+    async with asyncio.timeout(drill.service.settings.answer_budget):  # one after the other, within the budget of one
+        assert {(await answer).status for answer in answers} == {202}
+    assert (await drill.queues()).waiting == 21
+
+
+async def test_deliveries_that_wait_are_told_as_soon_as_the_cluster_is_known_to_be_away(
+    drill: Drill, proxy: FaultProxy
+) -> None:
+    """With a budget of an hour only the probe can have ended the wait."""
+    drill.service.pipeline._budget = 3600.0
+    proxy.hang(method="PATCH")
+    probe = proxy.hang(path="clusterconfigs", watch=False)
+    assert (await drill.deliver()).status == 202
+    assert probe.used >= 1
+
+
+async def test_what_waits_is_worked_off_with_few_patches_once_the_cluster_is_back(
+    drill: Drill, proxy: FaultProxy, embedded_api_server: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresher, "CLOCK_SKEW", timedelta(0))  # there is but one clock here
+    names = [f"app-{number}" for number in range(40)]
+    await embedded_api_server.apply(*(warehouse(name, constraint="^3.0.0") for name in names))
+    await until(lambda: known(drill, 42))
+    proxy.hang(method="PATCH")
+    proxy.hang(path="clusterconfigs", watch=False)
+    for number in range(10):
+        await drill.deliver(tag=f"3.0.{number}")
+    await until(lambda: away(drill))
+    proxy.requests.clear()
+    proxy.clear()
+    await until(lambda: all_refreshed(embedded_api_server, names))
+    await until(lambda: worked_off(drill))
+    assert proxy.most_at_once("PATCH") <= limits.PATCHES_IN_FLIGHT
+    assert len(proxy.sent("PATCH")) <= 2 * len(names)  # ten deliveries wanted each of them, and asked again later
+
+
+async def known(drill: Drill, warehouses: int) -> bool:
+    return drill.service.mirror.index.count(PROJECT) == warehouses
+
+
+async def all_refreshed(server: ApiServer, names: list[str]) -> bool:
+    found = await server.every("Warehouse", namespace=PROJECT)
+    return all(each["metadata"].get("annotations") for each in found if each["metadata"]["name"] in names)
+
+
+async def worked_off(drill: Drill) -> bool:
+    await drill.work_off()
+    return (await drill.queues()).waiting == 0
+
+
+async def test_a_delivery_counts_though_its_receiver_was_deleted_meanwhile(
+    drill: Drill, proxy: FaultProxy, embedded_api_server: ApiServer
+) -> None:
+    proxy.answer(500, times=None, method="PATCH")
+    await drill.deliver()
+    await embedded_api_server.delete("ProjectConfig", PROJECT, PROJECT)
+    await until(lambda: forgotten(drill))
+    proxy.clear()
+    await drill.work_off()
+    await until(lambda: has_state(drill, drill.told[-1].id, State.REFRESHED))
+
+
+async def forgotten(drill: Drill) -> bool:
+    return not drill.service.mirror.receivers()
+
+
+async def test_a_delivery_counts_though_its_secret_was_rotated_meanwhile(
+    drill: Drill, proxy: FaultProxy, embedded_api_server: ApiServer
+) -> None:
+    proxy.answer(500, times=None, method="PATCH")
+    await drill.deliver()
+    rotated = replace(HOOK, secret="another-secret")
+    await embedded_api_server.apply(project_config([rotated]), secret_of(rotated))
+    proxy.clear()
+    await drill.work_off()
+    await until(lambda: has_state(drill, drill.told[-1].id, State.REFRESHED))
+
+
+async def test_subscriptions_count_as_they_are_when_it_is_tried_again(
+    drill: Drill, proxy: FaultProxy, embedded_api_server: ApiServer
+) -> None:
+    proxy.answer(500, times=None, method="PATCH")
+    await drill.deliver()
+    await embedded_api_server.delete("Warehouse", "app", PROJECT)
+    await embedded_api_server.apply(warehouse("new", constraint=">=1.2.0"))
+    await until(lambda: wants(drill, "new"))
+    proxy.clear()
+    await drill.work_off()
+    assert await refresh_of(embedded_api_server, "new")
+
+
+async def wants(drill: Drill, name: str) -> bool:
+    decisions = drill.service.mirror.index.match(push(), project=PROJECT)
+    return [decision.target.name for decision in decisions if decision.refresh] == [name]
+
+
+async def test_a_batch_with_more_events_than_a_message_takes_is_refreshed_whole(
+    drill: Drill, proxy: FaultProxy, embedded_api_server: ApiServer
+) -> None:
+    await embedded_api_server.apply(warehouse("last", constraint="5.0.0"))
+    await until(lambda: known(drill, 3))
+    proxy.answer(500, times=None, method="PATCH")
+    tags = [*(f"4.0.{number}" for number in range(400)), "5.0.0"]
+    await drill.deliver(body=[image_pushed(tag) for tag in tags])
+    contents = await drill.queues()
+    assert contents.waiting == len(contents.due) > 1
+    proxy.clear()
+    await drill.work_off()
+    assert await refresh_of(embedded_api_server, "last")
+
+
+def image_pushed(tag: str) -> dict[str, object]:
+    """An event of Event Grid."""
+    push = acr_push(tag=tag)
+    return {
+        "id": f"event-{tag}",
+        "eventType": "Microsoft.ContainerRegistry.ImagePushed",
+        "eventTime": "2026-11-21T12:00:00Z",
+        "dataVersion": "1.0",
+        "subject": "team/app",
+        "topic": "/subscriptions/0/registry",
+        "data": push,
+    }
+
+
+async def test_a_try_tells_how_it_ended(drill: Drill, proxy: FaultProxy, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    await retries_of(drill).handle(messages.encode(message()))
+    assert f"delivery {'0' * 24}, try 1: refreshed 1 Warehouse(s)" in caplog.text
+    proxy.answer(422, times=None, method="PATCH")
+    await retries_of(drill).handle(messages.encode(message()))
+    assert "422 told by the test; tried again later" in caplog.text
+
+
+async def test_a_try_before_the_cluster_was_ever_seen_waits_for_the_next_one(
+    embedded_api_server: ApiServer, proxy: FaultProxy, azurite: Azurite
+) -> None:
+    proxy.reset(times=None)
+    async with running(embedded_api_server.kubeconfig("kargo-receivers", url=proxy.url), azurite) as drill:
+        await retries_of(drill).handle(messages.encode(message()))
+        (waiting,) = (await drill.queues()).due
+    assert waiting.tries == 1
+    assert waiting.attempts[0].error
