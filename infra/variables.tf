@@ -61,7 +61,7 @@ variable "instance_memory_mb" {
 }
 
 variable "always_ready_instances" {
-  description = "Instances that always run, by trigger group. One for `http` by default: a registry waits a few seconds and does not ask again, and a cold start can take longer. Set `{}` to save its cost."
+  description = "Instances that always run, by trigger group: `http`, or `function:retries` for the retry queue. One for `http` by default: a registry waits a few seconds and does not ask again, and a cold start can take longer. Set `{}` to save its cost."
   type        = map(number)
   default     = { http = 1 }
 
