@@ -13,6 +13,7 @@ from bench.drill.plan import FULL, SHORT, Plan
 from bench.drill.record import Record, table
 from bench.figures import say
 from receivers.local.azurite import Azurite, Unavailable
+from tests.cluster.servers import ApiServer
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,7 +39,7 @@ def _run(plan: Plan) -> Record:
         return asyncio.run(_with_storage(plan, server, Path(folder)))
 
 
-async def _with_storage(plan: Plan, server: clusters.ApiServer, folder: Path) -> Record:
+async def _with_storage(plan: Plan, server: ApiServer, folder: Path) -> Record:
     data = folder / "azurite"
     data.mkdir()
     async with Azurite(data) as azurite:
@@ -48,9 +49,8 @@ async def _with_storage(plan: Plan, server: clusters.ApiServer, folder: Path) ->
 def _report(number: int, record: Record) -> list[str]:
     """Print what a run gave; the promises that were broken."""
     broken = record.broken()
-    print(
-        f"\nrun {number}: {'every promise was kept' if not broken else f'{len(broken)} times a promise was broken'}\n"
-    )
+    verdict = f"{len(broken)} times a promise was broken" if broken else "every promise was kept"
+    print(f"\nrun {number}: {verdict}\n")
     print(table(record.rows()))
     print("\n".join(["", *record.summary()]))
     print("\n".join(["", *broken[:20]]), flush=True)

@@ -72,7 +72,7 @@ async def _drained(azurite: Azurite, *, patience: float) -> tuple[int, int]:
     waiting = 0
     with suppress(TimeoutError):
         async with asyncio.timeout(patience):
-            while waiting := await _count(azurite, QUEUE):
+            while waiting := await _count(azurite, QUEUE):  # noqa: ASYNC110 - nobody tells us
                 await asyncio.sleep(LOOK_EVERY)
     return waiting, await _count(azurite, POISON)
 
@@ -92,7 +92,7 @@ async def _settled(annotations: Annotations, posts: list[Post]) -> None:
     """Wait until every refresh that is owed was seen, for a while."""
     with suppress(TimeoutError):
         async with asyncio.timeout(SETTLED):
-            while any(
+            while any(  # noqa: ASYNC110 - as above
                 annotations.covering(target, post.arrival) is None
                 for post in posts
                 if post.accepted

@@ -57,8 +57,8 @@ class Record:
             return
         if not post.accepted:
             yield f"{_told(post)}: answered {post.status} {post.body.strip()}"
-        if post.latency > SLOWEST:
-            yield f"{_told(post)}: answered {post.status} after {post.latency:.1f} s"
+        if (latency := self._latency(post)) > SLOWEST:
+            yield f"{_told(post)}: answered {post.status} after {latency:.1f} s"
         if post.accepted:
             for target in post.image.targets:
                 if self.annotations.covering(target, post.arrival) is None:
@@ -67,6 +67,11 @@ class Record:
                         f"{_told(post)}: answered {post.status} {post.body.strip()}, and {target} was not refreshed "
                         f"after {post.arrival:%H:%M:%S.%f}; its last refreshes began {', '.join(began) or 'never'}"
                     )
+
+    def _latency(self, post: Post) -> float:
+        """Seconds until the answer, for as long as there was a host that could give one."""
+        alive = [until for killed, until in self.host_dead if killed <= post.sent < until]
+        return post.ended - max(post.sent, *alive) if alive else post.latency
 
     def refreshed_within(self, post: Post) -> float | None:
         """Seconds from a delivery's arrival until the last of its Warehouses was seen refreshed."""

@@ -42,7 +42,7 @@ class Host:
         """Start it. It answers when this returns, with 200 at ``path``."""
         self._process.start()
         async with asyncio.timeout(READY_WITHIN), aiohttp.ClientSession(self.url) as session:
-            while not await _is_ok(session, path):
+            while not await _is_ok(session, path):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(LOOK_EVERY)
 
     def log(self) -> str:
