@@ -29,6 +29,7 @@ class Service:
     """A running service, as its clients see it."""
 
     url: str
+    host: FunctionHost
 
     async def post(self, path: str, body: object = None, *, headers: Mapping[str, str] | None = None) -> Response:
         """Deliver: bytes as they are, anything else as JSON."""
@@ -51,8 +52,9 @@ async def running_service(kubeconfig: Path | None = None, /, **settings: str) ->
     """A service that answers; with no kubeconfig it is not configured unless the settings say how."""
     cluster = {"KUBECONFIG": str(kubeconfig)} if kubeconfig else {}
     environment = {**UNCONFIGURED, "ANSWER_BUDGET_SECONDS": AMPLE, **cluster, **settings}
-    async with served(FunctionHost(ROOT, settings=environment)) as url:
-        yield Service(url)
+    host = FunctionHost(ROOT, settings=environment)
+    async with served(host) as url:
+        yield Service(url, host)
     await end_runtime()
 
 
