@@ -100,6 +100,7 @@ class Refresher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._slots = asyncio.Semaphore(limits.PATCHES_IN_FLIGHT)
+        self.on_settled: Callable[[Outcome, float], None] | None = None  # (how a refresh ended, seconds it took)
 
     def refresh(self, target: Target) -> asyncio.Future[Outcome]:
         """Ask for a refresh; the future holds the outcome of a patch that begins after this call.
@@ -150,7 +151,11 @@ class Refresher:
         """Patch one object until nobody waits for it."""
         try:
             while lane.following is not None:
-                lane.settle(await self._patch_until_settled(target, lane))
+                began = self._clock()
+                outcome = await self._patch_until_settled(target, lane)
+                lane.settle(outcome)
+                if self.on_settled is not None:
+                    self.on_settled(outcome, self._clock() - began)
         finally:
             # Reached without a pause after the last settlement, so nobody can have joined in between.
             del self._lanes[target]

@@ -1,13 +1,31 @@
 """A delivery: one request and all that became of it."""
 
 import secrets
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Self
 
 from receivers.cluster.refresher import Result
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.matching import Refreshes
 from receivers.events import ArtifactPushed, Decision, Event, Receiver, Target
+
+
+@dataclass(slots=True)
+class Step:
+    """One step of a delivery and when it was under way, in nanoseconds since the epoch. Entered once."""
+
+    name: str
+    began: int = 0
+    ended: int = 0
+
+    def __enter__(self) -> Self:
+        self.began = time.time_ns()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ended = time.time_ns()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -30,6 +48,13 @@ class Delivery:
     error: str = ""
     answer: Answer | None = None
     duration: float = 0.0  # seconds from arrival to answer
+    steps: list[Step] = field(default_factory=list)  # those that were taken, in order
+
+    def step(self, name: str) -> Step:
+        """The next step, to be entered where it begins."""
+        step = Step(name)
+        self.steps.append(step)
+        return step
 
     @property
     def pushes(self) -> list[ArtifactPushed]:

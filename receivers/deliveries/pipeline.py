@@ -131,12 +131,14 @@ class Pipeline:
         self, delivery: Delivery, request: WebhookRequest, provider: Provider, deadline: float
     ) -> None:
         """Find the receiver, authenticate the request, and parse it."""
-        verified = await self._find(provider, request.path, deadline=deadline)
+        with delivery.step("find"):
+            verified = await self._find(provider, request.path, deadline=deadline)
         delivery.receiver = verified.receiver
         if len(request.body) > limits.BODY:
             raise TooLarge(f"content exceeds limit of {limits.BODY} bytes")
-        proof = provider.authenticate(request, verified.receiver, verified.secrets)
-        delivery.events = provider.parse(proof)
+        with delivery.step("parse"):
+            proof = provider.authenticate(request, verified.receiver, verified.secrets)
+            delivery.events = provider.parse(proof)
 
     async def _find(self, provider: Provider, path: str, *, deadline: float) -> Verified:
         """Ask the cluster for the receiver; where it does not answer, what was known of it before."""
@@ -168,21 +170,23 @@ class Pipeline:
         """Match and refresh. What is not done by then goes on by itself, or was never known."""
         project = delivery.receiver.project if delivery.receiver else None
         try:
-            async with asyncio.timeout_at(until):
-                match = await matching.match(self._mirror, delivery.pushes, project=project)
+            with delivery.step("match"):
+                async with asyncio.timeout_at(until):
+                    match = await matching.match(self._mirror, delivery.pushes, project=project)
         except (ClusterError, TimeoutError) as error:
             delivery.error = _describe(error)
             return
         delivery.matched = True
         delivery.decisions, delivery.others = match.decisions, match.others
-        delivery.refreshes = await matching.refresh(
-            self._refresher,
-            match.targets,
-            since=delivery.received_at,
-            until=until,
-            # With a queue nobody need wait for a cluster that is away; without one it may be back in time.
-            unless=self._availability.gone if self._queue else None,
-        )
+        with delivery.step("refresh"):
+            delivery.refreshes = await matching.refresh(
+                self._refresher,
+                match.targets,
+                since=delivery.received_at,
+                until=until,
+                # With a queue nobody need wait for a cluster that is away; without one it may be back in time.
+                unless=self._availability.gone if self._queue else None,
+            )
 
     async def _defer(self, delivery: Delivery, *, deadline: float) -> Answer:
         """Queue what was not refreshed in time; without a queue, or when it is away too, say so."""
@@ -190,8 +194,9 @@ class Pipeline:
         if self._queue is None:
             return answers.failed(unfinished, delivery.wanted) if delivery.matched else answers.unavailable()
         try:
-            async with asyncio.timeout_at(deadline):
-                await self._queue.put(delivery)
+            with delivery.step("queue"):
+                async with asyncio.timeout_at(deadline):
+                    await self._queue.put(delivery)
         except (StorageError, TimeoutError) as error:
             delivery.error = f"the retry queue {_describe(error)}"
             return answers.unavailable()

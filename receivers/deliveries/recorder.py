@@ -34,6 +34,7 @@ class Recorder:
         self._waiting: defaultdict[Target, set[str]] = defaultdict(set)  # open rows that name a Warehouse
         self._handled: dict[Target, str] = {}  # the newest refresh that Kargo was seen to have handled
         self._tasks: set[asyncio.Task[None]] = set()
+        self.on_handled: Callable[[Row], None] | None = None  # told once Kargo has acted on all of a delivery
 
     def delivered(self, delivery: Delivery) -> None:
         """A delivery was answered."""
@@ -98,7 +99,10 @@ class Recorder:
     def _save(self, row: Row) -> None:
         """Bring a row up to date and write it; close it when nothing more will come."""
         self._note_handled(row)
+        known = row.handled_at
         rows.conclude(row)
+        if row.handled_at is not None and known is None and self.on_handled is not None:
+            self.on_handled(row)
         self._journal.write(row)
         if row.handled_at is not None or row.state not in {State.REFRESHED, State.QUEUED, State.FAILED}:
             self._release(row)

@@ -32,7 +32,7 @@ def row_of(delivery: Delivery) -> Row:
         digest=first.digest if first else "",
         media_type=first.media_type if first else "",
         sender_event_id=first.sender_event_id if first else "",
-        state=_state(delivery, status),
+        state=state_of(delivery),
         reason=_clip(_reason(delivery)),
         status=status,
         answer=_clip(body.get("msg") or body.get("error") or ""),
@@ -92,7 +92,9 @@ def _event(delivery: Delivery) -> str:
             return ""
 
 
-def _state(delivery: Delivery, status: int) -> State:
+def state_of(delivery: Delivery) -> State:
+    """What became of a delivery, as its answer tells it."""
+    status = delivery.answer.status if delivery.answer else 0
     if delivery.queued:
         return State.QUEUED
     if 400 <= status < 500:  # noqa: PLR2004 - the sender's fault, in HTTP
