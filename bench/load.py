@@ -1,14 +1,14 @@
 """A load generator: posts ready-made requests over connections that stay open, and notes when each was answered.
 
 ``python -m bench.load`` reads a :class:`Plan` from standard input and writes a :class:`Run` to standard output, both
-JSON, so that it runs in a process of its own. It knows as much of HTTP as the local host answers with: a status, a
-content-length, a body.
+JSON, so that it runs in a process of its own. It knows as much of HTTP as it needs: a status, and where a body ends.
 """
 
 import asyncio
 import itertools
 import re
 import resource
+import ssl
 import subprocess
 import sys
 import time
@@ -25,6 +25,8 @@ PATIENCE = 60.0  # seconds that the last answers may take
 GREETING = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
 HEAD_END = b"\r\n\r\n"
 CONTENT_LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
+CHUNKED = re.compile(rb"transfer-encoding: chunked", re.IGNORECASE)
+LAST_CHUNK = b"0\r\n\r\n"
 DELIVERY_ID = re.compile(r"x-delivery-id: (\w+)", re.IGNORECASE)
 
 
@@ -40,6 +42,7 @@ class Plan(msgspec.Struct, kw_only=True):
     connections: int
     seconds: float = 0.0
     count: int | None = None
+    ca_file: str = ""  # speak TLS, and trust this
 
 
 class Exchange(msgspec.Struct, array_like=True):
@@ -94,10 +97,11 @@ async def run(plan: Plan) -> Run:
     sending = _Sending(plan)
     loop = asyncio.get_running_loop()
     host, _, port = urlsplit(plan.url).netloc.rpartition(":")
+    tls = ssl.create_default_context(cafile=plan.ca_file) if plan.ca_file else None
     connections: list[_Connection] = []
     async with asyncio.timeout(plan.seconds + PATIENCE):
         for _ in range(plan.connections):
-            _, connection = await loop.create_connection(lambda: _Connection(sending), host.strip("[]"), int(port))
+            _, connection = await loop.create_connection(lambda: _Connection(sending), host, int(port), ssl=tls)
             connections.append(connection)
             await connection.greeted
         cpu = _cpu()
@@ -170,8 +174,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         head, end, body = self._received.partition(HEAD_END)
-        length = CONTENT_LENGTH.search(head)
-        if end and len(body) >= (int(length[1]) if length else 0):
+        if end and _is_whole(head, body):
             self._received = b""
             if self.greeted.done():
                 self._sending.note(self._sent, head)
@@ -183,6 +186,13 @@ class _Connection(asyncio.Protocol):
         for waiting in (self.greeted, self.done):
             if not waiting.done():
                 waiting.set_exception(exc or ConnectionResetError("the host closed a connection"))
+
+
+def _is_whole(head: bytes, body: bytes) -> bool:
+    length = CONTENT_LENGTH.search(head)
+    if length is None and CHUNKED.search(head):
+        return body.endswith(LAST_CHUNK)
+    return len(body) >= (int(length[1]) if length else 0)
 
 
 def main() -> None:

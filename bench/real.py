@@ -12,10 +12,11 @@ from bench.figures import Chapter, Figure, milliseconds, say
 from bench.service import Service, service, trivial
 from bench.size import Size
 from bench.throughput import Contestant, Rounds, compete
-from receivers.cluster.api import KARGO
+from receivers.cluster.api import KARGO, METADATA_ONLY
 from receivers.limits import ANSWER_BUDGET
 from tests.cluster.servers import ApiServer
 
+TRIVIAL, PATCHES, SPREAD = "trivial function", "the patches alone, by a bare client", "each another Warehouse"
 USER = "kargo-receivers"
 # Kargo's own server with its client's limit lifted, on two such cores with an API server of the same making.
 RATE = 762.0  # deliveries a second, with 64 connections
@@ -24,7 +25,6 @@ LAST_PATCH = 2.1  # seconds, of 1,000 Warehouses
 AT = 64  # connections
 PATIENCE = 60.0  # seconds until the last patch
 ANSWER_GRACE = 0.1  # seconds beyond the budget that the answer may take to reach the sender
-METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,13 @@ def measure(size: Size) -> Chapter:
         with service(server.kubeconfig(USER)) as ours, trivial() as baseline:
             ours.wait_until_ready()
             contestants = {
-                "trivial function": Contestant(baseline, [workload.delivery(baseline.url, 0, path="/hello")]),
-                "service": Contestant(ours, workload.deliveries(ours.url, size.warehouses)),
+                TRIVIAL: Contestant(baseline, [workload.delivery(baseline.url, 0, path="/hello")]),
+                PATCHES: Contestant(
+                    Service(server.url, server.process.pid),
+                    workload.patches(server.url, server.token(USER), size.warehouses),
+                    ca_file=str(server.ca_file),
+                ),
+                SPREAD: Contestant(ours, workload.deliveries(ours.url, size.warehouses)),
             }
             figures = []
             for connections in size.concurrencies:
@@ -64,13 +69,17 @@ async def _fill(server: ApiServer, size: Size) -> None:
 
 
 def _rates(rounds: dict[str, Rounds], connections: int) -> list[Figure]:
-    ours, baseline = rounds["service"], rounds["trivial function"]
-    value = f"{ours}; {ours.ratio(baseline):.2f} of the trivial function's rate"
-    figures = [Figure(f"each another Warehouse, {connections} connections", value)]
+    ours = rounds[SPREAD]
+    ratio = f"{ours.ratio(rounds[TRIVIAL]):.2f} and {ours.ratio(rounds[PATCHES]):.2f}"
+    figures = [
+        *(Figure(f"{name}, {connections} connections", str(each)) for name, each in rounds.items()),
+        Figure(f"{SPREAD}: part of the two rates, {connections} connections", ratio),
+    ]
     if connections == AT:
+        rate, most = ours.rate, ours.most
         figures += [
-            Figure("deliveries a second", f"{ours.rate:,.0f}/s", f"more than {RATE:.0f}/s", ours.rate > RATE),
-            Figure("p99", milliseconds(ours.most), f"below {milliseconds(P99)}", ours.most < P99),
+            Figure(f"{SPREAD}: rate, {AT} connections", f"{rate:,.0f}/s", f"more than {RATE:.0f}/s", rate > RATE),
+            Figure(f"{SPREAD}: p99, {AT} connections", milliseconds(most), f"below {milliseconds(P99)}", most < P99),
         ]
     return figures
 

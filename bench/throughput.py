@@ -29,11 +29,18 @@ class Contestant:
 
     service: Service
     requests: list[bytes]
+    ca_file: str = ""  # where it speaks TLS
 
     def take(self, *, connections: int, seconds: float) -> Round:
         """Measure one round."""
         before = self.service.cpu
-        plan = load.Plan(url=self.service.url, requests=self.requests, connections=connections, seconds=seconds)
+        plan = load.Plan(
+            url=self.service.url,
+            requests=self.requests,
+            connections=connections,
+            seconds=seconds,
+            ca_file=self.ca_file,
+        )
         run = load.drive(plan)
         latencies = [exchange.latency for exchange in run.exchanges]
         return Round(

@@ -1,8 +1,11 @@
 """What is measured with: a cluster of Warehouses, one receiver for all of them, and deliveries for it."""
 
+import json
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
+from receivers.cluster.api import KARGO, METADATA_ONLY
+from receivers.cluster.refresher import ANNOTATION
 from receivers.examples import payloads
 from tests.objects import Hook, Object, cluster_config, secret_of, warehouse
 
@@ -11,6 +14,7 @@ SECRETS_NAMESPACE = "kargo-system-resources"  # where the Secrets of the Cluster
 DIGEST = f"sha256:{'0123456789abcdef' * 4}"
 MEDIA_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 PER_PROJECT = 20
+PATCH_TURNS = 5  # values in turn: a patch that changes nothing costs the API server less
 EVERYWHERE = -1  # the number of an image that many Warehouses subscribe to
 
 
@@ -41,7 +45,7 @@ def image(number: int) -> str:
 def delivery(url: str, number: int, *, path: str = HOOK.path) -> bytes:
     """The request of one push to an image; ``path`` where another function than the receiver's shall get it."""
     headers, body = payloads.push("azure", repository=image(number), tag="1.2.3", digest=DIGEST, media_type=MEDIA_TYPE)
-    return post(url, path, headers, body)
+    return _request("POST", url, path, headers, body)
 
 
 def deliveries(url: str, count: int) -> list[bytes]:
@@ -49,8 +53,28 @@ def deliveries(url: str, count: int) -> list[bytes]:
     return [delivery(url, number) for number in range(count)]
 
 
-def post(url: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+def patches(url: str, token: str, warehouses: int) -> list[bytes]:
+    """What the service itself sends for such deliveries, as a client would that does nothing else."""
+    headers = {
+        "authorization": f"Bearer {token}",
+        "content-type": "application/merge-patch+json",
+        "accept": METADATA_ONLY,
+    }
+    found = []
+    for turn in range(PATCH_TURNS):
+        for number, each in enumerate(_targets(warehouses)):
+            body = json.dumps({"metadata": {"annotations": {ANNOTATION: f"{turn}-{number}"}}}).encode()
+            found.append(_request("PATCH", url, each, headers, body))
+    return found
+
+
+def _targets(count: int) -> list[str]:
+    found = [each["metadata"] for each in warehouses(count)]
+    return [f"{KARGO}/namespaces/{each['namespace']}/warehouses/{each['name']}" for each in found]
+
+
+def _request(method: str, url: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
     """A request as it goes over the wire."""
     everything = {"host": urlsplit(url).netloc, "content-length": str(len(body)), **headers}
-    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in everything.items())]
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in everything.items())]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
