@@ -42,7 +42,7 @@ def receive(provider: Provider) -> Handler:
             service = await runtime.current()
         except (SettingsError, CredentialsError) as error:
             delivery_id = new_id(datetime.now(UTC))
-            logger.error("delivery %s: this app is not configured: %s", delivery_id, error)  # noqa: TRY400 - it says all
+            logger.error("delivery %s: this app is not ready: %s", delivery_id, error)  # noqa: TRY400 - it says all
             return _respond(answers.unavailable().identified(delivery_id))
         return _respond(await service.pipeline.deliver(_request(req), provider))
 

@@ -215,7 +215,7 @@ async def test_settings_that_are_wrong_make_the_service_tell_no_secret(broken: d
         assert await service.post(HOOK.path, acr_push()) == 503
         await service.get("/readyz")
     assert service.found() == []
-    assert "not configured" in service.written
+    assert "not ready" in service.written
 
 
 async def test_a_kubeconfig_that_is_wrong_makes_the_service_tell_no_secret(tmp_path: Path) -> None:
