@@ -65,6 +65,8 @@ def test_an_empty_variable_counts_as_absent(variable: str) -> None:
         ("ANSWER_BUDGET_SECONDS", "0.5", "answer_budget", 0.5),
         ("ANSWER_BUDGET_SECONDS", "200", "answer_budget", 200.0),
         ("RECEIVERS", "[]", "receivers", ()),
+        ("JOURNAL", "none", "journal", "none"),
+        ("JOURNAL_DAYS", "3650", "journal_days", 3650),
     ],
 )
 def test_a_variable_sets_its_setting(variable: str, text: str, name: str, value: object) -> None:
@@ -92,6 +94,11 @@ def test_a_variable_sets_its_setting(variable: str, text: str, name: str, value:
         ("RECEIVERS", static(secret=""), "entry 0 has no secret"),
         ("RECEIVERS", static(secret=[SECRET]), "entry 0: secret must be a string"),
         ("RECEIVERS", static(registry=1), "entry 0: registry must be a string"),
+        ("JOURNAL", SECRET, "must be one of table, cosmos, none"),
+        ("JOURNAL_DAYS", SECRET, "must be a whole number of days between 1 and 3650"),
+        ("JOURNAL_DAYS", "0", "must be a whole number of days between 1 and 3650"),
+        ("JOURNAL_DAYS", "3651", "must be a whole number of days between 1 and 3650"),
+        ("JOURNAL_DAYS", "\N{SUPERSCRIPT TWO}", "must be a whole number of days between 1 and 3650"),
         ("RECEIVERS_FILE", f"/{SECRET}", "names a file that cannot be read"),
     ],
 )
@@ -120,6 +127,7 @@ def test_all_faults_are_told_at_once() -> None:
         ({"CLUSTER_AUTHENTICATION": "token"}, {"CLUSTER_SERVER", "CLUSTER_TOKEN"}),
         ({"CLUSTER_AUTHENTICATION": "token", "CLUSTER_SERVER": "https://x"}, {"CLUSTER_TOKEN"}),
         ({"CLUSTER_AUTHENTICATION": "azure"}, {"CLUSTER_SERVER"}),
+        ({"JOURNAL": "cosmos"}, {"COSMOS_ENDPOINT"}),
     ],
 )
 def test_what_a_choice_needs_is_asked_for(environment: dict[str, str], missing: set[str]) -> None:

@@ -93,9 +93,7 @@ class Pipeline:
         loop = asyncio.get_running_loop()
         began = loop.time()
         answer = await self._answer(delivery, understand, deadline=began + self._budget)
-        delivery.answer = Answer(
-            status=answer.status, body=answer.body, headers={**answer.headers, "X-Delivery-Id": delivery.id}
-        )
+        delivery.answer = answer.identified(delivery.id)
         delivery.duration = loop.time() - began
         self._tell(delivery)
         return delivery.answer
