@@ -41,8 +41,8 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -336,13 +336,23 @@ class FaultProxy:
         request.status = request.status or answer.status
         return answer
 
-    def upstream(self, raw: web.BaseRequest, request: Request) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        """The server's answer to the request, as a context."""
+    @asynccontextmanager
+    async def upstream(self, raw: web.BaseRequest, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The server's answer to the request, as a context. Leaving it early cuts the connection.
+
+        To end TLS in good order takes the server's consent, and by then the test's event loop may be gone.
+        """
         headers = {name: value for name, value in raw.headers.items() if name.lower() not in HOP_BY_HOP}
         url = URL(self._server + raw.raw_path, encoded=True)
-        return self._client.request(
+        async with self._client.request(
             request.method, url, data=request.body or None, headers=headers, allow_redirects=False
-        )
+        ) as response:
+            try:
+                yield response
+            except BaseException:
+                if response.connection is not None and response.connection.transport is not None:
+                    response.connection.transport.abort()
+                raise
 
     async def forward(self, raw: web.BaseRequest, request: Request) -> web.StreamResponse:
         """Passes the server's answer on, byte by byte as it comes. A server that is away resets the connection."""
