@@ -56,10 +56,13 @@ resource "azurerm_storage_queue" "this" {
   storage_account_id = azurerm_storage_account.this.id
 }
 
-# azurerm_storage_table insists on the account's key, which is off. A template creates the table without one.
-resource "azurerm_resource_group_template_deployment" "tables" {
-  count = var.journal.store == "table" ? 1 : 0
+locals {
+  # The last known receivers (of each the hash of its URL's token), and the journal.
+  tables = concat(["receivers"], var.journal.store == "table" ? ["deliveries"] : [])
+}
 
+# azurerm_storage_table insists on the account's key, which is off. A template creates tables without one.
+resource "azurerm_resource_group_template_deployment" "tables" {
   name                = "${var.name}-tables"
   resource_group_name = var.resource_group_name
   deployment_mode     = "Incremental"
@@ -68,10 +71,10 @@ resource "azurerm_resource_group_template_deployment" "tables" {
   template_content = jsonencode({
     "$schema"      = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
     contentVersion = "1.0.0.0"
-    resources = [{
+    resources = [for table in local.tables : {
       type       = "Microsoft.Storage/storageAccounts/tableServices/tables"
       apiVersion = "2023-05-01"
-      name       = "${azurerm_storage_account.this.name}/default/deliveries"
+      name       = "${azurerm_storage_account.this.name}/default/${table}"
     }]
   })
 }

@@ -22,7 +22,7 @@ variables {
 
 run "journal_in_a_table" {
   assert {
-    condition     = azurerm_function_app_flex_consumption.this.app_settings["JOURNAL"] == "table" && length(azurerm_resource_group_template_deployment.tables) == 1 && length(azurerm_cosmosdb_account.journal) == 0
+    condition     = azurerm_function_app_flex_consumption.this.app_settings["JOURNAL"] == "table" && [for table in jsondecode(azurerm_resource_group_template_deployment.tables.template_content).resources : split("/", table.name)[2]] == ["receivers", "deliveries"] && length(azurerm_cosmosdb_account.journal) == 0
     error_message = "the journal is not in a table"
   }
 }
@@ -32,7 +32,7 @@ run "journal_off" {
     journal = { store = "none" }
   }
   assert {
-    condition     = azurerm_function_app_flex_consumption.this.app_settings["JOURNAL"] == "none" && length(azurerm_resource_group_template_deployment.tables) == 0 && length(azurerm_cosmosdb_account.journal) == 0
+    condition     = azurerm_function_app_flex_consumption.this.app_settings["JOURNAL"] == "none" && length(jsondecode(azurerm_resource_group_template_deployment.tables.template_content).resources) == 1 && length(azurerm_cosmosdb_account.journal) == 0
     error_message = "there is a journal"
   }
 }

@@ -4,6 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
+from receivers.deliveries import known_receivers, table_journal
+from receivers.deliveries.retry_queue import POISON, QUEUE
 from receivers.providers import PROVIDERS
 from receivers.settings import Settings, from_environment
 from tests.infra.terraform import INFRA, ROOT, State
@@ -37,7 +39,18 @@ def test_the_examples_write_every_setting_there_is_between_them(examples: Mappin
     elsewhere = {"KUBECONFIG", "KUBECONFIG_CONTEXT", "RECEIVERS_FILE"}  # files, which an app in Azure does not have
     defaults = {"CLUSTER_AZURE_SCOPE", "ANSWER_BUDGET_SECONDS"}  # right as they are
     keys = {"COSMOS_KEY"}  # identities are used instead
-    assert OURS - written == elsewhere | defaults | keys
+    own = {"OTEL_EXPORTER_OTLP_ENDPOINT"}  # whoever has a collector names it in the variable `app_settings`
+    assert OURS - written <= elsewhere | defaults | keys | own
+
+
+def test_queues_and_tables_have_the_applications_names(examples: Mapping[str, State]) -> None:
+    for state in examples.values():
+        assert {queue.values["name"] for queue in state.of("azurerm_storage_queue")} == {QUEUE, POISON}
+        (template,) = state.of("azurerm_resource_group_template_deployment")
+        resources = json.loads(template.values["template_content"])["resources"]
+        tables = {resource["name"].rpartition("/")[2] for resource in resources}
+        assert tables - {table_journal.TABLE} == {known_receivers.TABLE}
+        assert (table_journal.TABLE in tables) == (state.app_settings["JOURNAL"] == "table")
 
 
 def test_the_application_accepts_the_settings_of_every_example(examples: Mapping[str, State]) -> None:
