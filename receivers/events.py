@@ -183,7 +183,7 @@ class Target:
 
     namespace: str
     name: str
-    kind: TargetKind = TargetKind.WAREHOUSE
+    kind: TargetKind = field(default=TargetKind.WAREHOUSE, hash=False)  # an enumeration's hash is slow
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

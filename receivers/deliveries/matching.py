@@ -74,7 +74,8 @@ async def refresh(
         else:
             refreshes.waiting[target] = refresher.refresh(target)
     if refreshes.waiting:
-        waits: set[asyncio.Future[Any]] = {asyncio.gather(*refreshes.waiting.values())}
+        futures = refreshes.waiting.values()
+        waits: set[asyncio.Future[Any]] = {asyncio.gather(*futures)} if len(futures) > 1 else set(futures)
         if unless is not None:
             waits.add(unless)
         remaining = max(0.0, until - asyncio.get_running_loop().time())
