@@ -10,7 +10,7 @@ RETRY_AFTER = 10  # told to a sender that got 503
 # Refreshing
 PATCHES_IN_FLIGHT = 16  # more gain nothing but delay, measured against a real API server
 PATCH_TIMEOUT = 5.0  # one attempt; a patch of one annotation takes milliseconds
-PATCH_SLOW = 1.0  # a patch that takes longer makes us ask whether the cluster is there
+CALL_SLOW = 1.0  # a patch or a read of a Secret that takes longer makes us ask whether the cluster is there
 REFRESH_DEADLINE = 600.0  # how long a refresh that outlived its answer is tried, beside the time the cluster is away
 CLOSE_GRACE = 5.0  # patches under way at shutdown
 BACKOFF_FIRST = 0.1  # between two attempts, doubled each time, with full jitter

@@ -74,9 +74,9 @@ class Runtime:
     async def close(self) -> None:
         """Let refreshes under way end, write what waits to be written, then let go of everything."""
         await self.refresher.close()
-        await self.availability.close()
         await self.mirror.close()
         await self.secrets.close()
+        await self.availability.close()
         await self.api.close()
         if self.warming is not None:
             self.warming.cancel()
@@ -97,15 +97,16 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     """
     static = _static(settings)
     api = Api(await credentials.connect(settings, environment))
-    mirror = Mirror(api, system_resources_namespace=settings.system_resources_namespace)
-    secrets = SecretReader(api)
+    availability = Availability(api)
+    availability.suspect()  # a process that has just begun knows nothing of the cluster
+    mirror = Mirror(api, availability, system_resources_namespace=settings.system_resources_namespace)
+    secrets = SecretReader(api, availability)
     directory = Directory(
         mirror,
         secrets,
         static=static,
         read_secrets=settings.read_secrets,
     )
-    availability = Availability(api)
     refresher = Refresher(api, availability)
     storage = Storage(settings) if settings_module.storage_configured(environment) else None
     queue = RetryQueue(storage) if storage else None

@@ -1,9 +1,11 @@
 """Whether the cluster answers at all. While it does not, nobody need wait to find that out again."""
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 from receivers import limits
 from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
@@ -14,6 +16,13 @@ logger = logging.getLogger(__name__)
 # A read that the API server must ask its database for, and that costs both nothing.
 PROBE = f"{KARGO}/clusterconfigs"
 SERVER_ERROR = 500
+
+
+class AwayError(ClusterError):
+    """The cluster is known to be away, so it was not asked, or its answer not waited for."""
+
+    def __init__(self) -> None:
+        super().__init__("the cluster is away")
 
 
 class Availability:
@@ -44,8 +53,42 @@ class Availability:
         """Wait until the cluster is there."""
         await self._back.wait()
 
+    async def unless_gone[T](self, call: Callable[[], Awaitable[T]]) -> T:
+        """Ask the cluster, and leave as soon as it is away: then nothing is asked, or the call cancelled.
+
+        Raises :class:`AwayError`, and whatever the call raises.
+        """
+        if self.away_for is not None:
+            raise AwayError
+        asked = asyncio.ensure_future(call())
+        either: set[asyncio.Future[Any]] = {asked, self.gone}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not asked.done():
+                raise AwayError
+            return asked.result()
+        finally:
+            asked.cancel()
+
+    @contextlib.contextmanager
+    def observed(self) -> Iterator[None]:
+        """Around one call: when it takes long, or fails as if there was no cluster, find out whether there is one."""
+        slow = asyncio.get_running_loop().call_later(limits.CALL_SLOW, self.suspect)
+        try:
+            yield
+        except ClusterError as error:
+            self.failed(error)
+            raise
+        finally:
+            slow.cancel()
+
+    def failed(self, error: ClusterError) -> None:
+        """A call failed: find out whether the cluster is there, unless the error is an answer of it."""
+        if not _is_answer(error):
+            self.suspect()
+
     def suspect(self) -> None:
-        """A call failed or takes long: find out whether the cluster is there."""
+        """Find out whether the cluster is there."""
         if self._probing is None or self._probing.done():
             self._probing = asyncio.get_running_loop().create_task(self._probe())
 
@@ -71,11 +114,14 @@ class Availability:
             self._back.set()
 
     async def _failure(self) -> ClusterError | None:
-        """What a probe failed with. A refusal is an answer: the cluster is there."""
+        """What a probe failed with, if it did."""
         try:
             await self._api.get(PROBE, params={"limit": "1"}, timeout=limits.PROBE_TIMEOUT)
-        except RefusedError as error:
-            return error if error.status >= SERVER_ERROR else None
         except ClusterError as error:
-            return error
+            return None if _is_answer(error) else error
         return None
+
+
+def _is_answer(error: ClusterError) -> bool:
+    """Whether there is a cluster that refuses. One that answers 429 is there too."""
+    return isinstance(error, RefusedError) and error.status < SERVER_ERROR

@@ -5,6 +5,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from receivers import limits
 from receivers.cluster import records
 from receivers.cluster.api import KARGO, Api, ClusterError
+from receivers.cluster.availability import Availability
 from receivers.cluster.reflector import Reflector, read_list, retrieve_exception
 from receivers.events import Receiver, Target
 from receivers.kargo import configs
@@ -131,16 +133,23 @@ class Mirror:
     """Keeps in step with one cluster, from :meth:`start` to :meth:`close`."""
 
     def __init__(
-        self, api: Api, *, system_resources_namespace: str, clock: Callable[[], float] = time.monotonic
+        self,
+        api: Api,
+        availability: Availability,
+        *,
+        system_resources_namespace: str,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
+        self._availability = availability
         self._clock = clock
         self.warehouses = WarehouseStore()
         self._projects = ConfigStore(_project_receivers)
         self._cluster = ConfigStore(lambda config: _cluster_receivers(config, system_resources_namespace))
-        self._project_configs = Reflector(api, f"{KARGO}/projectconfigs", self._projects, clock=clock)
-        self._cluster_configs = Reflector(api, f"{KARGO}/clusterconfigs", self._cluster, clock=clock)
-        self._warehouses = Reflector(api, f"{KARGO}/warehouses", self.warehouses, clock=clock)
+        reflector = partial(Reflector, api, clock=clock, on_failure=availability.failed)
+        self._project_configs = reflector(f"{KARGO}/projectconfigs", self._projects)
+        self._cluster_configs = reflector(f"{KARGO}/clusterconfigs", self._cluster)
+        self._warehouses = reflector(f"{KARGO}/warehouses", self.warehouses)
         self._reflectors: dict[Reflector, ConfigStore | WarehouseStore] = {
             self._project_configs: self._projects,
             self._cluster_configs: self._cluster,
@@ -185,14 +194,15 @@ class Mirror:
         """Wait until the receivers are known, and read them anew when they have grown stale.
 
         What was known before stays when the cluster cannot be reached: a delivery is better accepted than lost.
+        Raises :class:`ClusterError` when nothing was and the cluster is away.
         """
         for reflector in (self._project_configs, self._cluster_configs):
             if reflector.trusted:
                 continue
             if reflector.synced:
-                await _attempt(reflector.list_now())
+                await self._attempt(reflector.list_now)
             else:
-                await reflector.attempted()
+                await self._availability.unless_gone(reflector.attempted)
 
     async def warehouses_ready(self, project: str | None) -> None:
         """Wait until the subscriptions of a project (None: of all) are known and not stale.
@@ -203,11 +213,11 @@ class Mirror:
         if self._warehouses.trusted:
             return
         if self._warehouses.synced:
-            await _attempt(self._warehouses.list_now() if project is None else self._list_project(project))
+            await self._attempt(self._warehouses.list_now if project is None else partial(self._list_project, project))
         elif project is not None:
-            await self._list_project(project)
+            await self._availability.unless_gone(partial(self._list_project, project))
         else:
-            await self._warehouses.attempted()
+            await self._availability.unless_gone(self._warehouses.attempted)
             if not self._warehouses.synced:
                 raise NotReadyError(f"Warehouses cannot be listed: {self._warehouses.fault}")
 
@@ -226,6 +236,12 @@ class Mirror:
             )
             for reflector, store in self._reflectors.items()
         ]
+
+    async def _attempt(self, read: Callable[[], Awaitable[None]]) -> None:
+        """Read anew, if that can be done at once; what was known stays otherwise."""
+        with contextlib.suppress(TimeoutError, ClusterError):
+            async with asyncio.timeout(limits.STALE_WAIT):
+                await self._availability.unless_gone(read)
 
     async def _list_project(self, project: str) -> None:
         """List one project's Warehouses, unless that was done a moment ago; callers at the same time share one list."""
@@ -246,13 +262,6 @@ class Mirror:
         if not self._warehouses.trusted:  # the watch may have brought newer ones meanwhile
             self.warehouses.retain_in(project, listing.keys)
         self._listed[project] = self._clock()
-
-
-async def _attempt(listing: Awaitable[None]) -> None:
-    """Read anew, if that can be done at once; what was known stays otherwise."""
-    with contextlib.suppress(TimeoutError, ClusterError):
-        async with asyncio.timeout(limits.STALE_WAIT):
-            await listing
 
 
 def _project_receivers(config: records.Config) -> list[Receiver]:

@@ -49,6 +49,7 @@ class Reflector:
         *,
         clock: Callable[[], float] = time.monotonic,
         backoff: Backoff | None = None,
+        on_failure: Callable[[ClusterError], None] = lambda _: None,
     ) -> None:
         self.path = path
         self.synced = False  # a whole list was read once
@@ -60,6 +61,7 @@ class Reflector:
         self._store = store
         self._clock = clock
         self._backoff = backoff or Backoff()
+        self._on_failure = on_failure
         self._version = ""
         self._contact: float | None = None
         self._listing: asyncio.Task[None] | None = None
@@ -107,6 +109,7 @@ class Reflector:
             await self._watch()
         except ClusterError as error:
             self._note(error)
+            self._on_failure(error)
             retry_after = error.retry_after if isinstance(error, RefusedError) else None
         except Exception:
             logger.exception("%s: a defect of this service; listing anew", self.path)

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from receivers import limits
 from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
-from receivers.cluster.availability import SERVER_ERROR, Availability
+from receivers.cluster.availability import Availability
 from receivers.cluster.backoff import Backoff
 from receivers.events import Target, TargetKind
 
@@ -188,8 +188,6 @@ class Refresher:
             if (refused and refused.status in FINAL) or self._clock() + pause > deadline:
                 logger.warning("%s %s was not refreshed: %s", target.kind, target, failure)
                 return Outcome(result=Result.FAILED, attempts=attempts, error=str(failure))
-            if refused is None or refused.status >= SERVER_ERROR:
-                self._availability.suspect()
             await asyncio.sleep(pause)
             deadline += await self._wait_while_away()
 
@@ -202,11 +200,8 @@ class Refresher:
     async def _patch(self, target: Target, value: str) -> None:
         path = f"{KARGO}/namespaces/{quote(target.namespace)}/{_PLURALS[target.kind]}/{quote(target.name)}"
         body = f'{{"metadata":{{"annotations":{{"{ANNOTATION}":"{value}"}}}}}}'
-        slow = asyncio.get_running_loop().call_later(limits.PATCH_SLOW, self._availability.suspect)
-        try:
+        with self._availability.observed():
             await self._api.merge_patch(path, body.encode(), timeout=limits.PATCH_TIMEOUT)
-        finally:
-            slow.cancel()
 
 
 def unique_value(now: datetime) -> str:

@@ -15,6 +15,7 @@ import msgspec
 from receivers import limits
 from receivers.cluster import records
 from receivers.cluster.api import Api, ClusterError, RefusedError, UnreachableError
+from receivers.cluster.availability import Availability
 from receivers.events import SecretReference
 
 FORBIDDEN, NOT_FOUND = 403, 404
@@ -37,8 +38,9 @@ class _Entry:
 class SecretReader:
     """Reads Secrets; at most one read of each at a time, and few at once."""
 
-    def __init__(self, api: Api, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, api: Api, availability: Availability, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
+        self._availability = availability
         self._clock = clock
         self._entries: dict[SecretReference, _Entry] = {}
         self._reads: dict[SecretReference, asyncio.Task[Secret]] = {}
@@ -55,7 +57,7 @@ class SecretReader:
             return entry.secret
         try:
             async with asyncio.timeout(None if entry is None else limits.STALE_WAIT):
-                return await asyncio.shield(self._reading(reference))
+                return await self._availability.unless_gone(lambda: asyncio.shield(self._reading(reference)))
         except (ClusterError, TimeoutError):
             if entry is None:
                 raise
@@ -83,9 +85,9 @@ class SecretReader:
         async with self._slots:
             began = self._clock()
             try:
-                body = await self._api.get(
-                    f"/api/v1/namespaces/{namespace}/secrets/{name}", timeout=limits.SECRET_TIMEOUT
-                )
+                path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
+                with self._availability.observed():
+                    body = await self._api.get(path, timeout=limits.SECRET_TIMEOUT)
                 secret = Secret(_decode(body))
             except RefusedError as error:
                 if error.status not in {FORBIDDEN, NOT_FOUND}:

@@ -26,10 +26,16 @@ async def api(api_server: ApiServer, fault_proxy: FaultProxy) -> AsyncIterator[A
 
 
 @pytest.fixture
-async def refresher(api: Api) -> AsyncIterator[Refresher]:
-    """A refresher that stops with the test."""
+async def availability(api: Api) -> AsyncIterator[Availability]:
+    """Whether the cluster is there, as far as the test's calls tell."""
     availability = Availability(api)
+    yield availability
+    await availability.close()
+
+
+@pytest.fixture
+async def refresher(api: Api, availability: Availability) -> AsyncIterator[Refresher]:
+    """A refresher that stops with the test."""
     refresher = Refresher(api, availability)
     yield refresher
     await refresher.close(grace=0)
-    await availability.close()

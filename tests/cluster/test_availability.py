@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from receivers import limits
-from receivers.cluster.api import Api
-from receivers.cluster.availability import PROBE, Availability
+from receivers.cluster.api import Api, ClusterError, RefusedError, UnreachableError
+from receivers.cluster.availability import PROBE, Availability, AwayError
 from receivers.cluster.refresher import Refresher, Result
 from receivers.events import Target
 from tests.cluster.fault_proxy import FaultProxy
@@ -88,6 +88,71 @@ async def test_a_cluster_that_is_away_is_probed_until_it_is_back(
     await waiting
     assert availability.away_for is None
     assert not availability.gone.done()
+
+
+async def test_a_call_is_left_as_soon_as_the_cluster_is_away(
+    availability: Availability, fault_proxy: FaultProxy
+) -> None:
+    fault_proxy.reset(times=None)
+    call = asyncio.ensure_future(availability.unless_gone(asyncio.Event().wait))
+    await turns()
+    assert not call.done()
+    availability.suspect()
+    with pytest.raises(AwayError):
+        await call
+
+
+async def test_no_call_is_begun_while_the_cluster_is_away(availability: Availability, fault_proxy: FaultProxy) -> None:
+    async def call() -> None:
+        raise AssertionError("begun")
+
+    fault_proxy.reset(times=None)
+    availability.suspect()
+    await availability.gone
+    with pytest.raises(AwayError):
+        await availability.unless_gone(call)
+
+
+async def test_a_call_that_is_answered_gives_its_answer(availability: Availability) -> None:
+    async def succeed() -> str:
+        return "answer"
+
+    async def fail() -> None:
+        raise UnreachableError("reset")
+
+    assert await availability.unless_gone(succeed) == "answer"
+    with pytest.raises(UnreachableError, match="reset"):
+        await availability.unless_gone(fail)
+
+
+async def test_a_call_that_takes_long_makes_a_probe_find_out(
+    availability: Availability, fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "CALL_SLOW", 0.01)
+    with availability.observed():
+        await fault_proxy.wait_for(1, "GET", PROBE)
+
+
+@pytest.mark.parametrize(
+    ("error", "suspicious"),
+    [
+        (UnreachableError("reset"), True),
+        (RefusedError(500, "internal error"), True),
+        (RefusedError(429, "too many requests"), False),
+        (RefusedError(403, "forbidden"), False),
+        (RefusedError(404, "not found"), False),
+    ],
+)
+async def test_a_call_that_fails_makes_a_probe_find_out_unless_it_was_answered(
+    availability: Availability, fault_proxy: FaultProxy, error: ClusterError, suspicious: bool
+) -> None:
+    fault_proxy.reset(times=None)
+    with pytest.raises(type(error)), availability.observed():
+        raise error
+    if suspicious:
+        await availability.gone
+    await turns()
+    assert bool(probes(fault_proxy)) == suspicious
 
 
 async def test_closing_stops_probing(availability: Availability, fault_proxy: FaultProxy) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from receivers import limits
 from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError, UnreachableError
+from receivers.cluster.availability import Availability, AwayError
 from receivers.cluster.mirror import Mirror, NotReadyError
 from receivers.events import ArtifactPushed, Receiver, SecretReference, Target
 from tests.cluster.conftest import connect
@@ -41,19 +42,23 @@ def clock() -> Clock:
 
 
 @asynccontextmanager
-async def mirroring(api: Api, clock: Clock | None = None) -> AsyncIterator[Mirror]:
+async def mirroring(
+    api: Api, clock: Clock | None = None, *, availability: Availability | None = None
+) -> AsyncIterator[Mirror]:
     """A mirror that runs."""
-    mirror = Mirror(api, system_resources_namespace=SYSTEM, clock=clock or Clock())
+    own = Availability(api)
+    mirror = Mirror(api, availability or own, system_resources_namespace=SYSTEM, clock=clock or Clock())
     mirror.start()
     try:
         yield mirror
     finally:
         await mirror.close()
+        await own.close()
 
 
 @pytest.fixture
-async def mirror(api: Api, clock: Clock) -> AsyncIterator[Mirror]:
-    async with mirroring(api, clock) as mirror:
+async def mirror(api: Api, availability: Availability, clock: Clock) -> AsyncIterator[Mirror]:
+    async with mirroring(api, clock, availability=availability) as mirror:
         yield mirror
 
 
@@ -78,8 +83,7 @@ def names(receivers: list[Receiver]) -> list[str]:
 async def test_receivers_of_projects_and_of_the_cluster_are_known(api_server: ApiServer, mirror: Mirror) -> None:
     mine, everybodys = Hook(), Hook(provider="quay", name="all", project=None)
     await api_server.apply(project_config([mine]), cluster_config([everybodys]))
-    await in_step(mirror)
-    await eventually(lambda: len(mirror.receivers()) == 2)
+    await eventually(lambda: [bool(each.status_path) for each in mirror.receivers()] == [True, True])
     receivers = {receiver.name: receiver for receiver in mirror.receivers()}
     assert receivers["builds"] == Receiver(
         provider="azure",
@@ -367,6 +371,31 @@ async def test_reading_anew_is_not_waited_for_when_it_hangs(
     assert subscribers(mirror) == [f"{PROJECT}/guestbook"]
 
 
+async def test_nothing_is_read_anew_while_the_cluster_is_known_to_be_away(
+    api_server: ApiServer, fault_proxy: FaultProxy, mirror: Mirror, clock: Clock, availability: Availability
+) -> None:
+    await api_server.apply(warehouse("guestbook"), project_config([Hook()]))
+    await grow_stale(mirror, fault_proxy, clock)
+    fault_proxy.reset(times=None)
+    await availability.gone
+    before = len(fault_proxy.sent("GET", IN_PROJECT))
+    await mirror.receivers_ready()
+    await mirror.warehouses_ready(PROJECT)
+    assert len(fault_proxy.sent("GET", IN_PROJECT)) == before
+    assert subscribers(mirror) == [f"{PROJECT}/guestbook"]
+    assert names(mirror.receivers()) == ["builds"]
+
+
+async def test_what_was_never_known_is_not_waited_for_while_the_cluster_is_away(
+    fault_proxy: FaultProxy, api: Api, availability: Availability
+) -> None:
+    fault_proxy.reset(times=None)
+    async with mirroring(api, availability=availability) as mirror:
+        for ready in (mirror.receivers_ready(), mirror.warehouses_ready(PROJECT), mirror.warehouses_ready(None)):
+            with pytest.raises(AwayError):
+                await ready
+
+
 # Rights
 
 
@@ -436,7 +465,8 @@ async def test_health_tells_how_well_each_resource_is_known(
 
 
 def test_only_the_cluster_config_of_the_right_name_counts() -> None:
-    mirror_of_nothing = Mirror(None, system_resources_namespace=SYSTEM)  # type: ignore[arg-type] # it is not started
+    nobody: Any = None  # it is not started
+    mirror_of_nothing = Mirror(nobody, Availability(nobody), system_resources_namespace=SYSTEM)
     odd = cluster_config([Hook(project=None)])
     odd["metadata"]["name"] = "other"
     mirror_of_nothing._cluster.apply(msgspec.Raw(json.dumps(odd).encode()))

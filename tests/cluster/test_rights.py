@@ -128,7 +128,7 @@ async def work(cluster: ApiServer, proxy: FaultProxy) -> dict[Target, str]:
     """All parts of receivers/cluster/ at work, as the service uses them; returns what was refreshed."""
     api = connect(cluster, proxy.url)
     availability = Availability(api)
-    mirror, secrets = Mirror(api, system_resources_namespace=PROJECT), SecretReader(api)
+    mirror, secrets = Mirror(api, availability, system_resources_namespace=PROJECT), SecretReader(api, availability)
     refresher = Refresher(api, availability)
     mirror.start()
     await eventually(lambda: all(health.watching for health in mirror.health()))
@@ -139,7 +139,7 @@ async def work(cluster: ApiServer, proxy: FaultProxy) -> dict[Target, str]:
     availability.suspect()
     *_, probe = await proxy.wait_for(3, "GET", "clusterconfigs")  # after list and watch
     await eventually(lambda: probe.ended)
-    for part in (refresher, availability, mirror, secrets, api):
+    for part in (refresher, mirror, secrets, availability, api):
         await part.close()
     return {target: outcome.value for target, outcome in zip(targets, outcomes, strict=True)}
 

@@ -3,11 +3,13 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
 from receivers import limits
 from receivers.cluster.api import Api, RefusedError, UnreachableError
+from receivers.cluster.availability import Availability, AwayError
 from receivers.cluster.secrets import Secret, SecretReader
 from receivers.events import SecretReference
 from tests.cluster.conftest import connect
@@ -35,11 +37,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def reader(api_server: ApiServer, api: Api, clock: Clock) -> AsyncIterator[SecretReader]:
+async def reader(
+    api_server: ApiServer, api: Api, availability: Availability, clock: Clock
+) -> AsyncIterator[SecretReader]:
     """A reader that may read the Secrets of the project, where there is one."""
     await api_server.apply(secret("quay-secret", {"secret": "first"}))
     await api_server.allow_secrets(PROJECT)
-    reader = SecretReader(api, clock=clock)
+    reader = SecretReader(api, availability, clock=clock)
     yield reader
     await reader.close()
 
@@ -169,6 +173,29 @@ async def test_what_was_read_before_counts_while_the_cluster_hangs(
     assert (await reader.read(REFERENCE)).data == {"secret": b"first"}
 
 
+async def test_a_cluster_that_is_known_to_be_away_is_not_asked(
+    fault_proxy: FaultProxy, reader: SecretReader, clock: Clock, availability: Availability
+) -> None:
+    await reader.read(REFERENCE)
+    fault_proxy.reset(times=None)
+    availability.suspect()
+    await availability.gone
+    clock.now += 60
+    assert (await reader.read(REFERENCE)).data == {"secret": b"first"}
+    with pytest.raises(AwayError):
+        await reader.read(SecretReference(namespace=PROJECT, name="never-read"))
+    assert len(fault_proxy.sent("GET", "/secrets/")) == 1
+
+
+async def test_a_read_that_fails_finds_the_cluster_away(
+    fault_proxy: FaultProxy, reader: SecretReader, availability: Availability
+) -> None:
+    fault_proxy.reset(times=None)
+    with pytest.raises(UnreachableError):
+        await reader.read(REFERENCE)
+    await availability.gone
+
+
 async def test_a_server_that_is_away_is_told_when_nothing_was_read_before(
     fault_proxy: FaultProxy, reader: SecretReader
 ) -> None:
@@ -203,7 +230,8 @@ async def test_an_answer_that_is_no_secret_is_told_and_not_quoted(body: bytes) -
         async def get(self, *_: object, **__: object) -> bytes:
             return body
 
-    reader = SecretReader(Garbling())  # type: ignore[arg-type] # the one method that is used
+    api: Any = Garbling()
+    reader = SecretReader(api, Availability(api))
     with pytest.raises(UnreachableError) as told:
         await reader.read(REFERENCE)
     assert str(told.value) == "a Secret cannot be read: the answer is not what an API server sends"
@@ -246,7 +274,7 @@ async def test_secrets_are_readable_where_a_role_binding_says_so_and_nowhere_els
     await real_api_server.allow_secrets(PROJECT)
     async with FaultProxy(real_api_server.url, ca_file=real_api_server.ca_file) as proxy:
         api = connect(real_api_server, proxy.url)
-        reader = SecretReader(api)
+        reader = SecretReader(api, Availability(api))
         assert (await reader.read(REFERENCE)).data == {"secret": SECRET.encode()}
         assert await reader.read(SecretReference(namespace="elsewhere", name="quay-secret")) == Secret(forbidden=True)
         await reader.close()

@@ -10,6 +10,7 @@ import pytest
 from receivers import limits
 from receivers.cluster import credentials
 from receivers.cluster.api import Api, ClusterError
+from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror, NotReadyError
 from receivers.cluster.secrets import SecretReader
 from receivers.deliveries.directory import Directory, Verified
@@ -71,14 +72,16 @@ async def knowing(
     settings = Settings(kubeconfig=str(server.kubeconfig(user, url=proxy.url)))
     api = Api(await credentials.connect(settings, {}))
     clock = Clock()
-    mirror = Mirror(api, system_resources_namespace=SYSTEM)
-    secrets = SecretReader(api, clock=clock)
+    availability = Availability(api)
+    mirror = Mirror(api, availability, system_resources_namespace=SYSTEM)
+    secrets = SecretReader(api, availability, clock=clock)
     mirror.start()
     try:
         yield Known(mirror, Directory(mirror, secrets, static=static, read_secrets=read_secrets, clock=clock), clock)
     finally:
         await mirror.close()
         await secrets.close()
+        await availability.close()
         await api.close()
 
 

@@ -36,7 +36,7 @@ async def proxy(embedded_api_server: ApiServer) -> AsyncIterator[FaultProxy]:
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits is due at once, and a cluster that is away is noticed and found again soon."""
     monkeypatch.setattr(limits, "RETRY_DELAYS", (0.0,))
-    monkeypatch.setattr(limits, "PATCH_SLOW", 0.1)
+    monkeypatch.setattr(limits, "CALL_SLOW", 0.1)
     monkeypatch.setattr(limits, "PROBE_TIMEOUT", 0.2)
     monkeypatch.setattr(limits, "PROBE_INTERVAL", 0.1)
 
