@@ -70,7 +70,7 @@ ATTEMPTS_SHOWN = 10  # the latest ones
 
 # Azure Storage
 STORAGE_TIMEOUT = 5.0  # one call
-STORAGE_WARM_UP = 1.0  # after start, when its libraries are imported, which takes half a second of processor time
+STORAGE_WARM_UP = 0.3  # after start: first answers are out by then, or wait for a cluster that may be away
 
 # Known receivers
 KNOWN_RENEWED = 24 * 3600.0  # how often it is noted that a receiver is in use

@@ -143,7 +143,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
             else None
         ),
         known=known,
-        warming=asyncio.create_task(_warm_up(storage, queue)) if storage and queue else None,
+        warming=asyncio.create_task(_warm_up(storage, queue, known)) if storage and queue and known else None,
         journal=journal,
         recorder=recorder,
         redelivery=Redelivery(pipeline, journal, recorder) if journal and recorder else None,
@@ -175,11 +175,11 @@ def _journal(settings: Settings, storage: Storage | None) -> Journal | None:
     return None
 
 
-async def _warm_up(storage: Storage, queue: RetryQueue) -> None:
+async def _warm_up(storage: Storage, queue: RetryQueue, known: KnownReceivers) -> None:
     """Have the storage ready when it is first needed, without delaying the first answers."""
     await asyncio.sleep(limits.STORAGE_WARM_UP)
     await storage.warm_up()
-    await queue.warm_up()
+    await asyncio.gather(queue.warm_up(), known.warm_up())
 
 
 _started: asyncio.Task[Runtime] | None = None

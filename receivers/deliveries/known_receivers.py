@@ -5,6 +5,7 @@ can be accepted by it; a sender that signs has to wait until its secret can be r
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -13,7 +14,7 @@ import msgspec
 
 from receivers import limits
 from receivers.deliveries.directory import Verified
-from receivers.deliveries.storage import Storage
+from receivers.deliveries.storage import Storage, StorageError
 from receivers.deliveries.tables import Entity, Table, batches, literal
 from receivers.deliveries.write_behind import WriteBehind
 from receivers.events import Provider, Receiver
@@ -51,6 +52,11 @@ class KnownReceivers:
         if noted != receiver or now - noted_at >= RENEWED:
             self._noted[key] = (receiver, now)
             self._writing.add(f"{provider.name}/{key}", _entity(provider, key, receiver, now))
+
+    async def warm_up(self) -> None:
+        """Make the connection, so that the first delivery need not wait for it."""
+        with suppress(StorageError):  # whoever needs it will see
+            await self._table.read("", "")
 
     async def clean(self) -> int:
         """Forget receivers that are not used any more; how many they were. Raises StorageError."""

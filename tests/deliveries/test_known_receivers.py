@@ -127,6 +127,12 @@ async def test_a_receiver_that_is_not_used_for_a_month_is_forgotten(
     assert await rows(storage) == []
 
 
+async def test_the_table_can_be_made_ready_before_it_is_needed_or_not(known: KnownReceivers, azurite: Azurite) -> None:
+    await known.warm_up()
+    await azurite.stop()
+    await known.warm_up()
+
+
 async def test_a_table_that_is_away_is_an_error_to_who_asks_and_none_to_who_tells(
     known: KnownReceivers, azurite: Azurite
 ) -> None:
