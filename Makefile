@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check bench fmt envtest azurite package deploy lock clean
+.PHONY: help run test check bench fmt envtest azurite browser package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -43,6 +43,9 @@ envtest: ## build kube-apiserver and etcd for the tests (once, a few minutes, ne
 
 azurite: .venv/ready ## install the emulator of Azure Storage for the tests (once, needs Node 20 and npm)
 	@$(BIN)/python -m receivers.local.azurite
+
+browser: ## install what the tests of the pages need: Chromium (by apt-get, as root) and axe-core (by npm)
+	@scripts/browser
 
 package: .venv/ready ## build dist/kargo-receivers.zip, and prove that it runs
 	@$(BIN)/python scripts/package.py

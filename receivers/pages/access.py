@@ -8,6 +8,7 @@ cookie, so that another site can post nothing in the visitor's name. Nothing her
 of 32 random bytes cannot be guessed.
 """
 
+import base64
 import hmac
 import ipaddress
 import secrets
@@ -118,17 +119,18 @@ class Access:
         return self._sign("form", cookie)
 
     def _sign(self, purpose: str, text: str) -> str:
-        return hmac.digest(self._secret.encode(), f"{purpose}:{text}".encode(), "sha256").hex()
+        signature = hmac.digest(self._secret.encode(), f"{purpose}:{text}".encode(), "sha256")
+        return base64.urlsafe_b64encode(signature).decode().rstrip("=")
 
 
 def refuse_foreign(visit: Visit) -> None:
     """Refuse a form that another site posted. Browsers tell; the older ones by their Origin alone."""
-    site = visit.headers.get("sec-fetch-site")
-    origin = visit.headers.get("origin")
-    foreign = (
-        site not in {"same-origin", "none"} if site else origin and urlsplit(origin).netloc != visit.headers.get("host")
-    )
-    if foreign:
+    site, origin = (visit.headers.get(name, "") for name in ("sec-fetch-site", "origin"))
+    if site:
+        ours = site in {"same-origin", "none"}
+    else:
+        ours = not origin or origin.partition("://")[2] == visit.headers.get("host", "")
+    if not ours:
         raise Refused(403, "Nothing was done", "Another site has sent this form.")
 
 
@@ -137,9 +139,12 @@ def _same(one: str, other: str) -> bool:
 
 
 def _is_address(host: str) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
+    """Whether a Host header holds an address, or a name that means this machine everywhere."""
     try:
+        name = urlsplit(f"//{host}").hostname or ""
+        if name == "localhost" or name.endswith(".localhost"):
+            return True
         ipaddress.ip_address(name)
     except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
+        return False
     return True

@@ -1,8 +1,9 @@
 """The pages of deliveries: the list, one delivery, and delivering again."""
 
+import asyncio
 from collections import deque
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from receivers.deliveries.delivery import Delivery
@@ -16,6 +17,9 @@ from receivers.runtime import Runtime
 SHOWN = 50  # rows on a page
 MOST = 500  # rows that a program may ask for at once
 SOUGHT = 5_000  # rows read to find those just newer than a given one; then the newest are shown instead
+WRITTEN = timedelta(seconds=4)  # in which another instance of this service has written its rows
+LOOK_EVERY = 0.25  # seconds
+LATEST = 253_402_300_799  # seconds since 1970: the end of the year 9999, after which Python has no times
 FILTERS = ("provider", "project", "state", "repository")
 TABS = ("decision", "request", "attempts")
 SINCE = {"1h": "the last hour", "24h": "the last 24 hours", "3d": "the last 3 days", "30d": "the last 30 days"}
@@ -111,7 +115,11 @@ def _redelivered(deliveries: Iterable[Delivery]) -> dict[str, Any]:
 
 
 async def _row(service: Runtime, delivery: str) -> Row:
-    row = await journal_of(service).read(delivery) if is_id(delivery) else None
+    journal = journal_of(service)
+    row = await journal.read(delivery) if is_id(delivery) else None
+    while row is None and is_id(delivery) and timedelta(0) <= _now() - _began(delivery) < WRITTEN:
+        await asyncio.sleep(LOOK_EVERY)
+        row = await journal.read(delivery)
     if row is None:
         raise Refused(
             404, "No such delivery", "There is no delivery with this id, or it is older than the journal keeps."
@@ -137,7 +145,7 @@ async def _older(journal: Journal, only: Filter, before: str, limit: int) -> lis
 
 async def _newer(journal: Journal, only: Filter, after: str, limit: int) -> list[Row]:
     """The rows just newer than an id, and one more; a journal is read from its newest row on."""
-    began = datetime.fromtimestamp(int(after[:12], 16) / 1000, UTC)
+    began = _began(after)
     since = max(began, only.since) if only.since else began
     nearest: deque[Row] = deque(maxlen=limit)
     read = 0
@@ -170,6 +178,11 @@ def _since(visit: Visit) -> datetime | None:
 
 def _limit(visit: Visit) -> int:
     return max(1, min(visit.number("limit") or SHOWN, MOST))
+
+
+def _began(delivery: str) -> datetime:
+    """When a delivery arrived, as its id tells."""
+    return datetime.fromtimestamp(min(int(delivery[:12], 16) / 1000, LATEST), UTC)
 
 
 def _now() -> datetime:

@@ -1,6 +1,6 @@
 """Answers a request for a page: who asks, what for, and in which form."""
 
-import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,10 +14,9 @@ from receivers.pages.visits import Done, Page, Refused, View, Visit, visit
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError
 
-logger = logging.getLogger(__name__)
-
 ON_AZURE = "WEBSITE_SITE_NAME"  # the variable that every Function App in Azure has
 START = "/deliveries"
+_PATH = re.compile(r"/(?![/\\])[!-~]*")  # not another host, and one line
 
 
 async def answer(request: WebhookRequest, environment: Mapping[str, str]) -> Page:
@@ -129,7 +128,7 @@ def _away(service: Runtime, error: StorageError) -> str:
 
 def _ours(location: str) -> str:
     """A path of this service to go on to, whatever a form says."""
-    return location if location.startswith(START[0]) and location[1:2] not in {"/", "\\"} else START
+    return location if _PATH.fullmatch(location) else START
 
 
 def _with_cookie(page: Page, visitor: Visitor) -> Page:

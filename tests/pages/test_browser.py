@@ -1,0 +1,349 @@
+"""The pages in a real browser, as people use them."""
+
+import re
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, expect
+
+from receivers.deliveries.journal import State
+from receivers.examples import payloads
+from tests.pages import chromium, journalling
+from tests.pages.conftest import KEY, Site
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PAGES = ("/deliveries", "/receivers", "/queue")
+TOKEN = re.compile(r"[0-9a-f]{64}")
+
+
+def url_of(site: Site, provider: str) -> str:
+    """A receiver's URL, as ``serve`` printed it."""
+    return next(curl.split()[-1] for curl in site.serving.curls if f"/{provider}/" in curl)
+
+
+async def deliver(site: Site, *, repository: str = "myregistry.azurecr.io/team/guestbook", tag: str = "1.2.3") -> str:
+    """Post as ACR does; the delivery's id."""
+    headers, body = payloads.push(
+        "azure", repository=repository, tag=tag, digest=f"sha256:{'a' * 64}", media_type="application/json"
+    )
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url_of(site, "azure"), headers=headers, data=body) as response,
+    ):
+        assert response.status == 200
+        return response.headers["X-Delivery-Id"]
+
+
+async def detail(context: BrowserContext, delivery: str) -> Page:
+    page = await context.new_page()
+    await page.goto(f"/deliveries/{delivery}")
+    return page
+
+
+async def test_a_push_appears_without_reloading(context: BrowserContext, site: Site) -> None:
+    page = await context.new_page()
+    await page.goto("/deliveries")
+    await page.evaluate("window.same = true")
+    delivery = await deliver(site, tag="1.77.0")
+    row = page.locator("tr", has=page.locator(f"#d-{delivery}"))
+    await expect(row).to_contain_text("myregistry.azurecr.io/team/guestbook:1.77.0")
+    await expect(row).to_contain_text("Refreshed")
+    await expect(row).to_contain_text(re.compile(r"\d (ms|s)\s*$"))  # Kargo has handled it
+    assert await page.evaluate("window.same")
+
+
+async def test_live_can_be_paused(context: BrowserContext, site: Site) -> None:
+    page = await context.new_page()
+    await page.goto("/deliveries")
+    await page.get_by_role("button", name="Pause").click()
+    await expect(page.get_by_role("status")).to_have_text("Paused")
+    delivery = await deliver(site)
+    await page.get_by_role("button", name="Resume").click()
+    await expect(page.locator(f"#d-{delivery}")).to_be_visible()
+
+
+async def test_a_page_that_lost_its_service_says_so(browser: Browser, site: Site) -> None:
+    context = await browser.new_context(base_url=site.url)
+    page = await context.new_page()
+    await page.goto("/queue")
+    await context.set_offline(True)
+    await page.get_by_role("button", name="Pause").click()
+    await page.get_by_role("button", name="Resume").click()
+    await expect(page.get_by_role("status")).to_have_text("Not live: the service does not answer")
+    await context.close()
+
+
+async def test_the_list_is_filtered(context: BrowserContext, site: Site) -> None:
+    repository = journalling.new_repository()
+    rows = [journalling.row(repository, state=state) for state in (State.REFRESHED, State.FAILED)]
+    await journalling.write(site.store, rows)
+    page = await context.new_page()
+    await page.goto("/deliveries")
+    await page.get_by_label("Repository").fill(repository.upper())
+    await page.get_by_role("button", name="Filter").click()
+    await expect(page.locator("tbody tr")).to_have_count(2)
+    await page.get_by_label("Outcome").select_option("Failed")
+    await page.get_by_label("Provider").select_option("azure")
+    await page.get_by_label("Project").select_option("kargo-demo")
+    await page.get_by_role("button", name="Filter").click()
+    await expect(page.locator("tbody tr")).to_have_count(1)
+    await expect(page.locator("tbody tr")).to_contain_text("the cluster did not answer in time")
+    await page.get_by_label("Provider").select_option("quay")
+    await page.get_by_role("button", name="Filter").click()
+    await expect(page.get_by_text("No delivery matches.")).to_be_visible()
+    await page.get_by_role("link", name="Clear").click()
+    assert urlsplit(page.url).query == ""
+
+
+async def test_older_and_newer_show_every_row_once(context: BrowserContext, site: Site) -> None:
+    repository = journalling.new_repository()
+    rows = [journalling.row(repository, tag=f"0.0.{n}", age=timedelta(minutes=n)) for n in range(120)]
+    await journalling.write(site.store, rows)
+    page = await context.new_page()
+    await page.goto(f"/deliveries?repository={repository}")
+
+    async def shown() -> list[str]:
+        ids: list[str] = await page.locator("tbody .what a").evaluate_all("all => all.map(each => each.id.slice(2))")
+        return ids
+
+    first = await shown()
+    await page.get_by_role("link", name="Older").click()
+    second = await shown()
+    await page.get_by_role("link", name="Older").click()
+    third = await shown()
+    assert first + second + third == [row.id for row in rows]
+    assert await page.get_by_role("link", name="Older").count() == 0
+    await page.get_by_role("link", name="Newer").click()
+    assert await shown() == second
+    await page.get_by_role("link", name="Newer").click()
+    assert await shown() == first
+    await page.get_by_role("link", name="Older").click()
+    await page.get_by_role("link", name="Newest").click()
+    assert await shown() == first
+
+
+async def test_a_delivery_tells_decision_request_and_attempts(context: BrowserContext, site: Site) -> None:
+    page = await detail(context, await deliver(site, tag="1.5.0-rc.1"))
+    await expect(page.get_by_role("heading", level=1)).to_have_text("myregistry.azurecr.io/team/guestbook:1.5.0-rc.1")
+    await expect(page.get_by_text(re.compile(r"^Kargo handled it after \d"))).to_be_visible()
+    refreshed = page.locator("tr", has_text="kargo-demo/guestbook-next")
+    await expect(refreshed).to_contain_text("Refreshed")
+    await expect(page.locator("tr", has_text="Not refreshed")).to_contain_text("1.5.0-rc.1")
+    await page.get_by_role("link", name="Request").click()
+    await expect(page.get_by_role("definition").filter(has_text="1.5.0-rc.1")).to_be_visible()
+    await expect(page.get_by_text("sha256:aaaa")).to_be_visible()
+    await page.get_by_role("link", name="Attempts").click()
+    await expect(page.get_by_text("No later attempts were needed")).to_be_visible()
+
+
+async def test_redelivering_leads_to_the_new_delivery(context: BrowserContext, site: Site) -> None:
+    delivery = await deliver(site)
+    page = await detail(context, delivery)
+    await page.get_by_role("button", name="Redeliver").click()
+    await expect(page.get_by_text("Redelivery of")).to_contain_text(delivery)
+    again = urlsplit(page.url).path.rpartition("/")[2]
+    await page.get_by_role("link", name=delivery).click()
+    await expect(page.get_by_text("Delivered again as")).to_contain_text(again)
+
+
+async def test_all_that_failed_is_delivered_again_once(context: BrowserContext, site: Site) -> None:
+    repository = journalling.new_repository()
+    failed = [journalling.row(repository, state=State.FAILED, age=timedelta(minutes=n)) for n in range(3)]
+    old = journalling.row(repository, state=State.FAILED, age=timedelta(hours=2))
+    await journalling.write(site.store, [*failed, old])
+    page = await context.new_page()
+    await page.goto("/deliveries")
+    await page.get_by_text("Redeliver what failed").click()
+    await page.get_by_label("All that failed in").select_option("the last hour")
+    await page.get_by_role("button", name="Redeliver").click()
+    await expect(page.get_by_role("status").filter(has_text="again")).to_contain_text("delivered again")
+    for row in failed:
+        await page.goto(f"/deliveries/{row.id}")
+        await expect(page.get_by_text("Delivered again as")).to_be_visible()
+    await page.goto(f"/deliveries/{old.id}")
+    await expect(page.get_by_role("button", name="Redeliver")).to_be_visible()
+    assert await page.get_by_text("Delivered again as").count() == 0
+    await page.goto("/deliveries")
+    await page.get_by_text("Redeliver what failed").click()
+    await page.get_by_label("All that failed in").select_option("the last hour")
+    await page.get_by_role("button", name="Redeliver").click()
+    await expect(page.get_by_text("Nothing was delivered again")).to_be_visible()
+
+
+async def test_a_receivers_url_is_shown_when_it_is_asked_for(context: BrowserContext, site: Site) -> None:
+    page = await context.new_page()
+    await page.goto("/receivers")
+    assert not TOKEN.search(await page.content())
+    await page.get_by_role("button", name="Show URL of kargo-demo/acr").click()
+    await expect(page.get_by_text(url_of(site, "azure"), exact=True)).to_be_visible()
+    assert len(TOKEN.findall(await page.content())) == 1
+    assert not TOKEN.search(page.url)
+    await page.get_by_role("link", name="Hide it").click()
+    await expect(page.get_by_text(url_of(site, "azure"), exact=True)).to_have_count(0)
+
+
+async def test_a_test_delivery_goes_all_the_way(context: BrowserContext) -> None:
+    page = await context.new_page()
+    await page.goto("/receivers")
+    await page.get_by_role("button", name="Send a test delivery to kargo-demo/quay").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("quay.io/example/storefront:1.2.3")
+    await expect(page.get_by_text("test", exact=True)).to_be_visible()
+    await expect(page.get_by_text(re.compile(r"^Kargo handled it after \d"))).to_be_visible()
+    await page.goto("/receivers")
+    receiver = page.get_by_role("region", name="kargo-demo/quay")
+    await expect(receiver).to_contain_text("Refreshed")
+    await receiver.get_by_text("Register it at the sender").click()
+    await expect(receiver.get_by_text("Push to Repository")).to_be_visible()
+
+
+async def test_what_was_given_up_is_tried_again(context: BrowserContext, site: Site) -> None:
+    one, other = journalling.new_repository(), journalling.new_repository()
+    await journalling.give_up(site.store, one)
+    await journalling.give_up(site.store, other)
+    page = await context.new_page()
+    await page.goto("/queue")
+    await expect(page.get_by_role("heading", name="Given up")).to_contain_text("2")
+    await page.get_by_role("listitem").filter(has_text=one).get_by_role("button", name="Try again").click()
+    await expect(page.get_by_text("1 delivery is tried again now.")).to_be_visible()
+    await expect(page.get_by_role("listitem").filter(has_text=other)).to_contain_text("given up after 78 tries")
+    await page.get_by_role("listitem").filter(has_text=other).get_by_role("button", name="Try again").click()
+    await expect(page.get_by_text("No delivery was given up.")).to_be_visible()
+
+
+async def test_the_keyboard_is_enough(context: BrowserContext, site: Site) -> None:
+    delivery = await deliver(site, tag="1.88.0")
+    page = await context.new_page()
+    await page.goto("/deliveries")
+
+    async def focused() -> str:
+        text: str = await page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()")
+        return text
+
+    async def tab_to(what: str) -> None:
+        for _ in range(60):
+            await page.keyboard.press("Tab")
+            if await focused() == what:
+                return
+        raise AssertionError(f"{what} cannot be reached")
+
+    await expect(page.locator(f"#d-{delivery}")).to_be_visible()
+    await page.keyboard.press("Tab")
+    assert await focused() == "Skip to the content"
+    await page.keyboard.press("Enter")
+    assert await focused() == "main"
+    await tab_to(f"d-{delivery}")
+    outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+    assert outline == "solid"
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"**/deliveries/{delivery}")
+    await tab_to("redeliver")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("Redelivery of")).to_contain_text(delivery)
+
+
+async def test_focus_stays_where_it_is_when_the_list_changes(context: BrowserContext, site: Site) -> None:
+    first = await deliver(site, tag="1.90.0")
+    page = await context.new_page()
+    await page.goto("/deliveries")
+    await page.locator(f"#d-{first}").focus()
+    second = await deliver(site, tag="1.91.0")
+    await expect(page.locator(f"#d-{second}")).to_be_visible()
+    assert await page.evaluate("document.activeElement.id") == f"d-{first}"
+
+
+async def test_without_javascript_there_is_a_link_to_refresh(browser: Browser, site: Site) -> None:
+    context = await browser.new_context(base_url=site.url, java_script_enabled=False)
+    page = await context.new_page()
+    await page.goto("/deliveries")
+    delivery = await deliver(site, tag="1.99.0")
+    while not await page.locator(f"#d-{delivery}").count():
+        await page.get_by_role("link", name="Refresh").click()
+    await page.locator(f"#d-{delivery}").click()
+    await page.get_by_role("link", name="Request").click()
+    await page.get_by_role("button", name="Redeliver").click()
+    await expect(page.get_by_text("Redelivery of")).to_contain_text(delivery)
+    await context.close()
+
+
+async def test_the_key_is_asked_for_once(browser: Browser, locked_site: Site) -> None:
+    context = await browser.new_context(base_url=locked_site.url)
+    page = await context.new_page()
+    await page.goto("/queue")
+    await page.get_by_label("Key").fill("another")
+    await page.get_by_role("button", name="Open").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Not the key")
+    await page.goto("/queue?format=html")
+    await page.get_by_label("Key").fill(KEY)
+    await page.get_by_role("button", name="Open").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Queue")
+    await page.get_by_role("link", name="Receivers", exact=True).click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Receivers")
+    [cookie] = await context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    assert KEY not in cookie["value"]
+    await context.close()
+
+
+async def test_a_link_with_the_key_leads_to_a_url_without_it(browser: Browser, locked_site: Site) -> None:
+    context = await browser.new_context(base_url=locked_site.url)
+    page = await context.new_page()
+    await page.goto(f"/deliveries?key={KEY}&state=failed")
+    assert urlsplit(page.url).query == "state=failed"
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Deliveries")
+    await context.close()
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 1200), ("light", 360)])
+async def test_nobody_is_barred(browser: Browser, site: Site, scheme: str, width: int) -> None:
+    source = chromium.axe()
+    context = await browser.new_context(
+        base_url=site.url,
+        color_scheme="dark" if scheme == "dark" else "light",
+        viewport={"width": width, "height": 740},
+    )
+    page = await context.new_page()
+    repository = journalling.new_repository()
+    every = [journalling.row(repository, state=state) for state in State]
+    await journalling.write(site.store, every)
+    delivery = every[0].id
+    failed = next(row.id for row in every if row.state == State.FAILED)
+    details = [
+        f"/deliveries/{each}?tab={tab}" for each in (delivery, failed) for tab in ("decision", "request", "attempts")
+    ]
+    for path in (
+        *PAGES,
+        *details,
+        f"/deliveries?repository={repository}",
+        "/deliveries?repository=none",
+        "/deliveries/nothing",
+    ):
+        await page.goto(path)
+        assert await chromium.violations(page, source) == [], path
+        assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
+    await context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_nobody_is_barred_by_the_key(browser: Browser, locked_site: Site, scheme: str) -> None:
+    source = chromium.axe()
+    context = await browser.new_context(base_url=locked_site.url, color_scheme="dark" if scheme == "dark" else "light")
+    page = await context.new_page()
+    await page.goto("/deliveries")
+    assert await chromium.violations(page, source) == []
+    await context.close()
+
+
+async def test_dark_mode_is_dark(browser: Browser, site: Site) -> None:
+    colours = {}
+    for scheme in ("light", "dark"):
+        context = await browser.new_context(base_url=site.url, color_scheme="dark" if scheme == "dark" else "light")
+        page = await context.new_page()
+        await page.goto("/deliveries")
+        colours[scheme] = await page.evaluate("getComputedStyle(document.body).backgroundColor")
+        await context.close()
+    assert (
+        sum(map(int, re.findall(r"\d+", colours["dark"]))) < 100 < sum(map(int, re.findall(r"\d+", colours["light"])))
+    )

@@ -1,0 +1,401 @@
+"""The pages over HTTP, through the worker library that Azure loads: as JSON, for whom, and what is never in them."""
+
+import json
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Mapping
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from receivers.deliveries.journal import State
+from receivers.local.azurite import Azurite
+from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.servers import ApiServer
+from tests.local.host.wire import Response
+from tests.objects import PROJECT, SECRET, Hook, project_config, secret_of, warehouse
+from tests.pages import journalling
+from tests.service import Service, acr_push, running_service, until
+
+HOOK = Hook(provider="azure", name="acr")
+KEY = "canary-key-of-the-pages"
+TOKEN = re.compile(r"[0-9a-f]{64}")
+SECTIONS = ("/deliveries", "/receivers", "/queue")
+
+
+@pytest.fixture
+def chosen_server(running_embedded_server: ApiServer) -> ApiServer:
+    """The pages do not care which API server it is."""
+    return running_embedded_server
+
+
+async def prepare(api_server: ApiServer) -> None:
+    await api_server.apply(project_config([HOOK]), secret_of(HOOK), warehouse("app", constraint="^1.0.0"))
+    await api_server.allow_secrets(PROJECT)
+
+
+@pytest.fixture
+async def service(api_server: ApiServer, fault_proxy: FaultProxy, azurite: Azurite) -> AsyncIterator[Service]:
+    """A service with a journal and a retry queue."""
+    await prepare(api_server)
+    kubeconfig = api_server.kubeconfig("kargo-receivers", url=fault_proxy.url)
+    async with running_service(kubeconfig, AzureWebJobsStorage=azurite.connection_string) as running:
+        yield running
+
+
+@pytest.fixture
+async def hasty_service(api_server: ApiServer, fault_proxy: FaultProxy, azurite: Azurite) -> AsyncIterator[Service]:
+    """The same, with a short answer budget."""
+    await prepare(api_server)
+    kubeconfig = api_server.kubeconfig("kargo-receivers", url=fault_proxy.url)
+    settings = {"AzureWebJobsStorage": azurite.connection_string, "ANSWER_BUDGET_SECONDS": "1.5"}
+    async with running_service(kubeconfig, **settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def locked_service(api_server: ApiServer, azurite: Azurite) -> AsyncIterator[Service]:
+    """The same, with a key, as on Azure."""
+    await prepare(api_server)
+    kubeconfig = api_server.kubeconfig("kargo-receivers")
+    settings = {"AzureWebJobsStorage": azurite.connection_string, "PAGES_KEY": KEY, "WEBSITE_SITE_NAME": "app"}
+    async with running_service(kubeconfig, **settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def service_without_storage(api_server: ApiServer) -> AsyncIterator[Service]:
+    await prepare(api_server)
+    async with running_service(api_server.kubeconfig("kargo-receivers")) as running:
+        yield running
+
+
+async def get(service: Service, path: str, **headers: str) -> Response:
+    return await service.ask("GET", path, headers=[(name.replace("_", "-"), value) for name, value in headers.items()])
+
+
+async def post(service: Service, path: str, form: Mapping[str, str], **headers: str) -> Response:
+    body = urlencode(form).encode()
+    given = {"content_type": "application/x-www-form-urlencoded", **headers}
+    return await service.ask(
+        "POST", path, headers=[(name.replace("_", "-"), value) for name, value in given.items()], body=body
+    )
+
+
+async def document(service: Service, path: str) -> dict[str, Any]:
+    response = await get(service, f"{path}{'&' if '?' in path else '?'}format=json")
+    assert response.status == 200
+    assert response.header("content-type") == "application/json"
+    return response.json()
+
+
+async def delivered(service: Service, tag: str = "1.2.3") -> str:
+    """A push; its id, once it is listed."""
+    response = await service.post(HOOK.path, acr_push(tag=tag))
+    delivery = response.header("x-delivery-id") or ""
+
+    async def listed() -> bool:
+        return delivery in json.dumps(await document(service, "/deliveries"))
+
+    await until(listed)
+    return delivery
+
+
+async def test_deliveries_are_a_document_too(service: Service) -> None:
+    delivery = await delivered(service)
+    listed = await document(service, "/deliveries?provider=azure&project=kargo-demo&state=refreshed&repository=APP")
+    [row] = listed["deliveries"]
+    assert (listed["older"], listed["newer"]) == (None, None)
+    assert (row["id"], row["state"], row["status"]) == (delivery, "refreshed", 200)
+    assert (row["artifact"], row["summary"]) == ("registry.azurecr.io/team/app:1.2.3", "Warehouse app")
+    shown = (await document(service, f"/deliveries/{delivery}"))["delivery"]
+    assert row.items() <= shown.items()
+    assert shown["events"][0]["qualifiers"] == ["1.2.3"]
+
+
+async def test_receivers_and_queue_are_documents_too(service: Service) -> None:
+    delivery = await delivered(service)
+    [receiver] = (await document(service, "/receivers"))["receivers"]
+    assert (receiver["provider"], receiver["project"], receiver["name"]) == ("azure", PROJECT, "acr")
+    assert receiver["lastDelivery"]["id"] == delivery
+    assert receiver["url"].endswith("…")
+    assert await document(service, "/queue") == {"waiting": 0, "due": [], "poisoned": 0, "poison": []}
+
+
+async def test_a_program_redelivers(service: Service) -> None:
+    delivery = await delivered(service)
+    again = (await post(service, f"/deliveries/{delivery}/redeliver?format=json", {}, x_pages_key="none")).json()
+    [made] = again["redelivered"]
+    assert made["status"] == 200
+    shown = (await document(service, f"/deliveries/{made['id']}"))["delivery"]
+    assert shown["redeliveryOf"] == delivery
+
+
+async def test_what_pushed_nothing_cannot_be_redelivered(service: Service) -> None:
+    response = await service.post(HOOK.path, {"action": "ping"})
+    path = f"/deliveries/{response.header('x-delivery-id')}/redeliver?format=json"
+    refused = await post(service, path, {}, x_pages_key="none")
+    assert refused.status == 409
+    assert "nothing to deliver again" in refused.json()["error"]
+
+
+async def test_a_delivery_that_cannot_be_refreshed_now_is_seen_waiting(
+    hasty_service: Service, fault_proxy: FaultProxy
+) -> None:
+    service = hasty_service
+    await delivered(service)
+    fault_proxy.hang(times=None, method="PATCH")
+    response = await service.post(HOOK.path, acr_push(tag="1.9.0"))
+    assert response.status == 202
+    row = (await document(service, f"/deliveries/{response.header('x-delivery-id')}"))["delivery"]
+    assert row["state"] == "queued"
+    assert row["summary"] == "waits to refresh Warehouse app"
+    assert (await document(service, "/queue"))["waiting"] == 1
+    page = await get(service, "/queue")
+    assert b"Show them among the deliveries" in page.body
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/deliveries/nothing",
+        "/deliveries/" + "0" * 24,
+        "/deliveries/" + "f" * 24,
+        "/deliveries/" + "0" * 24 + "/more",
+        "/queue/more",
+        "/pages",
+        "/pages/../site.py",
+        "/pages/%2e%2e/site.py",
+    ],
+)
+async def test_what_is_not_there_is_404(service: Service, path: str) -> None:
+    page = await get(service, path)
+    assert page.status == 404
+    assert (page.header("content-type") or "").startswith("text/html")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "before=nothing",
+        "after=" + "f" * 24,
+        "after=" + "0" * 24,
+        "before=" + "f" * 24,
+        "limit=0",
+        "limit=999999",
+        "limit=x",
+        "state=unheard-of",
+        "repository=%27%20or%20true",
+        "project=%27%22%3Cb%3E",
+        "redelivered=-1",
+        "redelivered=%D9%A1",
+    ],
+)
+async def test_an_odd_query_is_no_fault(service: Service, query: str) -> None:
+    assert (await get(service, f"/deliveries?{query}")).status == 200
+
+
+@pytest.mark.parametrize("since", ["x", "-1h", "999999d"])
+async def test_an_odd_duration_is_told(service: Service, since: str) -> None:
+    assert (await get(service, f"/deliveries?since={since}")).status in {200, 400}
+
+
+async def test_what_a_sender_chose_is_text_and_nothing_else(service: Service) -> None:
+    evil = '<script>alert(1)</script>"onload="x'
+    await delivered(service)
+    response = await service.post(HOOK.path, acr_push(repository=f"registry.azurecr.io/{evil}", tag=evil))
+    path = f"/deliveries/{response.header('x-delivery-id')}"
+    for page in (
+        await get(service, path),
+        await get(service, f"{path}?tab=request"),
+        await get(service, "/deliveries"),
+    ):
+        assert evil.encode() not in page.body
+        assert b"<script>" not in page.body
+
+
+class Links(HTMLParser):
+    """Everything that a page loads or leads to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.inline: list[str] = []
+
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        self.found += [values[name] or "" for name in ("href", "src", "action") if name in values]
+        self.inline += [name for name in values if name == "style" or name.startswith("on")]
+
+
+@pytest.mark.parametrize("path", SECTIONS)
+async def test_a_page_loads_nothing_from_elsewhere_and_is_kept_nowhere(service: Service, path: str) -> None:
+    page = await get(service, path)
+    links = Links()
+    links.feed(page.body.decode())
+    assert [link for link in links.found if not link.startswith(("/", "#"))] == []
+    assert links.inline == []
+    assert page.header("cache-control") == "no-store"
+    assert page.header("x-content-type-options") == "nosniff"
+    policy = page.header("content-security-policy") or ""
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    for link in links.found:
+        if link.startswith("/pages/"):
+            file = await get(service, link)
+            assert file.status == 200
+            assert "immutable" in (file.header("cache-control") or "")
+
+
+async def test_a_form_without_its_token_does_nothing(service: Service, fault_proxy: FaultProxy) -> None:
+    delivery = await delivered(service)
+    before = len(fault_proxy.sent("PATCH"))
+    first = await get(service, "/deliveries")
+    cookie = (first.header("set-cookie") or "").partition(";")[0]
+    for form in ({}, {"token": "x"}):
+        assert (await post(service, f"/deliveries/{delivery}/redeliver", form, cookie=cookie)).status == 403
+    assert len(fault_proxy.sent("PATCH")) == before
+
+
+async def test_a_form_of_our_own_is_done(service: Service) -> None:
+    delivery = await delivered(service)
+    first = await get(service, f"/deliveries/{delivery}")
+    cookie = (first.header("set-cookie") or "").partition(";")[0]
+    token = re.search(rb'name="token" value="([^"]+)"', first.body)
+    assert token
+    done = await post(service, f"/deliveries/{delivery}/redeliver", {"token": token[1].decode()}, cookie=cookie)
+    assert done.status == 303
+    assert re.fullmatch("/deliveries/[0-9a-f]{24}", done.header("location") or "")
+
+
+async def test_without_storage_the_pages_say_how_to_get_a_journal(service_without_storage: Service) -> None:
+    for path in ("/deliveries", "/queue"):
+        page = await get(service_without_storage, path)
+        assert page.status == 404
+        assert b"AzureWebJobsStorage" in page.body
+        assert "AzureWebJobsStorage" in (await get(service_without_storage, f"{path}?format=json")).json()["error"]
+    assert (await get(service_without_storage, "/receivers")).status == 200
+
+
+async def test_while_storage_is_away_the_pages_say_so(service: Service, azurite: Azurite) -> None:
+    await delivered(service)
+    await azurite.kill()
+    for path in SECTIONS:
+        page = await get(service, path)
+        assert page.status == 503
+        assert b"The Storage account is away" in page.body
+        assert azurite.connection_string.encode() not in page.body
+    await azurite.start()
+
+
+async def test_while_the_cluster_is_away_the_pages_say_so(service: Service, fault_proxy: FaultProxy) -> None:
+    await delivered(service)
+    fault_proxy.answer(503)
+    fault_proxy.drop_watches()
+
+    async def told() -> bool:
+        return b"cannot be read" in (await get(service, "/deliveries")).body
+
+    await until(told)
+
+
+async def test_a_service_that_is_not_configured_says_so() -> None:
+    async with running_service(JOURNAL="nonsense") as broken:
+        page = await get(broken, "/deliveries")
+    assert page.status == 503
+    assert b"JOURNAL" in page.body
+
+
+@pytest.mark.parametrize("path", [*SECTIONS, "/deliveries/" + "0" * 24, "/nothing"])
+async def test_behind_a_key_nothing_is_shown_without_it(locked_service: Service, path: str) -> None:
+    page = await get(locked_service, path)
+    assert page.status == (404 if path == "/nothing" else 401)
+    assert b"kargo-demo" not in page.body
+    assert page.header("set-cookie") is None
+
+
+async def test_the_key_becomes_a_cookie(locked_service: Service) -> None:
+    signed_in = await get(locked_service, f"/queue?key={KEY}&format=json")
+    assert (signed_in.status, signed_in.header("location")) == (303, "/queue?format=json")
+    cookie = signed_in.header("set-cookie") or ""
+    assert {"httponly", "samesite=strict", "secure", "path=/"} <= set(cookie.split("; "))
+    assert (await get(locked_service, "/queue", cookie=cookie.partition(";")[0])).status == 200
+
+
+async def test_a_form_of_the_key_leads_to_our_own_pages_alone(locked_service: Service) -> None:
+    for given, location in (
+        ("/queue?format=json", "/queue?format=json"),
+        ("//attacker.example", "/deliveries"),
+        ("https://attacker.example", "/deliveries"),
+        ("/\\attacker.example", "/deliveries"),
+        ("/\r\nSet-Cookie: x=y", "/deliveries"),
+    ):
+        done = await post(locked_service, "/pages/key", {"key": KEY, "next": given})
+        assert (done.status, done.header("location")) == (303, location)
+
+
+async def test_a_program_shows_the_key_in_a_header(locked_service: Service) -> None:
+    assert (await get(locked_service, "/queue?format=json", x_pages_key=KEY)).status == 200
+    refused = await get(locked_service, "/queue?format=json", x_pages_key="another")
+    assert refused.status == 401
+    assert "x-pages-key" in refused.json()["error"]
+
+
+async def test_no_secret_is_in_a_page_or_in_the_log(
+    locked_service: Service, azurite: Azurite, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    delivery = (await locked_service.post(HOOK.path, acr_push())).header("x-delivery-id")
+    await locked_service.post(f"/azure/{'f' * 64}", acr_push())
+    await journalling.give_up(azurite, "team/app")
+    asked = [*SECTIONS, *(f"/deliveries/{delivery}?tab={tab}" for tab in ("decision", "request", "attempts"))]
+    pages = [await get(locked_service, path, x_pages_key=KEY) for path in asked]
+    pages += [await get(locked_service, f"{path.partition('?')[0]}?format=json", x_pages_key=KEY) for path in asked]
+    pages += [await get(locked_service, f"/queue?key={key}") for key in (KEY, KEY[:-1])]
+    receiver = {"provider": "azure", "project": PROJECT, "name": "acr"}
+    pages.append(await post(locked_service, "/receivers/test", receiver, x_pages_key=KEY))
+    revealed = await post(locked_service, "/receivers/url", receiver, x_pages_key=KEY)
+    assert HOOK.token.encode() in revealed.body
+    account_key = azurite.connection_string.partition("AccountKey=")[2].partition(";")[0]
+    for secret in (SECRET, HOOK.token, KEY, "f" * 64, account_key):
+        assert secret not in caplog.text
+        for page in pages:
+            assert secret.encode() not in page.body
+            assert secret not in str(page.headers)
+
+
+async def test_a_receiver_that_is_gone_is_404(service: Service) -> None:
+    gone = {"provider": "azure", "project": PROJECT, "name": "gone"}
+    for path in ("/receivers/url", "/receivers/test"):
+        assert (await post(service, path, gone, x_pages_key="none")).status == 404
+
+
+async def test_redelivering_what_failed_needs_a_time(service: Service) -> None:
+    for since in ("", "soon"):
+        refused = await post(service, "/deliveries/redeliver?format=json", {"since": since}, x_pages_key="none")
+        assert (refused.status, "90s, 30m, 12h, 7d" in refused.json()["error"]) == (400, True)
+
+
+async def test_a_large_or_garbled_form_is_refused(service: Service) -> None:
+    for form, status in ((b"a=" + b"x" * 100_000, 413), (b"\xff\xfe", 400), (b"a=1&" * 100, 400)):
+        page = await service.ask("POST", "/queue/revive", headers=[("x-pages-key", "none")], body=form)
+        assert page.status == status
+
+
+async def test_failed_ones_are_told_with_their_reason(service: Service, azurite: Azurite) -> None:
+    await journalling.write(azurite, [journalling.row("team/app", state=State.FAILED)])
+    page = await get(service, "/deliveries?state=failed")
+    assert b"the cluster did not answer in time" in page.body
+
+
+def test_what_makes_pages_is_imported_with_the_first_page_alone() -> None:
+    program = """
+import sys, function_app
+print([name for name in sys.modules if name.startswith(("jinja2", "receivers.pages.", "receivers.examples"))])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

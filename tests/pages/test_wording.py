@@ -1,0 +1,99 @@
+"""Rows in words."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from receivers.deliveries.journal import Row, State, WarehouseRow
+from receivers.pages import wording
+
+NOW = datetime(2026, 11, 21, 9, 31, 11, tzinfo=UTC)
+
+
+def row(state: State = State.REFRESHED, *warehouses: WarehouseRow, **members: object) -> Row:
+    given = {"event": "push", "provider": "azure", "status": 200, **members}
+    return Row(id="0" * 24, received_at=NOW, state=state, warehouses=list(warehouses), **given)  # type: ignore[arg-type] # any member
+
+
+def warehouse(name: str, state: State | None = State.REFRESHED) -> WarehouseRow:
+    return WarehouseRow(project="p", name=name, refresh=state is not None, reason=f"reason of {name}", state=state)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 ms"),
+        (0.0014, "1 ms"),
+        (0.512, "512 ms"),
+        (1, "1.0 s"),
+        (9.94, "9.9 s"),
+        (10, "10 s"),
+        (119.9, "119 s"),
+        (120, "2 min"),
+        (7199, "119 min"),
+        (7200, "2 h"),
+        (172_800, "2 days"),
+    ],
+)
+def test_a_duration_is_as_precise_as_people_need_it(seconds: float, text: str) -> None:
+    assert wording.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("age", "text"),
+    [
+        (timedelta(0), "just now"),
+        (timedelta(seconds=-5), "just now"),
+        (timedelta(seconds=5.7), "5 s ago"),
+        (timedelta(minutes=3), "3 min ago"),
+        (timedelta(hours=23, minutes=59), "23 h ago"),
+        (timedelta(days=1), "20 Nov 2026, 09:31"),
+    ],
+)
+def test_a_time_is_told_by_its_age_until_it_is_a_day_old(age: timedelta, text: str) -> None:
+    assert wording.ago(NOW - age, now=NOW) == text
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("30m", 1800), ("12 H", 43200), (" 7d ", 604_800)])
+def test_a_duration_is_read(text: str, seconds: float) -> None:
+    assert wording.parse_duration(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "-1d", "1.5h", "1w", "1h30m", "9999999d"])
+def test_what_is_no_duration_says_what_would_be(text: str) -> None:
+    with pytest.raises(ValueError, match="90s, 30m, 12h, 7d"):
+        wording.parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("members", "text"),
+    [
+        ({"registry": "quay.io", "repository": "team/app", "tag": "1.2.3"}, "quay.io/team/app:1.2.3"),
+        ({"repository": "team/app", "digest": "sha256:0123456789abcdef"}, "team/app@sha256:0123456789ab…"),
+        ({"registry": "quay.io", "repository": "team/app"}, "quay.io/team/app"),
+        ({"event": "ping"}, "Ping"),
+        ({"event": ""}, "Request that was refused"),
+    ],
+)
+def test_what_was_pushed_is_named_as_people_would_pull_it(members: dict[str, str], text: str) -> None:
+    assert wording.artifact(row(State.REFRESHED, **members)) == text
+
+
+def test_the_warehouses_that_were_refreshed_are_named() -> None:
+    assert wording.summary(row(State.REFRESHED, warehouse("a"), warehouse("not", None))) == "Warehouse a"
+    assert wording.summary(row(State.REFRESHED, *map(warehouse, "abc"))) == "Warehouses a, b and 1 more"
+
+
+def test_why_nothing_was_refreshed_is_told() -> None:
+    assert wording.summary(row(State.NOTHING)) == "no Warehouse subscribes to it"
+    refused = row(State.NOTHING, warehouse("a", None), warehouse("b", None))
+    assert wording.summary(refused) == "a: reason of a, and 1 more"
+
+
+def test_what_is_waited_for_is_told() -> None:
+    assert wording.summary(row(State.QUEUED)) == "waits until the cluster can be reached"
+    assert wording.summary(row(State.QUEUED, warehouse("a", State.QUEUED))) == "waits to refresh Warehouse a"
+
+
+def test_every_state_has_a_label() -> None:
+    assert set(wording.LABELS) == set(State)
