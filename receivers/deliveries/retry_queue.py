@@ -29,7 +29,8 @@ POISON = "refreshes-poison"  # where the Functions host puts what failed maxDequ
 NEVER = -1  # time to live
 PAGE = 32  # messages in one answer: Azure's limit
 REVIVAL = 60  # seconds for which messages are hidden while some of them are revived
-NOT_FOUND, CONFLICT = 404, 409
+NOT_FOUND = 404
+EXISTS = (204, 409)  # answers to who creates what is there
 
 
 class PoisonedMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,7 +175,7 @@ class RetryQueue:
                 async with calling():
                     await queue.create_queue()
             except StorageError as error:
-                if error.status != CONFLICT:  # somebody else was faster
+                if error.status not in EXISTS:  # somebody else was faster
                     raise
 
     async def _peek(self, name: str, limit: int) -> tuple[int, "list[QueueMessage]"]:

@@ -11,6 +11,8 @@ from receivers.deliveries.storage import StorageError
 
 logger = logging.getLogger(__name__)
 
+FOR_EVER = (400, 413)  # what the store cannot take it cannot take later either
+
 
 class WriteBehind[Item]:
     """Gathers items and stores them every second, or as soon as there are enough for one batch.
@@ -91,12 +93,14 @@ class WriteBehind[Item]:
         try:
             await self._store(list(self._writing.values()))
         except StorageError as error:
+            if error.status in FOR_EVER:
+                self._drop_batch()
+                return
             if not self._error:
                 logger.warning("%ss cannot be stored: %s", self._what, error)
             self._error = str(error)
         except Exception:
-            logger.exception("%d %ss cannot be stored and are dropped", len(self._writing), self._what)
-            self._writing.clear()
+            self._drop_batch()
         else:
             self._error = ""
             self._backoff.reset()
@@ -105,6 +109,12 @@ class WriteBehind[Item]:
             self._waiting = {**self._writing, **self._waiting}
             self._writing = {}
             self._drop_surplus()
+
+    def _drop_batch(self) -> None:
+        """A defect of ours: it would fail for ever, and nothing behind it would be stored."""
+        logger.exception("%d %ss cannot be stored and are dropped", len(self._writing), self._what)
+        self._dropped += len(self._writing)
+        self._writing.clear()
 
     def _drop_surplus(self) -> None:
         while len(self._waiting) > limits.JOURNAL_WAITING:

@@ -133,10 +133,11 @@ async def test_only_so_many_items_are_kept_the_latest_ones(
     await eventually(lambda: store.items == ["c", "d", "e"])
 
 
+@pytest.mark.parametrize("failure", [ValueError("a defect"), StorageError("400 PropertyValueTooLarge", status=400)])
 async def test_a_defect_costs_one_batch_and_not_the_rest(
-    store: Store, writing: WriteBehind[str], caplog: pytest.LogCaptureFixture
+    store: Store, writing: WriteBehind[str], caplog: pytest.LogCaptureFixture, failure: Exception
 ) -> None:
-    store.failure = ValueError("a defect")
+    store.failure = failure
     writing.add("a", "a")
     await eventually(lambda: "1 rows cannot be stored and are dropped" in caplog.text)
     store.failure = None
