@@ -93,13 +93,9 @@ class WriteBehind[Item]:
         try:
             await self._store(list(self._writing.values()))
         except StorageError as error:
-            if error.status in FOR_EVER:
-                self._drop_batch()
-                return
-            if not self._error:
-                logger.warning("%ss cannot be stored: %s", self._what, error)
-            self._error = str(error)
+            self._failed(error)
         except Exception:
+            logger.exception("a defect: %d %ss cannot be stored", len(self._writing), self._what)
             self._drop_batch()
         else:
             self._error = ""
@@ -110,9 +106,19 @@ class WriteBehind[Item]:
             self._writing = {}
             self._drop_surplus()
 
+    def _failed(self, error: StorageError) -> None:
+        if error.status in FOR_EVER:
+            logger.error(
+                "%d %ss are dropped, because the store refuses them: %s", len(self._writing), self._what, error
+            )
+            self._drop_batch()
+            return
+        if not self._error:
+            logger.warning("%ss cannot be stored: %s", self._what, error)
+        self._error = str(error)
+
     def _drop_batch(self) -> None:
-        """A defect of ours: it would fail for ever, and nothing behind it would be stored."""
-        logger.exception("%d %ss cannot be stored and are dropped", len(self._writing), self._what)
+        """Nothing behind what fails for ever would be stored."""
         self._dropped += len(self._writing)
         self._writing.clear()
 
