@@ -64,6 +64,7 @@ RETRY_AGE = 3 * 24 * 3600.0  # after this a delivery is given up to the poison q
 CLOCK_SKEW = 5.0  # between two machines, and more than any that keep time
 RETRY_WAIT = 10.0  # how long one try waits for its refreshes
 QUEUE_RESERVE = 0.5  # of the answer budget, kept for putting a delivery into the queue
+QUEUE_GRACE = 0.5  # beyond the answer budget, for a slow queue: a late answer is better than a lost delivery
 FALLBACK_RESERVE = 1.0  # of the answer budget, kept for finding a receiver without the cluster
 QUEUE_MESSAGE = 48 * 1024 - 512  # Azure allows 64 KiB, and base64 takes a third of it
 ATTEMPTS_SHOWN = 10  # the latest ones

@@ -158,7 +158,7 @@ class Pipeline:
         self, known: KnownReceivers, provider: Provider, path: str, *, deadline: float
     ) -> Verified | None:
         try:
-            async with asyncio.timeout_at(deadline - self._reserve):
+            async with asyncio.timeout_at(deadline):
                 return await known.find(provider, path)
         except (StorageError, TimeoutError) as error:
             logger.warning("known receivers cannot be read: %s", error)
@@ -193,7 +193,7 @@ class Pipeline:
             return answers.failed(unfinished, delivery.wanted) if delivery.matched else answers.unavailable()
         try:
             with delivery.step("queue"):
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(deadline + limits.QUEUE_GRACE):
                     await self._queue.put(delivery)
         except (StorageError, TimeoutError) as error:
             delivery.error = f"the retry queue {_describe(error)}"

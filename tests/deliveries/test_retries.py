@@ -198,7 +198,17 @@ async def test_with_cluster_and_queue_away_the_sender_is_asked_to_come_again(
     assert "cannot be reached" in drill.service.readiness().document["retryQueue"]
 
 
-async def test_a_queue_that_hangs_costs_no_more_than_the_budget(
+async def test_a_slow_queue_is_waited_for_beyond_the_budget_so_that_the_delivery_is_not_lost(
+    drill: Drill, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The patch takes the whole budget, so only the grace is left for the queue."""
+    monkeypatch.setattr(limits, "QUEUE_GRACE", 20.0)
+    drill.service.pipeline._budget, drill.service.pipeline._reserve = 1.1, 0.0
+    proxy.hang(method="PATCH")
+    assert (await drill.deliver()).status == 202
+
+
+async def test_a_queue_that_hangs_costs_little_more_than_the_budget(
     drill: Drill, proxy: FaultProxy, azurite: Azurite
 ) -> None:
     """The order of events tells it: the answer is there while the queue still hangs."""
