@@ -42,6 +42,7 @@ async def run(plan: Plan, server: ApiServer, azurite: Azurite, folder: Path) -> 
             most_at_once=stage.proxy.most_at_once("PATCH"),
             host_dead=stage.host_dead,
             recovered=stage.recovered,
+            log=stage.host.log(),
             waiting=waiting,
             poisoned=poisoned,
             drained=drained,

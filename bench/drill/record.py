@@ -37,6 +37,7 @@ class Record:
     most_at_once: int  # patches
     host_dead: Sequence[Interval]
     recovered: Sequence[tuple[Fault, float]]
+    log: Sequence[str]  # of the service
     waiting: int  # deliveries in the retry queue at the end
     poisoned: int
     drained: float  # seconds from the last delivery until all was done
@@ -56,7 +57,7 @@ class Record:
                 yield f"{_told(post)}: no answer, though the host lived: {post.error}"
             return
         if not post.accepted:
-            yield f"{_told(post)}: answered {post.status} {post.body.strip()}"
+            yield f"{_told(post)}: answered {post.status} {post.body.strip()}{self._logged(post)}"
         if (latency := self._latency(post)) > SLOWEST:
             yield f"{_told(post)}: answered {post.status} after {latency:.1f} s"
         if post.accepted:
@@ -66,7 +67,12 @@ class Record:
                     yield (
                         f"{_told(post)}: answered {post.status} {post.body.strip()}, and {target} was not refreshed "
                         f"after {post.arrival:%H:%M:%S.%f}; its last refreshes began {', '.join(began) or 'never'}"
+                        f"{self._logged(post)}"
                     )
+
+    def _logged(self, post: Post) -> str:
+        """The log's lines about a delivery."""
+        return "".join(f"\n    {line}" for line in self.log if post.delivery_id and post.delivery_id in line)
 
     def _latency(self, post: Post) -> float:
         """Seconds until the answer, for as long as there was a host that could give one."""

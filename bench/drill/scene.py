@@ -45,9 +45,9 @@ class Host:
             while not await _is_ok(session, path):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(LOOK_EVERY)
 
-    def log(self) -> str:
-        """The end of what it said."""
-        return self._process.last_lines(40)
+    def log(self) -> list[str]:
+        """What it said, through all its lives."""
+        return self._process.log.read_text(errors="replace").splitlines()
 
 
 class Scene:
