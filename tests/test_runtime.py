@@ -8,6 +8,8 @@ import pytest
 from receivers import runtime
 from receivers.cluster.credentials import CredentialsError
 from receivers.cluster.refresher import Result
+from receivers.deliveries.cosmos_journal import CosmosJournal
+from receivers.deliveries.table_journal import TableJournal
 from receivers.events import Target
 from receivers.settings import Settings, SettingsError, StaticReceiver
 from tests.cluster.fault_proxy import FaultProxy
@@ -78,3 +80,40 @@ async def test_closing_lets_a_refresh_under_way_end(api_server: ApiServer, fault
     assert refresh.result().result == Result.REFRESHED
     assert await refresh_of(api_server, "app")
     assert fault_proxy.watches == []
+
+
+STORAGE = {"AzureWebJobsStorage": "UseDevelopmentStorage=true"}
+
+
+@pytest.mark.parametrize(
+    ("journal", "environment", "kind"),
+    [
+        ("table", STORAGE, TableJournal),
+        ("cosmos", STORAGE, CosmosJournal),
+        ("cosmos", {}, CosmosJournal),
+        ("none", STORAGE, type(None)),
+        ("table", {}, type(None)),
+    ],
+)
+async def test_deliveries_are_recorded_where_the_settings_say(
+    journal: str, environment: dict[str, str], kind: type[object]
+) -> None:
+    settings = Settings(
+        cluster_authentication="token",
+        cluster_server="http://127.0.0.1:1",
+        cluster_token="token",
+        storage_connection=environment.get("AzureWebJobsStorage", ""),
+        journal=journal,
+        cosmos_endpoint="https://127.0.0.1:1",
+        cosmos_key="a2V5",
+    )
+    service = await runtime.start(settings, environment)
+    try:
+        assert type(service.journal) is kind
+        assert (service.recorder is None) == (service.redelivery is None) == (service.journal is None)
+        assert (service.retries is None) == (service.queue is None) == (service.known is None) == (not environment)
+        document = service.readiness().document
+        assert document["journal"] == ("ok" if service.journal else "not configured")
+        assert document["retryQueue"] == ("ok" if service.queue else "not configured")
+    finally:
+        await service.close()
