@@ -87,3 +87,9 @@ JOURNAL_PAGE = 100  # rows read at once
 JOURNAL_OPEN = 10_000  # rows that this process still expects news of
 DUPLICATE_WINDOW = 10.0  # the same push again within this time tells nothing new
 DUPLICATES_REMEMBERED = 10_000
+
+# Telemetry
+TELEMETRY_WAITING = 1_000  # what is noted before the libraries are imported; then the oldest are dropped
+TELEMETRY_TIMEOUT = 3.0  # one export, with its repetitions
+TELEMETRY_CLOSE = 3.0  # for what was not exported yet, when this process ends
+QUEUE_INTERVAL = 60.0  # between two looks at the queues; each is two to four calls of Azure Storage

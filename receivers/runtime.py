@@ -27,6 +27,7 @@ from receivers.deliveries.retries import Retries
 from receivers.deliveries.retry_queue import RetryQueue
 from receivers.deliveries.storage import Storage
 from receivers.deliveries.table_journal import TableJournal
+from receivers.deliveries.telemetry import Telemetry
 from receivers.providers import PROVIDERS
 from receivers.settings import Settings, SettingsError, StaticReceiver
 
@@ -55,6 +56,8 @@ class Runtime:
     journal: Journal | None
     recorder: Recorder | None
     redelivery: Redelivery | None
+    # None: nobody collects it
+    telemetry: Telemetry | None
 
     def readiness(self) -> Readiness:
         """Whether deliveries can be matched and refreshed, and what is missing."""
@@ -85,6 +88,8 @@ class Runtime:
             await self.recorder.close()
         if self.known is not None:
             await self.known.close()
+        if self.telemetry is not None:
+            await self.telemetry.close()
         if self.storage is not None:
             await self.storage.close()
 
@@ -115,6 +120,16 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     recorder = Recorder(journal) if journal else None
     if recorder is not None:
         mirror.warehouses.on_handled = recorder.handled
+    telemetry = (
+        Telemetry(settings.otlp_endpoint, mirror=mirror, availability=availability, queue=queue)
+        if settings.otlp_endpoint
+        else None
+    )
+    if telemetry is not None:
+        refresher.on_settled = telemetry.refreshed
+        if recorder is not None:
+            recorder.on_handled = telemetry.handled
+        telemetry.start()
     pipeline = Pipeline(
         directory=directory,
         mirror=mirror,
@@ -123,7 +138,12 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         queue=queue,
         known=known,
         answer_budget=settings.answer_budget,
-        observers=(report.log, *([recorder.delivered] if recorder else []), *observers),
+        observers=(
+            report.log,
+            *([recorder.delivered] if recorder else []),
+            *([telemetry.delivered] if telemetry else []),
+            *observers,
+        ),
     )
     mirror.start()
     return Runtime(
@@ -147,6 +167,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         journal=journal,
         recorder=recorder,
         redelivery=Redelivery(pipeline, journal, recorder) if journal and recorder else None,
+        telemetry=telemetry,
     )
 
 

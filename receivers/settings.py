@@ -220,6 +220,12 @@ class Settings:
         "What a visitor of the pages must know. Empty: on Azure nobody may see them, elsewhere everybody. A secret.",
         secret=True,
     )
+    otlp_endpoint: str = _setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "URL of an OpenTelemetry collector that takes OTLP over HTTP. Empty: no metrics and no traces.",
+        default="",
+        parse=_base_url,
+    )
     answer_budget: float = _setting(
         "ANSWER_BUDGET_SECONDS",
         "A delivery is answered within this time, whatever the cluster does.",

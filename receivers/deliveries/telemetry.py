@@ -1,0 +1,139 @@
+"""Metrics and traces for who collects them. Nothing here delays or fails a delivery.
+
+OpenTelemetry's libraries are imported when somebody collects, after the first answers, and in a thread; what happens
+before is kept until then.
+"""
+
+import asyncio
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from receivers import limits
+from receivers.cluster.availability import Availability
+from receivers.cluster.mirror import Mirror
+from receivers.cluster.refresher import Outcome
+from receivers.deliveries.delivery import Delivery
+from receivers.deliveries.journal import Row
+from receivers.deliveries.retry_queue import Contents, RetryQueue
+from receivers.deliveries.storage import StorageError, load
+
+if TYPE_CHECKING:
+    from receivers.deliveries.instruments import Instruments
+
+INSTRUMENTS = "receivers.deliveries.instruments"
+TURN = 20  # of what was kept is recorded before other tasks of the event loop get their turn
+
+logger = logging.getLogger(__name__)
+
+type Record = Callable[["Instruments"], None]
+
+
+class Telemetry:
+    """Sends to one collector, from :meth:`start` to :meth:`close`."""
+
+    def __init__(self, endpoint: str, *, mirror: Mirror, availability: Availability, queue: RetryQueue | None) -> None:
+        self._endpoint = endpoint
+        self._mirror = mirror
+        self._availability = availability
+        self._queue = queue
+        self._contents: Contents | None = None
+        self._instruments: Instruments | None = None
+        self._failed = False
+        self._early: deque[Record] = deque(maxlen=limits.TELEMETRY_WAITING)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Have the libraries imported soon. Returns at once."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def delivered(self, delivery: Delivery) -> None:
+        """A delivery was answered."""
+        self._record(lambda instruments: instruments.delivered(delivery))
+
+    def refreshed(self, outcome: Outcome, seconds: float) -> None:
+        """The refresh of an object has ended."""
+        self._record(lambda instruments: instruments.refreshed(outcome, seconds))
+
+    def handled(self, row: Row) -> None:
+        """Kargo has acted on all that a delivery refreshed."""
+        self._record(lambda instruments: instruments.handled(row))
+
+    async def close(self) -> None:
+        """Send what waits, if that can be done within a few seconds."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait({self._task})
+
+    def _record(self, record: Record) -> None:
+        """Record later, when the answer is on its way."""
+        if self._instruments is not None:
+            asyncio.get_running_loop().call_soon(_perform, record, self._instruments)
+        elif not self._failed:
+            self._early.append(record)
+
+    async def _run(self) -> None:
+        try:
+            await asyncio.sleep(limits.STORAGE_WARM_UP)
+            await self._begin()
+            while self._instruments is not None:
+                if self._queue is not None:
+                    self._contents = await _look(self._queue)
+                await asyncio.sleep(limits.QUEUE_INTERVAL)
+        finally:  # also when the event loop ends, which is the last chance
+            await self._end()
+
+    async def _begin(self) -> None:
+        try:
+            module = await load(INSTRUMENTS)
+            instruments: Instruments = await asyncio.to_thread(
+                module.Instruments,
+                self._endpoint,
+                mirror=self._mirror,
+                availability=self._availability,
+                contents=lambda: self._contents,
+            )
+        except Exception as error:
+            self._failed = True
+            logger.warning("there are no metrics and no traces: %s", error, exc_info=logger.isEnabledFor(logging.DEBUG))
+            return
+        while self._early:
+            for _ in range(min(TURN, len(self._early))):
+                _perform(self._early.popleft(), instruments)
+            await asyncio.sleep(0)
+        self._instruments = instruments
+
+    async def _end(self) -> None:
+        """Close in a thread that need not be waited for: a collector may hang."""
+        instruments, self._instruments, self._failed = self._instruments, None, True
+        if instruments is None:
+            return
+        loop, closed = asyncio.get_running_loop(), asyncio.Event()
+
+        def close() -> None:
+            instruments.close()
+            with suppress(RuntimeError):  # the event loop did not wait
+                loop.call_soon_threadsafe(closed.set)
+
+        threading.Thread(target=close, name="telemetry", daemon=True).start()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limits.TELEMETRY_CLOSE):
+                await closed.wait()
+
+
+async def _look(queue: RetryQueue) -> Contents | None:
+    """What is in the queues; None when they cannot be read."""
+    try:
+        return await queue.peek()
+    except StorageError:
+        return None
+
+
+def _perform(record: Record, instruments: "Instruments") -> None:
+    try:
+        record(instruments)
+    except Exception:
+        logger.exception("not recorded in metrics and traces")

@@ -1,0 +1,258 @@
+"""Metrics and traces, as a collector gets them from the whole service."""
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from receivers import limits
+from receivers.local.azurite import Azurite
+from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.servers import ApiServer
+from tests.collector import AT_ONCE, Collector, running_collector, values
+from tests.local.host.running import running_process
+from tests.local.host.wire import ask
+from tests.objects import PROJECT, Hook, project_config, refresh_of, secret_of, warehouse
+from tests.service import ROOT, Service, acr_push, running_service, until
+
+HOOK = Hook(provider="azure", name="acr")
+DELIVERIES = "kargo_receivers.deliveries"
+ANSWERS = "kargo_receivers.answer.duration"
+REFRESHES = "kargo_receivers.refresh.duration"
+HANDLINGS = "kargo_receivers.handled.duration"
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    with running_collector() as running:
+        yield running
+
+
+@pytest.fixture
+async def cluster(embedded_api_server: ApiServer) -> ApiServer:
+    """A project with one receiver and one Warehouse."""
+    await embedded_api_server.apply(project_config([HOOK]), secret_of(HOOK), warehouse("app"))
+    await embedded_api_server.allow_secrets(PROJECT)
+    return embedded_api_server
+
+
+@pytest.fixture
+async def service(cluster: ApiServer, collector: Collector, azurite: Azurite) -> AsyncIterator[Service]:
+    async with running_service(
+        cluster.kubeconfig("kargo-receivers"),
+        AzureWebJobsStorage=azurite.connection_string,
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+        **AT_ONCE,
+    ) as running:
+        yield running
+
+
+def told(**attributes: object) -> tuple[tuple[str, object], ...]:
+    return tuple(sorted(attributes.items()))
+
+
+async def test_deliveries_are_counted_by_provider_outcome_and_status(service: Service, collector: Collector) -> None:
+    for path, body in (
+        (HOOK.path, acr_push()),
+        (HOOK.path, acr_push()),
+        (HOOK.path, {"action": "ping"}),
+        (HOOK.path, b"not JSON"),
+        (f"/quay/{'0' * 64}", acr_push()),
+    ):
+        await service.post(path, body)
+
+    async def all_counted() -> bool:
+        return sum(collector.points(DELIVERIES).values()) == 5
+
+    await until(all_counted)
+    assert collector.points(DELIVERIES) == {
+        told(provider="azure", outcome="refreshed", status=200): 2,
+        told(provider="azure", outcome="ping", status=200): 1,
+        told(provider="azure", outcome="refused", status=400): 1,
+        told(provider="quay", outcome="refused", status=404): 1,
+    }
+    assert collector.points(ANSWERS)[told(provider="azure", outcome="refreshed")] == 2
+    assert sum(collector.points(REFRESHES).values()) == collector.points(REFRESHES)[told(result="refreshed")]
+    assert collector.resource()["service.name"] == "kargo-receivers"
+
+
+async def test_a_delivery_is_a_span_with_its_steps_within(service: Service, collector: Collector) -> None:
+    response = await service.post(HOOK.path, acr_push())
+
+    async def there() -> bool:
+        return any(span.name == "delivery azure" for span in collector.spans())
+
+    await until(there)
+    (whole,) = [span for span in collector.spans() if span.name == "delivery azure"]
+    steps = [span for span in collector.spans() if span.parent_span_id == whole.span_id]
+    assert [step.name for step in sorted(steps, key=lambda step: step.start_time_unix_nano)] == [
+        "find",
+        "parse",
+        "match",
+        "refresh",
+    ]
+    assert {step.trace_id for step in steps} == {whole.trace_id}
+    assert values(whole.attributes) == {
+        "provider": "azure",
+        "outcome": "refreshed",
+        "status": 200,
+        "delivery": response.header("x-delivery-id"),
+    }
+    assert all(not step.attributes for step in steps)
+    assert all(whole.start_time_unix_nano <= step.start_time_unix_nano <= step.end_time_unix_nano for step in steps)
+
+
+async def test_the_time_until_kargo_has_acted_is_recorded(
+    service: Service, collector: Collector, cluster: ApiServer
+) -> None:
+    await service.post(HOOK.path, acr_push())
+    status = {"status": {"lastHandledRefresh": await refresh_of(cluster, "app")}}
+    await cluster.patch("Warehouse", "app", PROJECT, status, subresource="/status")
+
+    async def recorded() -> bool:
+        return collector.points(HANDLINGS) == {told(provider="azure"): 1}
+
+    await until(recorded)
+
+
+async def test_queues_mirror_and_cluster_are_observed(
+    cluster: ApiServer, collector: Collector, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "QUEUE_INTERVAL", 0.1)
+    async with (
+        FaultProxy(cluster.url, ca_file=cluster.ca_file) as proxy,
+        running_service(
+            cluster.kubeconfig("kargo-receivers", url=proxy.url),
+            AzureWebJobsStorage=azurite.connection_string,
+            ANSWER_BUDGET_SECONDS="2",
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+            **AT_ONCE,
+        ) as service,
+    ):
+        assert (await service.post(HOOK.path, {"action": "ping"})).status == 200
+        proxy.hang()
+        assert (await service.post(HOOK.path, acr_push())).status == 202
+
+        async def observed() -> bool:
+            waiting = collector.points("kargo_receivers.queue.waiting").get(())
+            away = collector.points("kargo_receivers.cluster.away").get((), 0.0)
+            return waiting == 1 and away > 0
+
+        await until(observed)
+        assert collector.points("kargo_receivers.queue.poisoned") == {(): 0}
+        assert collector.points("kargo_receivers.queue.age").keys() == {()}
+        ages = collector.points("kargo_receivers.mirror.age")
+        assert ages.keys() == {
+            told(resource=resource) for resource in ("projectconfigs", "clusterconfigs", "warehouses")
+        }
+        proxy.release()
+
+
+async def test_every_metric_is_described_in_the_documentation(service: Service, collector: Collector) -> None:
+    await service.post(HOOK.path, acr_push())
+
+    async def there() -> bool:
+        return "kargo_receivers.queue.waiting" in collector.metrics() and DELIVERIES in collector.metrics()
+
+    await until(there)
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert [name for name in collector.metrics() if f"| `{name}` |" not in text] == []
+
+
+@pytest.mark.parametrize("fault", ["hangs", "fails", "is not there"])
+async def test_a_collector_that_does_not_work_delays_no_answer_and_no_end(
+    cluster: ApiServer, collector: Collector, fault: str
+) -> None:
+    if fault == "hangs":
+        collector.answering.clear()
+    collector.status = 500
+    endpoint = "http://127.0.0.1:9" if fault == "is not there" else collector.url
+    async with asyncio.timeout(60):
+        async with running_service(
+            cluster.kubeconfig("kargo-receivers"),
+            ANSWER_BUDGET_SECONDS="2",
+            OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
+            **AT_ONCE,
+        ) as service:
+
+            async def recording() -> bool:
+                runtime = await service.runtime()
+                return runtime.telemetry is not None and runtime.telemetry._instruments is not None
+
+            await until(recording)
+            for _ in range(20):
+                assert (await service.post(HOOK.path, acr_push())).status == 200
+            ended = time.monotonic()
+        assert time.monotonic() - ended < limits.TELEMETRY_CLOSE + limits.CLOSE_GRACE
+
+
+async def test_what_was_not_sent_yet_is_sent_when_the_process_ends(cluster: ApiServer, collector: Collector) -> None:
+    environment = {
+        "KUBECONFIG": str(cluster.kubeconfig("kargo-receivers")),
+        "AzureWebJobsStorage": "",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_METRIC_EXPORT_INTERVAL": "100",
+        "OTEL_BSP_SCHEDULE_DELAY": "600000",
+    }
+    with running_process(ROOT, environment) as (url, _):
+        response = await ask(url, "POST", HOOK.path, headers=[], body=b'{"action":"ping"}')
+
+        async def imported() -> bool:
+            return bool(collector.received)
+
+        await until(imported)
+        assert collector.spans() == []
+    assert [values(span.attributes)["delivery"] for span in collector.spans() if not span.parent_span_id] == [
+        response.header("x-delivery-id")
+    ]
+
+
+WITHOUT = """
+import asyncio, os, sys
+from receivers import runtime
+from receivers.deliveries.journal import Filter
+from receivers.pages import site
+
+async def main():
+    service = await runtime.current()
+    await service.warming
+    assert [row async for row in service.journal.rows(Filter())] == []
+    await service.close()
+
+asyncio.run(main())
+print(*[name for name in sys.modules if name.startswith(("opentelemetry", "google.protobuf"))])
+"""
+
+
+async def test_nothing_of_it_is_imported_when_nobody_collects(cluster: ApiServer, azurite: Azurite) -> None:
+    environment = {
+        "KUBECONFIG": str(cluster.kubeconfig("kargo-receivers")),
+        "AzureWebJobsStorage": azurite.connection_string,
+    }
+    process = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-c", WITHOUT],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert process.stdout.split() == []
+
+
+async def test_a_library_that_cannot_be_imported_costs_the_telemetry_alone(
+    cluster: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("receivers.deliveries.telemetry.INSTRUMENTS", "receivers.deliveries.no_such_module")
+    kubeconfig = cluster.kubeconfig("kargo-receivers")
+    async with running_service(kubeconfig, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9") as service:
+
+        async def said() -> bool:
+            assert (await service.post(HOOK.path, {"action": "ping"})).status == 200
+            return "there are no metrics and no traces: No module named" in caplog.text
+
+        await until(said)
