@@ -47,10 +47,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp import web
 from yarl import URL
+
+from tests.cluster.waiting import eventually
 
 PATIENCE = 20.0  # seconds that wait_for waits before the test fails
 HOP_BY_HOP = frozenset({"connection", "content-length", "host", "keep-alive", "transfer-encoding"})
@@ -125,11 +128,12 @@ class FaultProxy:
         self._faults: list[Fault] = []
         self._released = asyncio.Event()
         self._changed = asyncio.Condition()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
         self.requests: list[Request] = []
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(ssl=self._ssl, limit=0)
+        connector = aiohttp.TCPConnector(ssl=self._ssl, limit=0, socket_factory=self._connect)
         timeout = aiohttp.ClientTimeout(total=None)
         self._client = aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False)
         self._runner = web.ServerRunner(web.Server(self._handle, handler_cancellation=True), shutdown_timeout=0.1)
@@ -147,7 +151,8 @@ class FaultProxy:
             lambda: all(each.ended is not None for each in self.requests), "the end of every request"
         )
         await self._client.close()
-        await asyncio.sleep(0)  # the last connections close in the event loop's next turn
+        # To end TLS takes the server's consent, and after the test there is no event loop that would wait for it.
+        await eventually(lambda: all(each.fileno() < 0 for each in self._sockets))
 
     # Faults
 
@@ -371,6 +376,13 @@ class FaultProxy:
         except aiohttp.ClientError:
             _reset(request)
         return answer
+
+    def _connect(self, address: aiohttp.AddrInfoType) -> socket.socket:
+        """A socket towards the server, remembered until it is closed."""
+        family, kind, protocol, _, _ = address
+        connected = socket.socket(family, kind, protocol)
+        self._sockets.add(connected)
+        return connected
 
     async def _notify(self) -> None:
         async with self._changed:
