@@ -27,19 +27,32 @@ class Blow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """So many deliveries at a steady rate, which do not wait for each other's answers."""
+    """So many deliveries at a steady rate, which do not wait for each other's answers.
+
+    Every second one is the only push of its image: no later delivery makes good for it when it is lost. The others
+    are of a few busy images.
+    """
 
     deliveries: int
     rate: float  # a second
-    images: int  # each of one sender, with two Warehouses
+    busy: int  # images that are pushed again and again
     blows: tuple[Blow, ...]
     patience: float  # seconds until the retry queue is empty, after the last delivery
+
+    @property
+    def images(self) -> int:
+        """How many images there are."""
+        return self.busy + self.deliveries // 2
+
+    def image(self, number: int) -> int:
+        """The number of the image that a delivery is for."""
+        return self.busy + number // 2 if number % 2 else number // 2 % self.busy
 
 
 FULL = Plan(
     deliveries=2_000,
     rate=25.0,
-    images=50,
+    busy=50,
     blows=(
         Blow(Fault.FROZEN, at=6, lasts=15),
         Blow(Fault.HOST, at=12, lasts=1),  # it starts while the cluster is away
@@ -56,7 +69,7 @@ FULL = Plan(
 SHORT = Plan(
     deliveries=300,
     rate=20.0,
-    images=20,
+    busy=20,
     blows=(
         Blow(Fault.FROZEN, at=2, lasts=4),
         Blow(Fault.HOST, at=4.5, lasts=0.5),

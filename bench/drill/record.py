@@ -24,7 +24,12 @@ class Wave:
     after: Fault
     patches: int
     warehouses: int
-    most: int  # of one Warehouse
+    asked: int  # refreshes that deliveries asked for meanwhile
+
+    @property
+    def stampede(self) -> bool:
+        """Whether there were more than one for each Warehouse and one for each that was asked for since."""
+        return self.patches > self.warehouses + self.asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,7 @@ class Record:
         faults = [fault for post in self.posts for fault in self._broken_for(post)]
         if self.most_at_once > limits.PATCHES_IN_FLIGHT:
             faults.append(f"{self.most_at_once} patches at once; {limits.PATCHES_IN_FLIGHT} is the limit")
+        faults += [f"a stampede: {wave}" for wave in self.waves() if wave.stampede]
         if self.waiting or self.poisoned:
             faults.append(f"at the end {self.waiting} deliveries wait in the retry queue, {self.poisoned} are poisoned")
         return faults
@@ -93,8 +99,8 @@ class Record:
 
     def _wave(self, fault: Fault, at: float) -> Wave:
         paths = [patch.path for patch in self.patches if at <= patch.began < at + WAVE]
-        counts = [paths.count(path) for path in set(paths)]
-        return Wave(after=fault, patches=len(paths), warehouses=len(counts), most=max(counts, default=0))
+        asked = sum(len(post.image.targets) for post in self.posts if at <= post.sent < at + WAVE)
+        return Wave(after=fault, patches=len(paths), warehouses=len(set(paths)), asked=asked)
 
     def patches_of_one(self) -> list[int]:
         """How many patches each Warehouse got, answered or not."""
@@ -129,8 +135,8 @@ class Record:
         return [
             f"{len(self.patches)} patches, {min(each)} to {max(each)} of one Warehouse; {self.most_at_once} at once",
             *(
-                f"{WAVE:.0f} s after '{wave.after}': {wave.patches} patches of {wave.warehouses} Warehouses, "
-                f"{wave.most} of one"
+                f"within {WAVE:.0f} s after '{wave.after}': {wave.patches} patches of {wave.warehouses} Warehouses, "
+                f"while deliveries asked for {wave.asked} more"
                 for wave in self.waves()
             ),
             f"all was done {self.drained:.0f} s after the last delivery",

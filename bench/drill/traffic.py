@@ -55,7 +55,7 @@ async def send(plan: Plan, url: str, *, phase: Callable[[], str]) -> list[Post]:
         began = loop.time()
         for number in range(plan.deliveries):
             await asyncio.sleep(began + number / plan.rate - loop.time())
-            post = Post(number=number, image=Image(number % plan.images), phase=phase(), sent=loop.time())
+            post = Post(number=number, image=Image(plan.image(number)), phase=phase(), sent=loop.time())
             posts.append(post)
             all_.create_task(_send(session, post))
     return posts
