@@ -5,6 +5,7 @@ import asyncio
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench import clusters, machine
@@ -23,15 +24,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=1, help="how many in turn (default: %(default)s)")
     options = parser.parse_args(arguments)
     print("\n".join(machine.describe()))
-    kept = True
-    for number in range(1, options.runs + 1):
-        try:
-            broken = _report(number, _run(SHORT if options.short else FULL))
-        except (clusters.NotHere, Unavailable) as reason:
-            say(str(reason))
-            return 1
-        kept = kept and not broken
-    return 0 if kept else 1
+    plan = SHORT if options.short else FULL
+    try:
+        runs = [_report(number, _run(plan)) for number in range(1, options.runs + 1)]
+    except (clusters.NotHere, Unavailable) as reason:
+        say(str(reason))
+        return 1
+    if len(runs) > 1:
+        print(f"\nall runs\n\n{table([run.row for run in runs])}")
+    return 1 if any(run.broken for run in runs) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is kept of a run until all are over."""
+
+    row: list[str]
+    broken: list[str]
 
 
 def _run(plan: Plan) -> Record:
@@ -46,15 +55,16 @@ async def _with_storage(plan: Plan, server: ApiServer, folder: Path) -> Record:
         return await drill.run(plan, server, azurite, folder)
 
 
-def _report(number: int, record: Record) -> list[str]:
-    """Print what a run gave; the promises that were broken."""
+def _report(number: int, record: Record) -> Run:
+    """Print what a run gave."""
     broken = record.broken()
     verdict = f"{len(broken)} times a promise was broken" if broken else "every promise was kept"
     print(f"\nrun {number}: {verdict}\n")
-    print(table(record.rows()))
+    rows = record.rows()
+    print(table(rows))
     print("\n".join(["", *record.summary()]))
     print("\n".join(["", *broken[:20]]), flush=True)
-    return broken
+    return Run([f"run {number}", *rows[-1][1:]], broken)
 
 
 if __name__ == "__main__":
