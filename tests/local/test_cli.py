@@ -59,7 +59,7 @@ def test_a_missing_package_is_one_line_that_says_what_to_do(
     def without(name: str) -> ModuleType:
         raise ModuleNotFoundError(f"No module named {name!r}", name="aiohttp")
 
-    monkeypatch.setattr(cli.importlib, "import_module", without)
+    monkeypatch.setattr("receivers.local.cli.importlib.import_module", without)
     assert cli.main(["urls"]) == 2
     complaint = capsys.readouterr().err
     assert complaint.count("\n") == 1
