@@ -11,17 +11,13 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 from receivers.deliveries.journal import State
 from receivers.examples import payloads
 from tests.pages import chromium, journalling
-from tests.pages.conftest import KEY, Site
+from tests.pages.conftest import KEY
+from tests.pages.sites import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PAGES = ("/deliveries", "/receivers", "/queue")
 TOKEN = re.compile(r"[0-9a-f]{64}")
-
-
-def url_of(site: Site, provider: str) -> str:
-    """A receiver's URL, as ``serve`` printed it."""
-    return next(curl.split()[-1] for curl in site.serving.curls if f"/{provider}/" in curl)
 
 
 async def deliver(site: Site, *, repository: str = "myregistry.azurecr.io/team/guestbook", tag: str = "1.2.3") -> str:
@@ -31,7 +27,7 @@ async def deliver(site: Site, *, repository: str = "myregistry.azurecr.io/team/g
     )
     async with (
         aiohttp.ClientSession() as session,
-        session.post(url_of(site, "azure"), headers=headers, data=body) as response,
+        session.post(site.receiver("azure"), headers=headers, data=body) as response,
     ):
         assert response.status == 200
         return response.headers["X-Delivery-Id"]
@@ -178,11 +174,11 @@ async def test_a_receivers_url_is_shown_when_it_is_asked_for(context: BrowserCon
     await page.goto("/receivers")
     assert not TOKEN.search(await page.content())
     await page.get_by_role("button", name="Show URL of kargo-demo/acr").click()
-    await expect(page.get_by_text(url_of(site, "azure"), exact=True)).to_be_visible()
+    await expect(page.get_by_text(site.receiver("azure"), exact=True)).to_be_visible()
     assert len(TOKEN.findall(await page.content())) == 1
     assert not TOKEN.search(page.url)
     await page.get_by_role("link", name="Hide it").click()
-    await expect(page.get_by_text(url_of(site, "azure"), exact=True)).to_have_count(0)
+    await expect(page.get_by_text(site.receiver("azure"), exact=True)).to_have_count(0)
 
 
 async def test_a_test_delivery_goes_all_the_way(context: BrowserContext) -> None:

@@ -23,44 +23,58 @@ def run(options: argparse.Namespace) -> int:
 async def _list(options: argparse.Namespace) -> int:
     async with asking.service(options) as service:
         try:
-            document = await _ask(service, options, limit=options.limit)
+            rows = await _ask(service, options, limit=options.limit)
         except Declined as declined:
             return output.declined(options.command, declined)
-    rows = document["deliveries"]
-    output.show(options.output, lines=[line(row) for row in rows] or ["no deliveries"], document=document)
+    output.show(options.output, lines=[line(row) for row in rows] or ["no deliveries"], document={"deliveries": rows})
     return 0
 
 
 async def _follow(options: argparse.Namespace) -> int:
     """Print a line for each delivery, and again when more became of it. JSON: a document on each line."""
-    told: dict[str, tuple[str, str | None]] = {}
-    complaint = ""
     async with asking.service(options) as service:
+        try:
+            rows = await _ask(service, options, limit=NEWS)
+        except Declined as declined:
+            return output.declined(options.command, declined)
+        told = _progress(rows)
+        _tell(options, rows[: options.limit])
         while True:
-            try:
-                rows = (await _ask(service, options, limit=NEWS if told else options.limit))["deliveries"]
-                complaint = ""
-            except Declined as declined:
-                if not told:
-                    return output.declined(options.command, declined)
-                if complaint != str(declined):
-                    complaint = str(declined)
-                    print(f"{complaint}; still trying", file=sys.stderr)
-                rows = []
-            for row in reversed(rows):
-                if told.get(row["id"]) != _progress(row) and (not told or row["id"] >= min(told)):
-                    print(json.dumps(row) if options.output == "json" else line(row), flush=True)
-            told |= {row["id"]: _progress(row) for row in rows}
+            await asyncio.sleep(LOOK_EVERY)
+            rows = await _persistently(service, options)
+            seen = _progress(rows)
+            _tell(options, [row for row in rows if told.get(row["id"]) != seen[row["id"]]])
+            told |= seen
+
+
+async def _persistently(service: Service, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Ask until there is an answer; say once why there is none."""
+    complaint = ""
+    while True:
+        try:
+            return await _ask(service, options, limit=NEWS)
+        except Declined as declined:
+            if complaint != str(declined):
+                complaint = str(declined)
+                print(f"{complaint}; still trying", file=sys.stderr)
             await asyncio.sleep(LOOK_EVERY)
 
 
-async def _ask(service: Service, options: argparse.Namespace, *, limit: int) -> dict[str, Any]:
+def _tell(options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
+    """Print rows, the oldest first."""
+    for row in reversed(rows):
+        print(json.dumps(row) if options.output == "json" else line(row), flush=True)
+
+
+async def _ask(service: Service, options: argparse.Namespace, *, limit: int) -> list[dict[str, Any]]:
     chosen = {name: getattr(options, name) or "" for name in FILTERS}
-    return await service.get("/deliveries", **chosen, limit=str(limit))
+    rows: list[dict[str, Any]] = (await service.get("/deliveries", **chosen, limit=str(limit)))["deliveries"]
+    return rows
 
 
-def _progress(row: dict[str, Any]) -> tuple[str, str | None]:
-    return row["state"], row["handledAt"]
+def _progress(rows: list[dict[str, Any]]) -> dict[str, tuple[str, str | None]]:
+    """How far each delivery has come, by its id."""
+    return {row["id"]: (row["state"], row["handledAt"]) for row in rows}
 
 
 def line(row: dict[str, Any]) -> str:
