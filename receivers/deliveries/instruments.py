@@ -4,6 +4,7 @@ Attributes of metrics have few values, all known beforehand: no image, project o
 that have the delivery's id. docs/operations.md says what each metric means.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
@@ -36,6 +37,15 @@ SECOND = 1_000_000_000  # nanoseconds
 ANSWERS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 5.0)
 REFRESHES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 600.0)
 HANDLINGS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 24 * 3600.0)
+
+
+def _without_the_value(record: logging.LogRecord) -> bool:
+    record.msg, record.args = "a header of OTEL_EXPORTER_OTLP_HEADERS is not name=value, and is left out", ()
+    return True
+
+
+# The library would quote the header, which is likely to be a key.
+logging.getLogger("opentelemetry.util.re").addFilter(_without_the_value)
 
 
 class Instruments:
