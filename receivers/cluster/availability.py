@@ -68,7 +68,8 @@ class Availability:
                 raise AwayError
             return asked.result()
         finally:
-            asked.cancel()
+            if not asked.cancel() and not asked.cancelled():
+                asked.exception()  # seen, though its waiter may just have left
 
     @contextlib.contextmanager
     def observed(self) -> Iterator[None]:
