@@ -1,0 +1,145 @@
+"""What docs/operations.md says: its queries find what the service logs, and the host lets the log through."""
+
+import json
+import logging
+import re
+from typing import Any
+
+import pytest
+import re2
+
+from receivers import limits
+from receivers.cluster.api import ClusterError
+from receivers.deliveries import answers, messages, report
+from receivers.deliveries.delivery import Delivery
+from receivers.deliveries.messages import Message, Poisoned
+from receivers.deliveries.retries import Retries
+from receivers.events import Ignored, UnknownReceiver
+from tests.deliveries.examples import delivery, push, unwanted, wanted
+from tests.deliveries.test_telemetry import DELIVERIES
+from tests.service import ROOT
+
+TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+QUERIES = re.findall(r"```kusto\n(.*?)```", TEXT, re.DOTALL)
+DELIVERY, TRY = (
+    re2.compile(pattern) for pattern in dict.fromkeys(re.findall(r'extract_all\(@"(.*?)", message\)', TEXT))
+)
+GIVEN_UP, LATER = "; given up", "; tried again later"
+SET_ASIDE = "a message of the retry queue was set aside"
+
+
+def refused() -> Delivery:
+    refused = delivery(receiver=None, answer=answers.refused(UnknownReceiver()))
+    refused.events, refused.error = [], "No receiver has this URL"
+    return refused
+
+
+def ignored() -> Delivery:
+    ignored = delivery(answer=answers.ignored(Ignored("action delete -> 200 is not supported")))
+    ignored.events = [Ignored("action delete -> 200 is not supported")]
+    return ignored
+
+
+def decided() -> Delivery:
+    decided = delivery()
+    decided.matched, decided.decisions, decided.others = True, [unwanted(wanted().target)], 3
+    return decided
+
+
+@pytest.mark.parametrize(
+    ("told", "receiver", "status"),
+    [
+        (delivery(), "kargo-demo/acr", "200"),
+        (delivery(push(tag="1.0.0 [2 ms, x] -> 500")), "kargo-demo/acr", "200"),
+        (decided(), "kargo-demo/acr", "200"),
+        (delivery(answer=answers.queued(1, 2)), "kargo-demo/acr", "202"),
+        (delivery(answer=answers.unavailable()), "kargo-demo/acr", "503"),
+        (ignored(), "kargo-demo/acr", "200"),
+        (refused(), "(no receiver)", "404"),
+    ],
+    ids=["refreshed", "an odd tag", "not matched", "queued", "failed", "ignored", "unknown URL"],
+)
+def test_the_query_takes_the_line_of_a_delivery_apart(told: Delivery, receiver: str, status: str) -> None:
+    found = DELIVERY.search(report.line(told))
+    assert found is not None
+    provider, about, _, answered, _, milliseconds, identifier = found.groups()
+    assert (provider, about, answered, milliseconds, identifier) == ("azure", receiver, status, "0", told.id)
+
+
+UNUSED: Any = None
+
+
+class Away:
+    """A cluster that is away, as far as later tries ask for it."""
+
+    async def warehouses_ready(self, _project: str | None) -> None:
+        raise ClusterError("the API server does not answer")
+
+
+class Keeping:
+    """A queue that takes everything."""
+
+    def __init__(self, *, gives_up: bool) -> None:
+        self._gives_up = gives_up
+
+    async def put_back(self, _message: Message) -> bool:
+        return not self._gives_up
+
+    async def poison(self, _poisoned: Poisoned) -> None:
+        """Set aside."""
+
+
+async def told_by_a_try(text: bytes, caplog: pytest.LogCaptureFixture, *, gives_up: bool = False) -> str:
+    parts: dict[str, Any] = {"mirror": Away(), "queue": Keeping(gives_up=gives_up)}
+    retries = Retries(**parts, refresher=UNUSED, availability=UNUSED)
+    with caplog.at_level(logging.INFO):
+        await retries.handle(text)
+    return caplog.messages[-1]
+
+
+@pytest.mark.parametrize(("gives_up", "end"), [(False, LATER), (True, GIVEN_UP)])
+async def test_the_queries_find_tries_that_failed(caplog: pytest.LogCaptureFixture, gives_up: bool, end: str) -> None:
+    (message,) = messages.of(delivery())
+    line = await told_by_a_try(messages.encode(message), caplog, gives_up=gives_up)
+    found = TRY.search(line)
+    assert found is not None
+    assert found.groups()[:2] == (message.delivery, "1")
+    assert line.endswith(end)
+    assert any(f'message endswith "{end}"' in query for query in QUERIES)
+
+
+async def test_the_queries_find_messages_that_were_set_aside(caplog: pytest.LogCaptureFixture) -> None:
+    assert (await told_by_a_try(b"no message", caplog)).startswith(SET_ASIDE)
+    assert any(f'message startswith "{SET_ASIDE}"' in query for query in QUERIES)
+
+
+def test_the_fourth_try_comes_a_quarter_of_an_hour_after_the_first() -> None:
+    assert 10 * 60 < sum(limits.RETRY_DELAYS[1:4]) < 20 * 60
+
+
+def test_the_examples_of_lines_are_such_lines() -> None:
+    lines = [line for line in TEXT.splitlines() if line.startswith(("azure ", "quay ", "delivery "))]
+    assert [bool(DELIVERY.search(line) or TRY.search(line)) for line in lines] == [True] * 4
+
+
+def test_the_queries_name_metrics_that_there_are() -> None:
+    metrics = set(re.findall(r"^\| `(kargo_receivers\.[\w.]+)` \|", TEXT, re.MULTILINE))
+    assert DELIVERIES in metrics
+    assert {name for query in QUERIES for name in re.findall(r'"(kargo_receivers\.[\w.]+)"', query)} <= metrics
+
+
+def host_logging() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))["logging"]
+    return document
+
+
+def test_the_lines_of_functions_reach_application_insights_unsampled() -> None:
+    assert host_logging()["logLevel"]["Function"] == "Information"
+    assert "Trace" in host_logging()["applicationInsights"]["samplingSettings"]["excludedTypes"].split(";")
+
+
+@pytest.mark.parametrize(
+    "category", ["Host.Results", "Microsoft.AspNetCore", "Microsoft.Azure.WebJobs.Script.WebHost.Middleware"]
+)
+def test_what_would_log_urls_of_requests_is_quiet(category: str) -> None:
+    assert host_logging()["logLevel"][category] in {"None", "Warning"}
