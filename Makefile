@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check bench fmt envtest azurite browser package deploy lock clean
+.PHONY: help run test check bench drill fmt envtest azurite browser package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -37,6 +37,9 @@ fmt: .venv/ready ## format the code
 
 bench: .venv/ready ## measure, print a table, write docs/benchmarks.md
 	$(BIN)/python -m bench
+
+drill: .venv/ready ## break everything while deliveries arrive; says whether one was lost
+	$(BIN)/python -m bench.drill
 
 envtest: ## build kube-apiserver and etcd for the tests (once, a few minutes, needs Go)
 	@tests/envtest/build
