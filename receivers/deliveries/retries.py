@@ -71,6 +71,7 @@ class Retries:
         until = asyncio.get_running_loop().time() + limits.RETRY_WAIT
         try:
             async with asyncio.timeout_at(until):
+                await self._availability.back()  # it may be back before the next try would be due
                 match = await matching.match(self._mirror, message.events, project=message.project)
         except (ClusterError, TimeoutError) as error:
             return None, Refreshes(), str(error) or "the cluster did not answer in time"
