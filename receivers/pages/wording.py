@@ -83,9 +83,12 @@ def _names(warehouses: list[WarehouseRow]) -> str:
     return f"Warehouse{'' if len(warehouses) == 1 else 's'} {named}{more}"
 
 
-def handled(row: Row) -> str:
+def handled(row: Row, at: datetime | None) -> str:
     """``1.8 s``: from a delivery's arrival until Kargo had acted on it; empty when it has not been seen to."""
-    return duration(row.handled_at - row.received_at) if row.handled_at else ""
+    if at is None:
+        return ""
+    seconds = (at - row.received_at).total_seconds()
+    return f"{seconds:.1f} s" if seconds < PRECISE else duration(seconds)
 
 
 def duration(length: timedelta | float) -> str:

@@ -95,5 +95,11 @@ def test_what_is_waited_for_is_told() -> None:
     assert wording.summary(row(State.QUEUED, warehouse("a", State.QUEUED))) == "waits to refresh Warehouse a"
 
 
+def test_how_long_kargo_took_is_told_in_seconds() -> None:
+    assert wording.handled(row(), None) == ""
+    assert wording.handled(row(), NOW + timedelta(seconds=0.512)) == "0.5 s"
+    assert wording.handled(row(), NOW + timedelta(minutes=3)) == "3 min"
+
+
 def test_every_state_has_a_label() -> None:
     assert set(wording.LABELS) == set(State)
