@@ -23,6 +23,7 @@ class Collector:
         self.url = ""
         self.status = 200
         self.received: list[tuple[str, bytes]] = []
+        self.authorizations: set[str] = set()
         self.answering = threading.Event()
         self.answering.set()
 
@@ -92,6 +93,7 @@ def running_collector() -> Iterator[Collector]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             collector.answering.wait()
             collector.received.append((self.path, body))
+            collector.authorizations.add(self.headers.get("Authorization", ""))
             self.send_response(collector.status)
             self.send_header("Content-Length", "0")
             self.end_headers()
