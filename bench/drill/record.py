@@ -49,15 +49,30 @@ class Record:
 
     def broken(self) -> list[str]:
         """Every promise that was not kept: which delivery, and what is known of it."""
-        faults = [fault for post in self.posts for fault in self._broken_for(post)]
+        faults = [*self.lost(), *(fault for post in self.posts for fault in self._amiss(post))]
         if self.most_at_once > limits.PATCHES_IN_FLIGHT:
             faults.append(f"{self.most_at_once} patches at once; {limits.PATCHES_IN_FLIGHT} is the limit")
-        faults += [f"a stampede: {wave}" for wave in self.waves() if wave.stampede]
+        return faults + [f"a stampede: {wave}" for wave in self.waves() if wave.stampede]
+
+    def lost(self) -> list[str]:
+        """The promise that no clock decides: what was accepted is refreshed, and nothing waits any more."""
+        faults = [fault for post in self.posts if post.accepted for fault in self._unrefreshed(post)]
         if self.waiting or self.poisoned:
             faults.append(f"at the end {self.waiting} deliveries wait in the retry queue, {self.poisoned} are poisoned")
         return faults
 
-    def _broken_for(self, post: Post) -> Iterable[str]:
+    def _unrefreshed(self, post: Post) -> Iterable[str]:
+        for target in post.image.targets:
+            if self.annotations.covering(target, post.arrival) is None:
+                began = [f"{refresh.began:%H:%M:%S.%f}" for refresh in self.annotations.of(target)[-3:]]
+                yield (
+                    f"{_told(post)}: answered {post.status} {post.body.strip()}, and {target} was not refreshed "
+                    f"after {post.arrival:%H:%M:%S.%f}; its last refreshes began {', '.join(began) or 'never'}"
+                    f"{self._logged(post)}"
+                )
+
+    def _amiss(self, post: Post) -> Iterable[str]:
+        """What its sender would complain of."""
         if not post.status:
             if not any(killed <= post.ended and post.sent <= alive for killed, alive in self.host_dead):
                 yield f"{_told(post)}: no answer, though the host lived: {post.error}"
@@ -66,15 +81,6 @@ class Record:
             yield f"{_told(post)}: answered {post.status} {post.body.strip()}{self._logged(post)}"
         if (latency := self._latency(post)) > SLOWEST:
             yield f"{_told(post)}: answered {post.status} after {latency:.1f} s"
-        if post.accepted:
-            for target in post.image.targets:
-                if self.annotations.covering(target, post.arrival) is None:
-                    began = [f"{refresh.began:%H:%M:%S.%f}" for refresh in self.annotations.of(target)[-3:]]
-                    yield (
-                        f"{_told(post)}: answered {post.status} {post.body.strip()}, and {target} was not refreshed "
-                        f"after {post.arrival:%H:%M:%S.%f}; its last refreshes began {', '.join(began) or 'never'}"
-                        f"{self._logged(post)}"
-                    )
 
     def _logged(self, post: Post) -> str:
         """The log's lines about a delivery."""
