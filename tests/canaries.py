@@ -1,0 +1,226 @@
+"""A service full of recognisable secrets that keeps all it tells, with every logger at DEBUG."""
+
+import base64
+import json
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from urllib.parse import quote, urlencode
+
+from receivers.examples import payloads
+from receivers.local.azurite import Azurite
+from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.servers import ApiServer
+from tests.collector import AT_ONCE, Collector, running_collector
+from tests.local.host.wire import Response
+from tests.objects import IMAGE, PROJECT, Hook, project_config, secret, warehouse
+from tests.service import Service, running_service, until
+
+HOOKS = tuple(
+    Hook(provider=provider, name=provider, secret=f"canary-secret-of-{provider}")
+    for provider in ("azure", "quay", "dockerhub")
+)
+AZURE, QUAY, DOCKERHUB = HOOKS
+ROTATED = Hook(provider="azure", name="rotated", secret="canary-secret-new")
+BEFORE = replace(ROTATED, secret="canary-secret-previous")
+STALE = Hook(provider="azure", name="stale", secret="canary-secret-stale")
+STATIC = Hook(provider="quay", name="static", secret="canary-secret-static")
+STATIC_BEFORE = replace(STATIC, secret="canary-secret-static-previous")
+URLS = (*HOOKS, ROTATED, BEFORE, STALE, STATIC, STATIC_BEFORE)
+UNKNOWN_TOKEN = "ca9a27" * 10 + "0000"
+
+PAGES_KEY = "canary-pages-key"
+COLLECTOR_KEY = "canary-collector-key"
+BODY = "canary-body"  # in every text of a sender that is no name of an artifact
+HEADER = "canary-header"
+QUERY = "canary-query"
+HEADERS = {
+    "Authorization": f"Bearer {HEADER}",
+    "Cookie": f"session={HEADER}",
+    "User-Agent": HEADER,
+    "X-Hub-Signature-256": f"sha256={HEADER}",
+    "X-Functions-Key": HEADER,
+    "X-Registry-Password": HEADER,
+}
+PUSH = {"repository": IMAGE, "tag": "1.2.3", "digest": "sha256:" + "0" * 64, "media_type": ""}
+
+
+@dataclass
+class Told:
+    """What the service told, by where it did."""
+
+    places: list[tuple[str, str]] = field(default_factory=list)
+
+    def at(self, place: str, text: str | bytes) -> None:
+        self.places.append((place, text if isinstance(text, str) else text.decode(errors="replace")))
+
+    def holding(self, canaries: Mapping[str, str]) -> list[str]:
+        """Each canary that was found, with where, and what stands around it."""
+        return [
+            f"{name} in {place}: …{text[max(0, text.index(form) - 80) : text.index(form) + 40]}…"
+            for place, text in self.places
+            for name, value in canaries.items()
+            for form in forms(value)
+            if form in text
+        ]
+
+
+def forms(value: str) -> set[str]:
+    """How a secret may be written: as it is, percent-encoded, in base64, or half of it, which a mask may leave."""
+    half = value[: len(value) // 2] if len(value) >= 64 else value
+    return {value, half, quote(value, safe=""), base64.b64encode(value.encode()).decode().rstrip("=")}
+
+
+class Log(logging.Handler):
+    """Keeps every record, formatted, with its arguments as they are."""
+
+    def __init__(self, told: Told) -> None:
+        super().__init__()
+        self._told = told
+        self.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._told.at(f"log {record.name}", f"{self.format(record)} {record.args!r}")
+
+
+@contextmanager
+def everything_logged(told: Told) -> Iterator[None]:
+    """Every logger at DEBUG, whatever its level was before, those that come later included."""
+    log = Log(told)
+    root = logging.getLogger()
+    loggers = [each for each in root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+    before = {each: each.level for each in (root, *loggers)}
+    for each in loggers:
+        each.setLevel(logging.NOTSET)
+    root.setLevel(logging.DEBUG)
+    root.addHandler(log)
+    try:
+        yield
+    finally:
+        root.removeHandler(log)
+        for each, level in before.items():
+            each.setLevel(level)
+
+
+def push(hook: Hook) -> bytes:
+    """A push as the sender writes it, with canaries wherever it may write what it likes."""
+    repository = "team/app" if hook.provider == "dockerhub" else IMAGE
+    _, body = payloads.push(hook.provider, **{**PUSH, "repository": repository})
+    document = json.loads(body)
+    document["comment"] = BODY
+    match hook.provider:
+        case "dockerhub":
+            document["callback_url"] = f"https://registry.hub.docker.com/u/team/app/hook/{BODY}/"
+            document["push_data"]["pusher"] = BODY
+            document["repository"] |= {"description": BODY, "full_description": BODY, "dockerfile": BODY, "owner": BODY}
+        case "quay":
+            document["homepage"] = f"https://quay.io/{BODY}"
+        case _:
+            document["request"] |= {"useragent": BODY, "addr": BODY}
+            document["actor"] = {"name": BODY}
+            document["source"] = {"instanceID": BODY}
+    return json.dumps(document).encode()
+
+
+@dataclass
+class Canaries:
+    """A service full of them, and what it told."""
+
+    service: Service
+    proxy: FaultProxy
+    azurite: Azurite
+    collector: Collector
+    told: Told
+
+    async def post(self, path: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> Response:
+        """A delivery. Its answer is told too."""
+        response = await self.service.post(f"{path}?code={QUERY}", body, headers={**HEADERS, **(headers or {})})
+        self._answered(f"answer to {path.split('/')[1]}", response)
+        return response
+
+    async def ask(self, method: str, path: str, **form: str) -> Response:
+        """A page, as who knows the key."""
+        response = await self.unlock(method, path, headers={"X-Pages-Key": PAGES_KEY}, **form)
+        assert response.status in {200, 303}, f"{method} {path}: {response.status} {response.body.decode()}"
+        return response
+
+    async def unlock(self, method: str, path: str, *, headers: Mapping[str, str], **form: str) -> Response:
+        """A page, for who has these headers."""
+        given = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+        response = await self.service.ask(method, path, headers=given.items(), body=urlencode(form).encode())
+        self._answered(f"page {method} {path}", response)
+        return response
+
+    def _answered(self, place: str, response: Response) -> None:
+        headers = [f"{name}: {value}" for name, value in response.headers if name != "set-cookie"]
+        self.told.at(place, "\n".join(headers))
+        self.told.at(place, response.body)
+
+
+@asynccontextmanager
+async def running_canaries(cluster: ApiServer, azurite: Azurite) -> AsyncIterator[Canaries]:
+    static = {
+        "provider": STATIC.provider,
+        "name": STATIC.name,
+        "project": STATIC.project,
+        "secret": STATIC.secret,
+        "previousSecret": STATIC_BEFORE.secret,
+    }
+    told = Told()
+    with everything_logged(told), running_collector() as collector:
+        async with (
+            FaultProxy(cluster.url, ca_file=cluster.ca_file) as proxy,
+            running_service(
+                cluster.kubeconfig("kargo-receivers", url=proxy.url),
+                ANSWER_BUDGET_SECONDS="2",
+                AzureWebJobsStorage=azurite.connection_string,
+                CLUSTER_TOKEN="canary-cluster-token",
+                COSMOS_KEY="canary-cosmos-key",
+                OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+                OTEL_EXPORTER_OTLP_HEADERS=f"authorization={COLLECTOR_KEY},without-a-value-{COLLECTOR_KEY}",
+                PAGES_KEY=PAGES_KEY,
+                RECEIVERS=json.dumps([static]),
+                **AT_ONCE,
+            ) as service,
+        ):
+            with everything_logged(Told()):  # for loggers that were made with the service; the first one listens on
+
+                async def ready() -> bool:
+                    return (await service.ask("GET", "/readyz")).status == 200
+
+                await until(ready)
+                yield Canaries(service, proxy, azurite, collector, told)
+
+
+async def prepare(cluster: ApiServer) -> None:
+    """Receivers of every provider, one whose Secret was rotated, one whose Secret has changed; Warehouses."""
+    hooks = (*HOOKS, ROTATED)
+    await cluster.apply(
+        project_config((*hooks, STALE)),
+        *(secret(hook.secret_name, {"secret": hook.secret}) for hook in HOOKS),
+        secret(ROTATED.secret_name, {"secret": ROTATED.secret, "secret-previous": BEFORE.secret}),
+        secret(STALE.secret_name, {"secret": "canary-secret-after-the-stale-one"}),
+        warehouse("app"),
+        warehouse("from-hub", image="team/app"),
+    )
+    await cluster.allow_secrets(PROJECT)
+
+
+def secrets_of(canaries: Canaries) -> dict[str, str]:
+    """What must not appear anywhere, by name."""
+    connection = dict(part.split("=", 1) for part in canaries.azurite.connection_string.strip(";").split(";"))
+    return {
+        **{f"token of {hook.name} ({hook.secret})": hook.token for hook in URLS},
+        "an unknown token": UNKNOWN_TOKEN,
+        "a receiver's secret": "canary-secret",
+        "key of the Storage account": connection["AccountKey"],
+        "token of the cluster": "token-of-kargo-receivers",
+        "CLUSTER_TOKEN": "canary-cluster-token",
+        "COSMOS_KEY": "canary-cosmos-key",
+        "PAGES_KEY": PAGES_KEY,
+        "key of the collector": COLLECTOR_KEY,
+        "body": BODY,
+        "header": HEADER,
+        "query": QUERY,
+    }
