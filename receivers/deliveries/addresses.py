@@ -34,10 +34,22 @@ class Address:
         return f"{self.receiver.project or '(cluster)'}/{self.receiver.name}"
 
 
-async def addresses(directory: Directory) -> list[Address]:
-    """Every receiver, by project and name. The cluster's own receivers come first."""
+async def addresses(directory: Directory, *, within: float | None = None) -> list[Address]:
+    """Every receiver, by project and name. The cluster's own receivers come first.
+
+    What could not be read ``within`` so many seconds has a problem instead of a token.
+    """
     receivers = sorted(directory.receivers(), key=lambda each: (each.project or "", each.name, each.provider))
-    return await asyncio.gather(*(address(directory, receiver) for receiver in receivers))
+    deadline = None if within is None else asyncio.get_running_loop().time() + within
+    return await asyncio.gather(*(_address_by(directory, receiver, deadline) for receiver in receivers))
+
+
+async def _address_by(directory: Directory, receiver: Receiver, deadline: float | None) -> Address:
+    try:
+        async with asyncio.timeout_at(deadline):
+            return await address(directory, receiver)
+    except TimeoutError:
+        return Address(receiver=receiver, problem="its Secret could not be read in time")
 
 
 async def address(directory: Directory, receiver: Receiver) -> Address:

@@ -15,6 +15,7 @@ from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS
 from receivers.runtime import Runtime
 
+PATIENCE = 3.0  # seconds for the Secrets of all receivers
 LOOKED_AT = 500  # rows of the journal, to find each receiver's last delivery
 
 type Key = tuple[str, str, str]  # provider, project, name
@@ -52,7 +53,7 @@ class Entry:
 
 async def listing(visit: Visit, service: Runtime, *, shown: Key | None = None) -> View:
     """Every receiver. The whole URL is told of the one that was asked for."""
-    found = await addresses.addresses(service.directory)
+    found = await addresses.addresses(service.directory, within=PATIENCE)
     last = await _last_deliveries(service.journal)
     entries = [_entry(visit, service, address, last.get(_key(address.receiver)[1:]), shown=shown) for address in found]
     return View(

@@ -303,6 +303,20 @@ async def test_while_the_cluster_is_away_the_pages_say_so(service: Service, faul
     await until(told)
 
 
+async def test_receivers_are_shown_while_their_secrets_cannot_be_read(
+    service: Service, fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receivers.pages.receivers.PATIENCE", 0.1)
+    fault_proxy.hang(path="/secrets")
+
+    async def told() -> bool:
+        page = await get(service, "/receivers")
+        assert page.status == 200
+        return b"its Secret could not be read in time" in page.body
+
+    await until(told)
+
+
 async def test_a_service_that_is_not_configured_says_so() -> None:
     async with running_service(JOURNAL="nonsense") as broken:
         page = await get(broken, "/deliveries")

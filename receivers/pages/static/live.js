@@ -41,7 +41,7 @@ if (region && state) {
     window.clearTimeout(timer);
     if (paused || document.hidden) return;
     try {
-      const response = await fetch(location.href, { cache: "no-store", headers: { "X-Live": "1" } });
+      const response = await fetch(location.href, { cache: "no-store" });
       if (response.ok && !response.redirected) {
         exchange(await response.text());
         tell("Live", "on");

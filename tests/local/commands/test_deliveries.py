@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from receivers.deliveries.journal import State
-from receivers.local.cli import main
+from receivers.local.cli import STATES, main
 from tests.local.commands.running import NOTHING_SET, PATIENCE, PROGRAM
 from tests.pages import journalling
 from tests.pages.sites import Site, running_site
@@ -47,6 +47,10 @@ def test_filters_choose(recorder: Site, capsys: pytest.CaptureFixture[str]) -> N
     assert listed(capsys, *of_these, "--state", "refreshed") == []
     assert listed(capsys, *of_these, "--provider", "quay") == []
     assert listed(capsys, *of_these, "--project", "another") == []
+
+
+def test_every_outcome_of_a_delivery_can_be_chosen() -> None:
+    assert set(STATES) == set(State) - {State.GONE}  # only a Warehouse can be gone
 
 
 def test_none_is_told_too(recorder: Site, capsys: pytest.CaptureFixture[str]) -> None:
