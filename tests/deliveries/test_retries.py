@@ -67,6 +67,7 @@ FAULTS: dict[str, Callable[[FaultProxy], object]] = {
     "resets connections": lambda proxy: proxy.reset(times=None),
     "says that it is busy": lambda proxy: proxy.answer(429, times=None, retry_after=30, method="PATCH"),
     "fails": lambda proxy: proxy.answer(500, times=None, method="PATCH"),
+    "refuses": lambda proxy: proxy.answer(422, times=None, method="PATCH"),
     "forbids": lambda proxy: proxy.answer(403, times=None, method="PATCH"),
 }
 
@@ -74,6 +75,7 @@ FAULTS: dict[str, Callable[[FaultProxy], object]] = {
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_delivery_is_accepted_though_the_cluster(fault: str, drill: Drill, proxy: FaultProxy) -> None:
     FAULTS[fault](proxy)
+    drill.hurry()
     answer = await drill.deliver()
     assert (answer.status, answer.body) == (202, {"msg": "queued 1 of 1 refresh(es)"})
     contents = await drill.queues()
@@ -84,7 +86,7 @@ async def test_a_delivery_is_accepted_though_the_cluster(fault: str, drill: Dril
 async def test_it_is_refreshed_once_the_cluster_is_back(
     drill: Drill, proxy: FaultProxy, embedded_api_server: ApiServer
 ) -> None:
-    proxy.answer(500, times=None, method="PATCH")
+    proxy.answer(422, times=None, method="PATCH")
     await drill.deliver()
     before = await refresh_of(embedded_api_server, "app")
     proxy.clear()
@@ -97,7 +99,7 @@ async def test_a_try_that_fails_waits_for_the_next_one_and_tells_why(
     drill: Drill, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "RETRY_WAIT", 0.1)
-    proxy.answer(500, times=None, method="PATCH")
+    proxy.answer(422, times=None, method="PATCH")
     await drill.deliver()
     await drill.work_off()
     (waiting,) = (await drill.queues()).due
@@ -207,7 +209,7 @@ async def test_with_cluster_and_queue_away_the_sender_is_asked_to_come_again(
     drill: Drill, proxy: FaultProxy, azurite: Azurite
 ) -> None:
     await azurite.stop()
-    proxy.answer(500, times=None, method="PATCH")
+    proxy.answer(422, times=None, method="PATCH")
     answer = await drill.deliver()
     assert (answer.status, answer.headers["Retry-After"]) == (503, str(limits.RETRY_AFTER))
     assert "the retry queue cannot be reached" in drill.told[-1].error
@@ -228,7 +230,8 @@ async def test_a_queue_that_hangs_costs_little_more_than_the_budget(
     drill: Drill, proxy: FaultProxy, azurite: Azurite
 ) -> None:
     """The order of events tells it: the answer is there while the queue still hangs."""
-    proxy.answer(500, times=None, method="PATCH")
+    proxy.answer(422, times=None, method="PATCH")
+    drill.hurry()
     azurite.pause()
     try:
         answer = await drill.deliver()
@@ -297,7 +300,7 @@ async def worked_off(drill: Drill) -> bool:
 async def test_a_delivery_counts_though_its_receiver_was_deleted_meanwhile(
     drill: Drill, proxy: FaultProxy, embedded_api_server: ApiServer
 ) -> None:
-    proxy.answer(500, times=None, method="PATCH")
+    proxy.answer(422, times=None, method="PATCH")
     await drill.deliver()
     await embedded_api_server.delete("ProjectConfig", PROJECT, PROJECT)
     await until(lambda: forgotten(drill))
@@ -313,7 +316,7 @@ async def forgotten(drill: Drill) -> bool:
 async def test_a_delivery_counts_though_its_secret_was_rotated_meanwhile(
     drill: Drill, proxy: FaultProxy, embedded_api_server: ApiServer
 ) -> None:
-    proxy.answer(500, times=None, method="PATCH")
+    proxy.answer(422, times=None, method="PATCH")
     await drill.deliver()
     rotated = replace(HOOK, secret="another-secret")
     await embedded_api_server.apply(project_config([rotated]), secret_of(rotated))
@@ -325,7 +328,7 @@ async def test_a_delivery_counts_though_its_secret_was_rotated_meanwhile(
 async def test_subscriptions_count_as_they_are_when_it_is_tried_again(
     drill: Drill, proxy: FaultProxy, embedded_api_server: ApiServer
 ) -> None:
-    proxy.answer(500, times=None, method="PATCH")
+    proxy.answer(422, times=None, method="PATCH")
     await drill.deliver()
     await embedded_api_server.delete("Warehouse", "app", PROJECT)
     await embedded_api_server.apply(warehouse("new", constraint=">=1.2.0"))
@@ -345,7 +348,7 @@ async def test_a_batch_with_more_events_than_a_message_takes_is_refreshed_whole(
 ) -> None:
     await embedded_api_server.apply(warehouse("last", constraint="5.0.0"))
     await until(lambda: known(drill, 3))
-    proxy.answer(500, times=None, method="PATCH")
+    proxy.answer(422, times=None, method="PATCH")
     tags = [*(f"4.0.{number}" for number in range(400)), "5.0.0"]
     await drill.deliver(body=[image_pushed(tag) for tag in tags])
     contents = await drill.queues()
