@@ -96,7 +96,8 @@ def _rendered(outcome: View | Done, visiting: Visit, visitor: Visitor, service: 
 def _refusal(visiting: Visit, refused: Refused, *, template: str = "refused.html") -> Page:
     if visiting.wants_json:
         return rendering.document({"error": str(refused)}, status=refused.status)
-    told = {"title": refused.title, "text": str(refused), "problems": [], "next": _ours(visiting.link(key=""))}
+    after = _ours(visiting.link(key="") if visiting.method == "GET" else f"/{visiting.segments[0]}")
+    told = {"title": refused.title, "text": str(refused), "problems": [], "next": after}
     return rendering.html(template, _common(visiting) | told, status=refused.status)
 
 

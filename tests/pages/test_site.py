@@ -352,6 +352,12 @@ async def test_a_form_of_the_key_leads_to_our_own_pages_alone(locked_service: Se
         assert (done.status, done.header("location")) == (303, location)
 
 
+async def test_a_form_that_is_sent_without_the_key_leads_back_to_its_page(locked_service: Service) -> None:
+    refused = await post(locked_service, "/queue/revive", {})
+    assert refused.status == 401
+    assert b'name="next" value="/queue"' in refused.body
+
+
 async def test_a_program_shows_the_key_in_a_header(locked_service: Service) -> None:
     assert (await get(locked_service, "/queue?format=json", x_pages_key=KEY)).status == 200
     refused = await get(locked_service, "/queue?format=json", x_pages_key="another")
