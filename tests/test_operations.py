@@ -3,21 +3,25 @@
 import json
 import logging
 import re
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import re2
 
 from receivers import limits
-from receivers.cluster.api import ClusterError
 from receivers.deliveries import answers, messages, report
 from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.messages import Message, Poisoned
 from receivers.deliveries.retries import Retries
 from receivers.events import Ignored, UnknownReceiver
+from receivers.local.azurite import Azurite
+from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.servers import ApiServer
 from tests.deliveries.examples import delivery, push, unwanted, wanted
 from tests.deliveries.test_telemetry import DELIVERIES
-from tests.service import ROOT
+from tests.objects import warehouse
+from tests.service import ROOT, running_service
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```kusto\n(.*?)```", TEXT, re.DOTALL)
@@ -66,41 +70,35 @@ def test_the_query_takes_the_line_of_a_delivery_apart(told: Delivery, receiver: 
     assert (provider, about, answered, milliseconds, identifier) == ("azure", receiver, status, "0", told.id)
 
 
-UNUSED: Any = None
+@pytest.fixture
+async def retries(
+    embedded_api_server: ApiServer, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Retries]:
+    """Later tries, in a cluster that refuses every patch."""
+    await embedded_api_server.apply(warehouse("app"))
+    monkeypatch.setattr(limits, "RETRY_WAIT", 1.0)
+    async with (
+        FaultProxy(embedded_api_server.url) as proxy,
+        running_service(
+            embedded_api_server.kubeconfig("kargo-receivers", url=proxy.url),
+            AzureWebJobsStorage=azurite.connection_string,
+        ) as service,
+    ):
+        proxy.answer(500, times=None, method="PATCH")
+        runtime = await service.runtime()
+        assert runtime.retries is not None
+        yield runtime.retries
+        proxy.clear()
 
 
-class Away:
-    """A cluster that is away, as far as later tries ask for it."""
-
-    async def warehouses_ready(self, _project: str | None) -> None:
-        raise ClusterError("the API server does not answer")
-
-
-class Keeping:
-    """A queue that takes everything."""
-
-    def __init__(self, *, gives_up: bool) -> None:
-        self._gives_up = gives_up
-
-    async def put_back(self, _message: Message) -> bool:
-        return not self._gives_up
-
-    async def poison(self, _poisoned: Poisoned) -> None:
-        """Set aside."""
-
-
-async def told_by_a_try(text: bytes, caplog: pytest.LogCaptureFixture, *, gives_up: bool = False) -> str:
-    parts: dict[str, Any] = {"mirror": Away(), "queue": Keeping(gives_up=gives_up)}
-    retries = Retries(**parts, refresher=UNUSED, availability=UNUSED)
+@pytest.mark.parametrize(("age", "end"), [(timedelta(0), LATER), (timedelta(days=4), GIVEN_UP)])
+async def test_the_queries_find_tries_that_failed(
+    retries: Retries, caplog: pytest.LogCaptureFixture, age: timedelta, end: str
+) -> None:
+    (message,) = messages.of(delivery(at=datetime.now(UTC) - age))
     with caplog.at_level(logging.INFO):
-        await retries.handle(text)
-    return caplog.messages[-1]
-
-
-@pytest.mark.parametrize(("gives_up", "end"), [(False, LATER), (True, GIVEN_UP)])
-async def test_the_queries_find_tries_that_failed(caplog: pytest.LogCaptureFixture, gives_up: bool, end: str) -> None:
-    (message,) = messages.of(delivery())
-    line = await told_by_a_try(messages.encode(message), caplog, gives_up=gives_up)
+        await retries.handle(messages.encode(message))
+    (line,) = [line for line in caplog.messages if message.delivery in line]
     found = TRY.search(line)
     assert found is not None
     assert found.groups()[:2] == (message.delivery, "1")
@@ -108,8 +106,11 @@ async def test_the_queries_find_tries_that_failed(caplog: pytest.LogCaptureFixtu
     assert any(f'message endswith "{end}"' in query for query in QUERIES)
 
 
-async def test_the_queries_find_messages_that_were_set_aside(caplog: pytest.LogCaptureFixture) -> None:
-    assert (await told_by_a_try(b"no message", caplog)).startswith(SET_ASIDE)
+async def test_the_queries_find_messages_that_were_set_aside(
+    retries: Retries, caplog: pytest.LogCaptureFixture
+) -> None:
+    await retries.handle(b"no message")
+    assert [line for line in caplog.messages if line.startswith(SET_ASIDE)]
     assert any(f'message startswith "{SET_ASIDE}"' in query for query in QUERIES)
 
 
