@@ -24,11 +24,11 @@ class Wave:
     after: Fault
     patches: int
     warehouses: int
-    asked: int  # refreshes that deliveries asked for meanwhile
+    asked: int  # refreshes that deliveries asked for meanwhile, or so shortly before that their next try asks again
 
     @property
     def stampede(self) -> bool:
-        """Whether there were more than one for each Warehouse and one for each that was asked for since."""
+        """Whether there were more than one for each Warehouse, and one for each that was asked for since."""
         return self.patches > self.warehouses + self.asked
 
 
@@ -105,7 +105,8 @@ class Record:
 
     def _wave(self, fault: Fault, at: float) -> Wave:
         paths = [patch.path for patch in self.patches if at <= patch.began < at + WAVE]
-        asked = sum(len(post.image.targets) for post in self.posts if at <= post.sent < at + WAVE)
+        since = at - limits.CLOCK_SKEW  # a try does not trust two clocks that a patch began after an arrival since then
+        asked = sum(len(post.image.targets) for post in self.posts if since <= post.sent < at + WAVE)
         return Wave(after=fault, patches=len(paths), warehouses=len(set(paths)), asked=asked)
 
     def patches_of_one(self) -> list[int]:
@@ -142,7 +143,7 @@ class Record:
             f"{len(self.patches)} patches, {min(each)} to {max(each)} of one Warehouse; {self.most_at_once} at once",
             *(
                 f"within {WAVE:.0f} s after '{wave.after}': {wave.patches} patches of {wave.warehouses} Warehouses, "
-                f"while deliveries asked for {wave.asked} more"
+                f"when deliveries had just asked for {wave.asked}"
                 for wave in self.waves()
             ),
             f"all was done {self.drained:.0f} s after the last delivery",
