@@ -23,6 +23,8 @@ run: .venv/ready ## start the service on 127.0.0.1:7071, with a sample cluster o
 
 test: .venv/ready ## every test that can run here; the last lines say what could not
 	@$(BIN)/python -m pytest --cov
+	@$(BIN)/coverage report --fail-under=100 --include="receivers/providers/*,receivers/kargo/*" > /dev/null || \
+	  { echo "receivers/providers and receivers/kargo are not wholly covered"; exit 1; }
 
 check: .venv/ready ## format, lint, types, layers, infra; the last line says what could not be checked
 	$(BIN)/ruff format --check
