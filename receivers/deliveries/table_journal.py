@@ -54,7 +54,10 @@ class TableJournal:
         async for page in self._table.pages(_query(only, before), size=limits.JOURNAL_PAGE):
             for entity in page:
                 row = _row(entity)
-                if row is not None and only.accepts(row):
+                if row is None:
+                    continue
+                row = self._writing.get(row.id) or row  # what is known of it, though not stored yet
+                if only.accepts(row):
                     yield row
 
     async def clean(self) -> int:

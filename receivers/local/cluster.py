@@ -46,7 +46,7 @@ async def opened(variables: Mapping[str, str]) -> AsyncIterator[Runtime]:
     with quiet():
         try:
             service = await runtime.start(checked(variables), variables)
-        except CredentialsError as error:
+        except (SettingsError, CredentialsError) as error:
             raise Unable(str(error)) from None
         try:
             await read(service.mirror)

@@ -24,7 +24,7 @@ from receivers.local.errors import Unable
 from receivers.local.host import FunctionHost, HostError
 from receivers.local.host import run as run_host
 from receivers.runtime import Runtime
-from receivers.settings import storage_configured
+from receivers.settings import SettingsError, storage_configured
 
 PROJECT = "kargo-demo"  # in the sample
 HANDLED_AFTER = 0.5  # seconds until the embedded cluster's Kargo says that it has handled a refresh
@@ -119,6 +119,8 @@ async def _started() -> Runtime:
     """The very runtime that the function app asks for."""
     try:
         return await runtime.current()
+    except SettingsError as error:
+        raise Unable(str(error)) from None
     except CredentialsError as error:
         raise Unable(f"{error}; without a cluster: kargo-receivers serve --embedded") from None
 

@@ -32,11 +32,9 @@ class Examination:
 async def examine(variables: Mapping[str, str]) -> Examination:
     """Look at everything. Raises nothing that settings or cluster are to blame for."""
     try:
-        settings = settings_module.from_environment(variables)
+        service = await runtime.start(settings_module.from_environment(variables), variables)
     except SettingsError as error:
         return Examination(findings=list(of_unusable_settings(error)), complete=False)
-    try:
-        service = await runtime.start(settings, variables)
     except CredentialsError as error:
         unusable = Finding(subject="settings", problem=str(error), remedy="say how to reach the cluster")
         return Examination(findings=[unusable], complete=False)

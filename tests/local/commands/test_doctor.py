@@ -16,11 +16,22 @@ def test_a_sound_project_is_code_0(in_sample: Serving, capsys: pytest.CaptureFix
 def test_faults_are_code_1_and_each_says_what_to_do(
     in_sample: Serving, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings.setenv("RECEIVERS", '[{"provider": "gitbucket", "name": "code", "secret": "s"}]')
+    twice = '{"provider": "quay", "name": "code", "secret": "s"}'
+    settings.setenv("RECEIVERS", f"[{twice}, {twice}]")
     assert main(["doctor"]) == 1
     finding, remedy, *_ = capsys.readouterr().out.splitlines()
-    assert finding.startswith("error: receiver (cluster)/code: ")
-    assert "name one of azure" in remedy
+    assert finding.startswith("error: receiver")
+    assert remedy.strip()
+
+
+def test_a_receiver_that_no_sender_can_reach_is_a_fault_of_the_settings(
+    in_sample: Serving, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.setenv("RECEIVERS", '[{"provider": "gitbucket", "name": "code", "secret": "s"}]')
+    for command in ("doctor", "urls"):
+        assert main([command]) == 2
+        told = capsys.readouterr()
+        assert "RECEIVERS: entry 0: provider must be one of acr, azure" in (told.out + told.err).replace("setting ", "")
 
 
 def test_json_is_one_document(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
