@@ -143,6 +143,8 @@ async def _announce(served: asyncio.Future[str], service: Runtime, sample: Sampl
     found = await addresses.addresses(service.directory)
     for line in announcement.lines(found, url=url, index=service.mirror.index, program=sys.argv[0], sample=sample):
         say.info("%s", line)
+    if service.journal is not None:
+        say.info("what becomes of each delivery: %s/deliveries", url)
     say.info("ready on %s", url)
 
 
