@@ -14,7 +14,8 @@ from receivers import limits
 from receivers.cluster import records
 from receivers.cluster.api import KARGO, Api, ClusterError
 from receivers.cluster.availability import Availability
-from receivers.cluster.reflector import Reflector, read_list, retrieve_exception
+from receivers.cluster.reflector import Reflector, read_list
+from receivers.cluster.tasks import retrieve_exception
 from receivers.events import Receiver, Target
 from receivers.kargo import configs
 from receivers.kargo.index import SubscriptionIndex

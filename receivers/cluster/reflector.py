@@ -17,6 +17,7 @@ from receivers import limits
 from receivers.cluster import records
 from receivers.cluster.api import Api, ClusterError, RefusedError, UnreachableError
 from receivers.cluster.backoff import Backoff
+from receivers.cluster.tasks import retrieve_exception
 
 logger = logging.getLogger(__name__)
 
@@ -216,12 +217,6 @@ async def read_list(api: Api, path: str, store: Store) -> Listing:
         if not page.metadata.continue_token:
             return Listing(keys=keys, version=page.metadata.resource_version, unreadable=unreadable)
         query = {"limit": _next_limit(query["limit"], len(body)), "continue": page.metadata.continue_token}
-
-
-def retrieve_exception(task: asyncio.Task[None]) -> None:
-    """Mark a task's failure as seen, for tasks whose waiters may have gone."""
-    if not task.cancelled():
-        task.exception()
 
 
 def _next_limit(limit: str, page_size: int) -> str:

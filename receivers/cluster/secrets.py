@@ -16,6 +16,7 @@ from receivers import limits
 from receivers.cluster import records
 from receivers.cluster.api import Api, ClusterError, RefusedError, UnreachableError
 from receivers.cluster.availability import Availability
+from receivers.cluster.tasks import retrieve_exception
 from receivers.events import SecretReference
 
 FORBIDDEN, NOT_FOUND = 403, 404
@@ -75,7 +76,7 @@ class SecretReader:
             read = asyncio.get_running_loop().create_task(self._read(reference))
             self._reads[reference] = read
             read.add_done_callback(lambda _: self._reads.pop(reference))
-            read.add_done_callback(lambda task: task.cancelled() or task.exception())
+            read.add_done_callback(retrieve_exception)
         return read
 
     async def _read(self, reference: SecretReference) -> Secret:

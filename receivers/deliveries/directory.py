@@ -19,6 +19,7 @@ from receivers import limits
 from receivers.cluster.api import ClusterError
 from receivers.cluster.mirror import Mirror, NotReadyError
 from receivers.cluster.secrets import SecretReader
+from receivers.cluster.tasks import retrieve_exception
 from receivers.events import Provider, Receiver, UnknownReceiver
 from receivers.kargo import paths
 from receivers.settings import StaticReceiver
@@ -150,7 +151,7 @@ class Directory:
         sweep = self._sweeps.get(provider.name)
         if sweep is None or self._is_outdated(sweep):
             task = asyncio.get_running_loop().create_task(self._learn(provider))
-            task.add_done_callback(lambda task: task.cancelled() or task.exception())
+            task.add_done_callback(retrieve_exception)
             sweep = _Sweep(task=task, began=self._clock(), version=self._mirror.version)
             self._sweeps[provider.name] = sweep
         await asyncio.shield(sweep.task)
