@@ -210,6 +210,11 @@ class Mirror:
         return self._projects.receivers() + self._cluster.receivers()
 
     @property
+    def receivers_trusted(self) -> bool:
+        """Whether the receivers are as the cluster has them now, as far as this identity may read them."""
+        return all(each.trusted or each.refused for each in (self._project_configs, self._cluster_configs))
+
+    @property
     def receivers_denied(self) -> bool:
         """Whether the API server does not let this identity read ProjectConfigs."""
         return bool(self._project_configs.refused)

@@ -18,7 +18,7 @@ from tests.cluster.conftest import connect
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.servers import ApiServer, RealServer
-from tests.cluster.waiting import eventually, ours, turns
+from tests.cluster.waiting import eventually, found_away, ours, turns
 from tests.objects import IMAGE, PROJECT, Hook, cluster_config, project_config, warehouse
 
 SYSTEM = "kargo-system-resources"
@@ -391,7 +391,7 @@ async def test_nothing_is_read_anew_while_the_cluster_is_known_to_be_away(
     await api_server.apply(warehouse("guestbook"), project_config([Hook()]))
     await grow_stale(mirror, fault_proxy, clock)
     fault_proxy.reset(times=None)
-    await availability.gone
+    await found_away(availability)
     before = len(fault_proxy.sent("GET", IN_PROJECT))
     await mirror.receivers_ready()
     await mirror.warehouses_ready(PROJECT)
