@@ -42,6 +42,7 @@ TOKEN_FILE_FRESH = 60.0  # the kubelet writes a new ServiceAccount token minutes
 KUBECONFIG_FRESH = 600.0  # exec plugins are asked again at half this age; they cache tokens themselves
 
 # Receivers
+SECRET_SHORTEST = 16  # characters, of one in the settings; a shorter one may be guessed, and its URL computed
 SECRET_FRESH = 10.0  # a Secret read within this time is not read again: a rotation counts after at most this long
 SECRET_READS_IN_FLIGHT = 8
 SECRET_TIMEOUT = 5.0  # one read
