@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import uvloop
@@ -23,6 +23,7 @@ from receivers.local.embedded import DEMO, EmbeddedCluster, documents
 from receivers.local.errors import Unable
 from receivers.local.host import FunctionHost, HostError
 from receivers.local.host import run as run_host
+from receivers.pages import openness
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError, storage_configured
 
@@ -129,10 +130,16 @@ async def _host(options: argparse.Namespace, service: Runtime, sample: Sample | 
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     host = FunctionHost(cluster.ROOT)
     try:
-        async with asyncio.TaskGroup() as tasks:
-            announcing = tasks.create_task(_announce(url, service, sample))
-            await run_host(host, address=options.host, port=options.port, on_ready=url.set_result)
-            announcing.cancel()
+        with ExitStack() as listening:
+
+            def ready(where: str) -> None:
+                listening.enter_context(openness.listening_on(where))
+                url.set_result(where)
+
+            async with asyncio.TaskGroup() as tasks:
+                announcing = tasks.create_task(_announce(url, service, sample))
+                await run_host(host, address=options.host, port=options.port, on_ready=ready)
+                announcing.cancel()
     except* HostError as errors:
         raise Unable(str(errors.exceptions[0])) from None
 
@@ -143,7 +150,9 @@ async def _announce(served: asyncio.Future[str], service: Runtime, sample: Sampl
     found = await addresses.addresses(service.directory)
     for line in announcement.lines(found, url=url, index=service.mirror.index, program=sys.argv[0], sample=sample):
         say.info("%s", line)
-    if service.journal is not None:
+    if not service.settings.pages_key and not openness.on_loopback_alone():
+        say.info("the pages are closed, since others can reach them here: set PAGES_KEY to open them")
+    elif service.journal is not None:
         say.info("what becomes of each delivery: %s/deliveries", url)
     say.info("ready on %s", url)
 
