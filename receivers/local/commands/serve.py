@@ -17,7 +17,7 @@ import yaml
 from receivers import runtime
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import readiness, report
-from receivers.local import addresses, announcement, azurite, cluster
+from receivers.local import addresses, announcement, azurite, cluster, terminal
 from receivers.local.announcement import Sample
 from receivers.local.embedded import DEMO, EmbeddedCluster, documents
 from receivers.local.errors import Unable
@@ -45,14 +45,15 @@ def run(options: argparse.Namespace) -> int:
 
 def _log(*, verbose: bool) -> None:
     """Deliveries and what this command says go to stdout, everything else to stderr."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        stream=sys.stderr,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
-    for logger, layout in ((logging.getLogger(report.__name__), "%(asctime)s %(message)s"), (say, "%(message)s")):
+    complaints = logging.StreamHandler(sys.stderr)
+    complaints.setFormatter(terminal.Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[complaints])
+    for logger, layout in (
+        (logging.getLogger(report.__name__), terminal.Formatter("%(asctime)s %(message)s", "%H:%M:%S")),
+        (say, terminal.LinesFormatter()),
+    ):
         handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(logging.Formatter(layout, "%H:%M:%S"))
+        handler.setFormatter(layout)
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False
@@ -99,7 +100,7 @@ async def _storage() -> AsyncIterator[None]:
         if found.connection_string:
             os.environ.update(AzureWebJobsStorage=found.connection_string)
         else:
-            say.info("no retry queue and no journal: %s", found.reason)
+            say.info("no retry queue and no journal: %s", terminal.printable(found.reason))
         yield
 
 
@@ -164,7 +165,7 @@ async def _until_ready(service: Runtime, url: str) -> None:
     while not readiness.of(service.mirror).ready:
         if loop.time() > patient_until:
             faults = {health.fault for health in service.mirror.health() if health.fault}
-            reason = "; ".join(sorted(faults)) or "it is still being read"
+            reason = terminal.printable("; ".join(sorted(faults))) or "it is still being read"
             say.info("listening on %s, not ready: waiting for the cluster %s: %s", url, service.api.server, reason)
             patient_until = math.inf
         await asyncio.sleep(LOOK_EVERY)
