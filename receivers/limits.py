@@ -42,6 +42,7 @@ TOKEN_FILE_FRESH = 60.0  # the kubelet writes a new ServiceAccount token minutes
 KUBECONFIG_FRESH = 600.0  # exec plugins are asked again at half this age; they cache tokens themselves
 
 # Receivers
+SECRET_SHORTEST = 16  # characters, of one in the settings; a shorter one may be guessed, and its URL computed
 SECRET_FRESH = 10.0  # a Secret read within this time is not read again: a rotation counts after at most this long
 SECRET_WAIT = 0.8  # for a slow read where the Secret is known from before; then that vouches, and is checked later
 SECRET_READS_IN_FLIGHT = 32  # for URLs that a receiver is known for
