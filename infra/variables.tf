@@ -145,7 +145,6 @@ variable "cluster" {
     `authentication`: `azure` (AKS with Entra ID: the app's identity) or `token` (any cluster: a ServiceAccount's token, see `cluster_token`).
     `authorization`: `kubernetes` (ClusterRole and bindings, made here with the kubernetes provider), `azure` (role assignments, for AKS with Azure RBAC for Kubernetes; needs `aks_id`) or `none` (you applied the manifests of `kubernetes/` yourself).
     `secret_namespaces`: namespaces whose Secrets the app may read, beside those of the `receivers` configured in the cluster. With none at all the app runs with `READ_SECRETS=false`.
-    `pull_request_events`: whether events of pull requests shall refresh Promotions; needs the verb `promote` on Stages.
     `service_account`: whose token it is, for `token` with `kubernetes`.
   TEXT
   type = object({
@@ -156,7 +155,6 @@ variable "cluster" {
     aks_id                     = optional(string)
     secret_namespaces          = optional(set(string), [])
     system_resources_namespace = optional(string, "kargo-system-resources")
-    pull_request_events        = optional(bool, false)
     service_account = optional(object({
       namespace = optional(string, "kargo-receivers")
       name      = optional(string, "kargo-receivers")
@@ -182,10 +180,6 @@ variable "cluster" {
   validation {
     condition     = var.cluster.authorization != "azure" || (var.cluster.aks_id != null && var.cluster.authentication == "azure")
     error_message = "cluster.authorization = azure needs aks_id and authentication = azure."
-  }
-  validation {
-    condition     = var.cluster.authorization != "azure" || !var.cluster.pull_request_events
-    error_message = "cluster.pull_request_events: Azure RBAC cannot express the verb promote; use authorization = kubernetes."
   }
 }
 
