@@ -110,6 +110,7 @@ def test_it_is_told_what_a_bound_took_away_and_nothing_else(clock: Clock) -> Non
     known.put("d", 5, size=1)
     assert forgotten == [("b", 3)]
     clock.now = 61
+    assert known.pop("c") is None
     assert not list(known)
     assert forgotten == [("b", 3), ("c", 4), ("d", 5)]
 
