@@ -1,4 +1,4 @@
-"""What senders post does not stay: the whole service, in a process of its own, is posted the largest bodies there are."""
+"""What senders post does not stay: the whole service, in its own process, is posted the largest bodies there are."""
 
 import asyncio
 import os

@@ -160,8 +160,8 @@ async def test_a_flood_is_written_once_in_an_interval(
     merge = Table.merge
 
     async def counting(table: Table, batch: list[dict[str, object]]) -> None:
-        written.append(len(batch))
         await merge(table, batch)
+        written.append(len(batch))
 
     monkeypatch.setattr(Table, "merge", counting)
     counter = RefusalCounter(storage, now=clock, interval=3600.0)
