@@ -101,7 +101,9 @@ DUPLICATE_WINDOW = 10.0  # the same push again within this time tells nothing ne
 DUPLICATE_EVENT_WINDOW = 24 * 3600.0  # the same for a sender's own id: Event Grid, the most patient, repeats for a day
 DUPLICATES_REMEMBERED = 10_000  # of 400 bytes each
 
-REFUSALS_INTERVAL = 60.0  # between two writes of what was counted; a killed process loses that much
+# Between two writes of what was counted; a killed process loses that much. Longer than SAMPLE_INTERVAL, so that in a
+# flood a request writes the line that says how many more there were: Azure may not take what is logged beside requests.
+REFUSALS_INTERVAL = 75.0
 REFUSALS_SHOWN = 24 * 3600.0  # counts are shown, and kept in memory, for so long
 REFUSALS_FRESH = 10.0  # counts of other instances that were read within this time are not read again
 SAMPLE = 5  # lines a minute of what anybody can cause

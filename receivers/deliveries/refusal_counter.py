@@ -58,6 +58,7 @@ class RefusalCounter:
             report.log(delivery)
             return
         if self._samples[reason].passes():
+            self._say_how_many_more(reason)
             report.log(delivery)
         minute = minute_of(delivery.received_at)
         if minute not in self._minutes:
@@ -93,15 +94,18 @@ class RefusalCounter:
         await self._writing.close()
 
     def _flush(self) -> None:
-        """A minute after the first: say how many more there were, and have the counts stored."""
+        """A minute after the first, and a little: what no request has said since, and have the counts stored."""
         self._timer = None
-        for reason, sample in self._samples.items():
-            if held_back := sample.take():
-                logger.info("%d more requests %s in the last minute", held_back, reason.phrase)
+        for reason in self._samples:
+            self._say_how_many_more(reason)
         if self._table is not None:
             for hour in self._unwritten:
                 self._writing.add(f"{hour:{_HOUR}}", self._entity(hour))
         self._unwritten.clear()
+
+    def _say_how_many_more(self, reason: Reason) -> None:
+        if held_back := self._samples[reason].take():
+            logger.info("%d more requests %s in the last minute", held_back, reason.phrase)
 
     def _forget_old(self) -> None:
         oldest = self._now() - SHOWN

@@ -14,6 +14,7 @@ from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.refusal_counter import TABLE, RefusalCounter
 from receivers.deliveries.refusals import Reason, reason_of
+from receivers.deliveries.sampled import Sample
 from receivers.deliveries.storage import Storage
 from receivers.deliveries.tables import Table
 from receivers.events import Malformed, TooLarge, UnknownReceiver, WebhookError
@@ -119,6 +120,23 @@ async def test_the_first_few_of_a_minute_have_a_line_and_the_others_one_line_for
     assert [line for line in caplog.messages if "more requests" in line] == [
         "1234 more requests to unknown URLs in the last minute"
     ]
+
+
+async def test_in_a_flood_a_request_of_the_next_minute_says_how_many_more_there_were(
+    counter: RefusalCounter, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Azure's host takes what is logged while it waits for an answer, and may not take the rest."""
+    passed = 0.0
+    counter._samples[Reason.UNKNOWN_URL] = Sample(clock=lambda: passed)
+    with caplog.at_level(logging.INFO):
+        for _ in range(100):
+            counter.delivered(refused())
+        assert "more requests" not in caplog.text
+        passed = limits.SAMPLE_INTERVAL
+        counter.delivered(refused())
+    assert caplog.messages[-2] == f"{100 - limits.SAMPLE} more requests to unknown URLs in the last minute"
+    assert "-> 404" in caplog.messages[-1]
+    assert limits.REFUSALS_INTERVAL > limits.SAMPLE_INTERVAL
 
 
 # With a Storage account
