@@ -119,6 +119,20 @@ async def test_receivers_that_change_are_known_as_they_are_then(api_server: ApiS
     assert versions == sorted(set(versions))
 
 
+async def test_a_change_of_receivers_is_told_wherever_they_are_configured(
+    api_server: ApiServer, mirror: Mirror
+) -> None:
+    told: list[tuple[list[str], list[str]]] = []
+    mirror.on_receivers_changed = lambda before, after: told.append((names(before), names(after)))
+    await in_step(mirror)
+    await api_server.apply(cluster_config([Hook(name="all", project=None)], published=[]))
+    await eventually(lambda: told == [([], ["all"])])
+    await api_server.apply(project_config([Hook()], published=[]))
+    await eventually(lambda: told[1:] == [([], ["builds"])])
+    await api_server.delete("ProjectConfig", PROJECT, PROJECT)
+    await eventually(lambda: told[2:] == [(["builds"], [])])
+
+
 async def test_a_change_that_concerns_no_receiver_is_none(api_server: ApiServer, mirror: Mirror) -> None:
     await api_server.apply(project_config([Hook()]))
     await eventually(lambda: [each.status_path for each in mirror.receivers()] == [Hook().path])
