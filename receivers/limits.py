@@ -27,15 +27,34 @@ PROBE_INTERVAL = 2.0  # at most, while the cluster is away
 
 # The mirror
 PAGE = 500  # objects in one answer of a list, as client-go asks for
-PAGE_BYTES = 4 * MIB  # a page larger than this halves the next one: parsing holds the event loop
+PAGE_BYTES = (
+    2 * MIB
+)  # one page, else it is asked for in parts: the largest object fits, and decoding takes 15 ms at most
+PAGE_ENDS = MIB  # what is kept of each end of an object that is too large or too odd: the metadata stands there
+ANSWER = 4 * MIB  # any other answer of the API server; the largest object of Kubernetes has 1.5 MiB
 LIST_TIMEOUT = 30.0  # one page
 WATCH_TIMEOUT = 290  # asked of the API server; shorter than the idle limits of the usual load balancers
 WATCH_SHORTEST = 1.0  # a watch that ends sooner, without an event, counts as failed
 WATCH_SILENCE = 90.0  # bookmarks come about every minute; a silence longer than this is a dead connection
-WATCH_LINE = 16 * MIB  # one watch event; etcd stores no object above 1.5 MiB, but JSON may be larger
+WATCH_LINE = 2 * MIB  # one watch event; etcd stores no object above 1.5 MiB. What is longer is cut
+RELIST_LAST = 60.0  # between two lists that a watch which cannot be followed makes necessary
+TURN = 0.005  # for which the mirror computes before other tasks of the event loop get their turn
 PROJECT_FRESH = 5.0  # a project listed by itself within this time is not listed again
+PROJECT_LISTS_IN_FLIGHT = 8  # projects listed by themselves at a time: each holds a page
 STALE_WAIT = 0.5  # a delivery waits this long for a stale mirror to be read anew, then goes by what is known
 STALE_AFTER = 120.0  # a watch broken for longer than this is not trusted
+
+# One object of the cluster, which a tenant fills as they like
+SUBSCRIPTIONS = 250  # of one Warehouse that count; reading so many holds the event loop for 10 ms
+SUBSCRIPTIONS_BYTES = 128 * 1024  # of one Warehouse, as JSON
+SUBSCRIPTION_FAULTS = 20  # of one Warehouse that are kept to be shown
+PROJECT_SUBSCRIPTIONS = 4 * MIB  # of one project's Warehouses together, as JSON and with what each needs at least
+RECEIVERS = 500  # of one ProjectConfig or ClusterConfig that count
+OBJECT_NAME = 253  # characters of a name, Kubernetes' own limit
+OBJECT_VERSION = 64  # characters of a uid or a resourceVersion; those of Kubernetes have 36 and 20
+REFRESH_HANDLED = 128  # characters of the refresh that Kargo says it handled; ours have 34
+PUBLISHED_PATH = 1024  # characters of a receiver's path that Kargo published; a longer one counts as none
+UNREADABLE_NAMED = 1_000  # objects of a kind that are named as unreadable; more are only counted
 
 # Credentials
 CREDENTIAL_TIMEOUT = 30.0  # one fetch; azure-identity alone would wait minutes for an endpoint that hangs

@@ -24,7 +24,6 @@ from receivers.local.azurite import Azurite
 from tests.cluster.servers import ApiServer
 from tests.deliveries.drill import furnish
 from tests.deliveries.examples import NOON, delivery, push, row, wanted
-from tests.pages import journalling
 from tests.service import Service, running_service
 
 pytestmark = pytest.mark.fuzz
