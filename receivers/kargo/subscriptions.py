@@ -4,8 +4,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from receivers import limits
 from receivers.events import Kind
 from receivers.kargo import selectors, urls
+from receivers.kargo.effort import Effort
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ def read(raw: object) -> Reading:
     selector that wants nothing. Git and unknown kinds are passed over: no sender of ours pushes to them.
     """
     reading = Reading()
+    effort = Effort(limits.READING_EFFORT)
     if raw is None:
         return reading
     if not isinstance(raw, list):
@@ -40,7 +43,7 @@ def read(raw: object) -> Reading:
         return reading
     for position, item in enumerate(raw):
         try:
-            subscription = _read_one(position, item)
+            subscription = _read_one(position, item, effort)
         except selectors.Unreadable as unreadable:
             reading.faults[position] = str(unreadable)
             continue
@@ -52,13 +55,13 @@ def read(raw: object) -> Reading:
     return reading
 
 
-def _read_one(position: int, item: object) -> Subscription | None:
+def _read_one(position: int, item: object, effort: Effort) -> Subscription | None:
     kind, fields = _kind_and_fields(item)
     match kind:
         case "image":
-            return _subscription(position, Kind.IMAGE, fields)
+            return _subscription(position, Kind.IMAGE, fields, effort)
         case "chart":
-            return _subscription(position, Kind.CHART, fields)
+            return _subscription(position, Kind.CHART, fields, effort)
         case _:
             return None
 
@@ -74,16 +77,16 @@ def _kind_and_fields(item: object) -> tuple[object, object]:
     return kinds[0]
 
 
-def _subscription(position: int, kind: Kind, fields: object) -> Subscription:
+def _subscription(position: int, kind: Kind, fields: object, effort: Effort) -> Subscription:
     if not isinstance(fields, Mapping):
         raise selectors.Unreadable(f"{kind} is not an object")
     url = sys.intern(urls.normalise(kind, selectors.repository_url(fields)))
-    return Subscription(position, kind, url, _selector(kind, fields))
+    return Subscription(position, kind, url, _selector(kind, fields, effort))
 
 
-def _selector(kind: Kind, fields: selectors.Fields) -> selectors.Selector:
+def _selector(kind: Kind, fields: selectors.Fields, effort: Effort) -> selectors.Selector:
     read_selector = selectors.image_selector if kind is Kind.IMAGE else selectors.chart_selector
     try:
-        return read_selector(fields)
+        return read_selector(fields, effort)
     except selectors.Unreadable as unreadable:
         return selectors.Broken(str(unreadable))
