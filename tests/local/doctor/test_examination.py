@@ -75,6 +75,17 @@ async def test_each_fault_of_the_broken_sample_is_named() -> None:
     assert set(severities(examination).values()) == {Severity.ERROR}
 
 
+async def test_a_subscription_that_wants_more_than_is_checked_is_a_warning() -> None:
+    greedy = warehouse("greedy")
+    expressions = [f"^v{number}-(alpha|beta)$" for number in range(1_000)]
+    greedy["spec"]["subscriptions"][0]["image"]["allowTagsRegexes"] = expressions
+    async with EmbeddedCluster([greedy]) as cluster:
+        examination = await examine({"CLUSTER_SERVER": cluster.url, "CLUSTER_TOKEN": "none"})
+    subject = "Warehouse kargo-demo/greedy, spec.subscriptions[0]"
+    assert "every push refreshes" in found(examination)[subject]
+    assert severities(examination)[subject] == Severity.WARNING
+
+
 async def test_the_least_privileges_are_enough(api_server: ApiServer) -> None:
     hook = Hook()
     await api_server.apply(secret_of(hook), project_config([hook]), warehouse("app"))
