@@ -15,7 +15,7 @@ import pytest
 
 from receivers.deliveries import messages
 from receivers.deliveries.delivery import new_id
-from receivers.deliveries.journal import Row
+from receivers.deliveries.journal import Row, WarehouseRow
 from receivers.deliveries.messages import Attempt, Poisoned, UnreadableMessage
 from receivers.deliveries.retry_queue import POISON
 from receivers.deliveries.table_journal import TABLE, _row, inverted, partition_of
@@ -24,7 +24,6 @@ from receivers.local.azurite import Azurite
 from tests.cluster.servers import ApiServer
 from tests.deliveries.drill import furnish
 from tests.deliveries.examples import NOON, delivery, push, row, wanted
-from tests.pages import journalling
 from tests.service import Service, running_service
 
 pytestmark = pytest.mark.fuzz
@@ -103,11 +102,9 @@ def entities(chance: Random, *, now: datetime = NOON) -> Iterator[tuple[str, Ent
         yield told.id, entity
 
 
-def warehouse_row() -> Any:  # noqa: ANN401 - as the journal has it
+def warehouse_row() -> WarehouseRow:
     decided = wanted()
-    return journalling.WarehouseRow(
-        project=decided.target.namespace, name=decided.target.name, refresh=True, reason=decided.reason
-    )
+    return WarehouseRow(project=decided.target.namespace, name=decided.target.name, refresh=True, reason=decided.reason)
 
 
 def test_whatever_stands_in_the_queue_is_a_message_or_is_not(chance: Random) -> None:
