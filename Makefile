@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check bench drill fmt envtest azurite browser package deploy lock clean
+.PHONY: help run test check fuzz bench drill fmt envtest azurite browser package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -25,6 +25,9 @@ test: .venv/ready ## every test that can run here; the last lines say what could
 	@$(BIN)/python -m pytest --cov
 	@$(BIN)/coverage report --fail-under=100 --include="receivers/providers/*,receivers/kargo/*" > /dev/null || \
 	  { echo "receivers/providers and receivers/kargo are not wholly covered"; exit 1; }
+
+fuzz: .venv/ready ## try what nobody would write, five minutes per test: make fuzz FUZZ_SECONDS=60
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-300} $(BIN)/python -m pytest -m fuzz -rA --no-header -q
 
 check: .venv/ready ## format, lint, types, layers, infra; the last line says what could not be checked
 	$(BIN)/ruff format --check

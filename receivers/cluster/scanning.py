@@ -6,15 +6,15 @@ watch's ``type`` before its ``object``; a list's ``metadata`` at one of its ends
 in the object is never taken for any of these.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 
 import msgspec
 
 from receivers.cluster.records import Identity, Key, ListMetadata, bounded, is_name
+from receivers.cluster.turns import Turns
 
-TOKENS_PER_TURN = 2_000  # a microsecond each
+TOKENS_AT_ONCE = 500  # a microsecond each
 
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
@@ -84,6 +84,7 @@ class _Scanner:
     def __init__(self, encoded: bytes) -> None:
         self._encoded = encoded
         self._at = 0
+        self._turns = Turns()
 
     async def identity(self) -> Identity:
         """Of the object that begins here. It is not read any further."""
@@ -114,6 +115,7 @@ class _Scanner:
             name = self.text()
             self.take(b":")
             yield name
+            await self._turns.take()
             if not self._is_next(b","):
                 break
             self.take(b",")
@@ -143,8 +145,8 @@ class _Scanner:
             if not depth:
                 self._at = match.end()
                 return
-            if count % TOKENS_PER_TURN == 0:
-                await asyncio.sleep(0)
+            if count % TOKENS_AT_ONCE == 0:
+                await self._turns.take()
         raise UnscannableError
 
     def take(self, character: bytes) -> None:
