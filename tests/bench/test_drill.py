@@ -11,7 +11,7 @@ from bench.drill import drill
 from bench.drill.annotations import Annotations
 from bench.drill.plan import FULL, SHORT, Fault
 from bench.drill.record import Record, table
-from bench.drill.senders import Image
+from bench.drill.senders import image
 from bench.drill.traffic import Post
 from receivers import limits
 from receivers.cluster.refresher import ANNOTATION, unique_value
@@ -22,7 +22,7 @@ from tests.cluster.servers import ApiServer
 
 ARRIVAL = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 ID = new_id(ARRIVAL)
-IMAGE = Image(7)
+IMAGE = image(7)
 
 
 async def test_what_was_accepted_is_refreshed_whatever_breaks(
