@@ -43,10 +43,21 @@ KUBECONFIG_FRESH = 600.0  # exec plugins are asked again at half this age; they 
 
 # Receivers
 SECRET_FRESH = 10.0  # a Secret read within this time is not read again: a rotation counts after at most this long
-SECRET_READS_IN_FLIGHT = 8
+SECRET_WAIT = 0.8  # for a slow read where the Secret is known from before; then that vouches, and is checked later
+SECRET_READS_IN_FLIGHT = 32  # for URLs that a receiver is known for
+SECRET_READS_BEHIND = 4  # beside them, for URLs that none is known for
 SECRET_TIMEOUT = 5.0  # one read
-SWEEP_INTERVAL = 30.0  # how often an unknown URL may cause every receiver's Secret to be read
-SWEEP_RETRY = 1.0  # the same, after Secrets could not be read
+SECRETS_KEPT = 10_000
+SECRETS_BYTES = 8 * MIB  # of their values; the usual one has 64
+SECRET_KEPT = 3 * 24 * 3600.0  # as long as a delivery waits that an old Secret vouched for
+CANDIDATES = 8  # receivers of which one path is published; Kargo publishes each for one
+
+# Unknown URLs. Anybody can post them, and tenants decide how many Secrets there are to look into.
+UNKNOWN_READS = 16  # Secrets that may be read for them at once; a cluster with fewer receivers is looked through
+UNKNOWN_READS_PER_SECOND = 0.2  # on average
+UNKNOWN_AGAIN = 30.0  # before a Secret is read for them a second time
+UNKNOWN_RETRY = 1.0  # the same, after it could not be read
+UNKNOWN_PROJECTS = 16  # looked at in search of one whose Secrets have not been read lately
 
 # What a sender claims
 NAME = 4096  # characters of a repository URL or a tag; registries allow 255 and 128
@@ -65,7 +76,7 @@ CLOCK_SKEW = 5.0  # between two machines, and more than any that keep time
 RETRY_WAIT = 10.0  # how long one try waits for its refreshes
 QUEUE_RESERVE = 0.5  # of the answer budget, kept for putting a delivery into the queue
 QUEUE_GRACE = 0.5  # beyond the answer budget, for a slow queue: a late answer is better than a lost delivery
-FALLBACK_RESERVE = 1.0  # of the answer budget, kept for finding a receiver without the cluster
+FALLBACK_RESERVE = 1.0  # of the answer budget, kept for making sure that the cluster is away, and doing without
 QUEUE_MESSAGE = 48 * 1024 - 512  # Azure allows 64 KiB, and base64 takes a third of it
 ATTEMPTS_SHOWN = 10  # the latest ones
 
@@ -76,6 +87,9 @@ STORAGE_WARM_UP = 0.3  # after start: first answers are out by then, or wait for
 # Known receivers
 KNOWN_RENEWED = 24 * 3600.0  # how often it is noted that a receiver is in use
 KNOWN_DAYS = 30  # after which a receiver that was not used is not known any more
+KNOWN_FRESH = 30.0  # while the cluster is away the table is read anew no sooner: another process may have written
+KNOWN_RECEIVERS = 10_000  # rows kept in memory, the latest
+KNOWN_BYTES = 16 * MIB
 
 # The journal
 JOURNAL_INTERVAL = 1.0  # rows are written this often, many at once

@@ -16,7 +16,7 @@ from receivers.cluster.refresher import Refresher
 from receivers.cluster.secrets import SecretReader
 from receivers.deliveries import readiness, report
 from receivers.deliveries.cosmos_journal import CosmosJournal
-from receivers.deliveries.directory import Directory
+from receivers.deliveries.directory import DATA_KEYS, Directory
 from receivers.deliveries.journal import Journal
 from receivers.deliveries.known_receivers import KnownReceivers
 from receivers.deliveries.pipeline import Observer, Pipeline
@@ -77,6 +77,7 @@ class Runtime:
     async def close(self) -> None:
         """Let refreshes under way end, write what waits to be written, then let go of everything."""
         await self.refresher.close()
+        await self.directory.close()
         await self.mirror.close()
         await self.secrets.close()
         await self.availability.close()
@@ -105,7 +106,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     availability = Availability(api)
     availability.suspect()  # a process that has just begun knows nothing of the cluster
     mirror = Mirror(api, availability, system_resources_namespace=settings.system_resources_namespace)
-    secrets = SecretReader(api, availability)
+    secrets = SecretReader(api, availability, keys=DATA_KEYS)
     directory = Directory(
         mirror,
         secrets,
@@ -116,6 +117,8 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     storage = Storage(settings) if settings_module.storage_configured(environment) else None
     queue = RetryQueue(storage) if storage else None
     known = KnownReceivers(storage) if storage else None
+    if known is not None:
+        directory.on_vouchers = known.has_vouchers
     journal = _journal(settings, storage)
     recorder = Recorder(journal) if journal else None
     if recorder is not None:
@@ -158,7 +161,15 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         storage=storage,
         queue=queue,
         retries=(
-            Retries(mirror=mirror, refresher=refresher, availability=availability, queue=queue, recorder=recorder)
+            Retries(
+                directory=directory,
+                mirror=mirror,
+                refresher=refresher,
+                availability=availability,
+                queue=queue,
+                known=known,
+                recorder=recorder,
+            )
             if queue
             else None
         ),

@@ -20,6 +20,10 @@ from receivers.events import Receiver, Target
 from receivers.kargo import configs
 from receivers.kargo.index import SubscriptionIndex
 
+# The receivers of one ProjectConfig or ClusterConfig before and after a change: none before it was there, none once it
+# is gone. Called at the moment of the change, so that nothing is seen in between.
+type ReceiversChanged = Callable[[list[Receiver], list[Receiver]], None]
+
 CLUSTER_CONFIG = "cluster"  # the only name that counts (Kargo's rule)
 
 
@@ -98,6 +102,7 @@ class ConfigStore:
 
     def __init__(self, read: Callable[[records.Config], list[Receiver]]) -> None:
         self.version = 0  # grows with every change
+        self.on_changed: ReceiversChanged | None = None
         self._read = read
         self._receivers: dict[Hashable, list[Receiver]] = {}
 
@@ -111,10 +116,7 @@ class ConfigStore:
     def apply(self, encoded: msgspec.Raw) -> Hashable:
         config = msgspec.json.decode(encoded, type=records.Config)
         key = (config.metadata.namespace, config.metadata.name)
-        found = self._read(config)
-        if self._receivers.get(key) != found:
-            self._receivers[key] = found
-            self.version += 1
+        self._put(key, self._read(config))
         return key
 
     def delete(self, encoded: msgspec.Raw) -> None:
@@ -125,9 +127,21 @@ class ConfigStore:
         for key in [key for key in self._receivers if key not in keys]:
             self._forget(key)
 
+    def _put(self, key: Hashable, found: list[Receiver]) -> None:
+        before = self._receivers.get(key)
+        if before != found:
+            self._receivers[key] = found
+            self._tell(before or [], found)
+
     def _forget(self, key: Hashable) -> None:
-        if self._receivers.pop(key, None) is not None:
-            self.version += 1
+        before = self._receivers.pop(key, None)
+        if before is not None:
+            self._tell(before, [])
+
+    def _tell(self, before: list[Receiver], after: list[Receiver]) -> None:
+        self.version += 1
+        if self.on_changed is not None and before != after:
+            self.on_changed(before, after)
 
 
 class Mirror:
@@ -178,6 +192,15 @@ class Mirror:
         return self.warehouses.index
 
     @property
+    def on_receivers_changed(self) -> ReceiversChanged | None:
+        """Who is told of every change of :meth:`receivers`, config by config."""
+        return self._projects.on_changed
+
+    @on_receivers_changed.setter
+    def on_receivers_changed(self, told: ReceiversChanged | None) -> None:
+        self._projects.on_changed = self._cluster.on_changed = told
+
+    @property
     def version(self) -> int:
         """Grows whenever :meth:`receivers` changes."""
         return self._projects.version + self._cluster.version
@@ -185,6 +208,11 @@ class Mirror:
     def receivers(self) -> list[Receiver]:
         """Every receiver that the cluster defines."""
         return self._projects.receivers() + self._cluster.receivers()
+
+    @property
+    def receivers_trusted(self) -> bool:
+        """Whether the receivers are as the cluster has them now, as far as this identity may read them."""
+        return all(each.trusted or each.refused for each in (self._project_configs, self._cluster_configs))
 
     @property
     def receivers_denied(self) -> bool:

@@ -53,6 +53,9 @@ class Row(msgspec.Struct, kw_only=True):
     provider: str
     receiver: str = ""  # empty: none was found
     project: str = ""  # empty: cluster scope, or no receiver
+    # What vouches for the receiver's URL and where the receiver is configured, until the cluster has proven it.
+    voucher: str = ""
+    source: str = ""
     event: str = ""  # push, ping, handshake, ignored; empty when the request was refused
     registry: str = ""
     repository: str = ""

@@ -37,6 +37,9 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     receiver: str
     project: str | None
+    # Where the cluster could not prove the receiver's URL on arrival: what is to be confirmed before any refresh.
+    voucher: str = ""
+    source: str = ""
     events: list[ArtifactPushed]
     parts: int = 1  # the messages among which the delivery's events are spread
     tries: Annotated[int, msgspec.Meta(ge=0)] = 0
@@ -73,6 +76,8 @@ def of(delivery: Delivery) -> list[Message]:
             provider=delivery.provider,
             receiver=receiver.name,
             project=receiver.project,
+            voucher=delivery.voucher,
+            source=receiver.source if delivery.voucher else "",
             events=events,
             parts=len(groups),
         )

@@ -50,6 +50,12 @@ class Recorder:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def refused(self, message: Message, reason: str) -> None:
+        """A delivery of the retry queue came by a URL that is none any more."""
+        task = asyncio.get_running_loop().create_task(self._note_refusal(message, reason))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     def handled(self, target: Target, value: str) -> None:
         """Kargo says that it has handled a refresh."""
         self._handled[target] = value
@@ -69,13 +75,25 @@ class Recorder:
             await asyncio.wait(self._tasks, timeout=limits.CLOSE_GRACE)
         await self._journal.close()
 
-    async def _note_try(self, message: Message, match: Match | None, refreshes: Refreshes, *, given_up: bool) -> None:
+    async def _note_refusal(self, message: Message, reason: str) -> None:
+        try:
+            row = await self._row_of(message)
+        except StorageError:
+            return
+        row.state, row.reason = State.REFUSED, reason
+        self._save(row)
+
+    async def _row_of(self, message: Message) -> Row:
+        """The row of a message's delivery. Raises StorageError."""
         row = self._open.get(message.delivery)
-        if row is None:
-            try:
-                row = await self._journal.read(message.delivery) or rows.row_of_message(message)
-            except StorageError:  # the next try tells it too
-                return
+        return row or await self._journal.read(message.delivery) or rows.row_of_message(message)
+
+    async def _note_try(self, message: Message, match: Match | None, refreshes: Refreshes, *, given_up: bool) -> None:
+        try:
+            row = await self._row_of(message)
+        except StorageError:  # the next try tells it too
+            return
+        row.voucher, row.source = message.voucher, message.source
         rows.note_try(row, message, match, refreshes, given_up=given_up)
         self._hold(row)
         self._follow(row, refreshes)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
+import msgspec
+
 from receivers import limits
 from receivers.cluster.api import ClusterError
 from receivers.cluster.availability import Availability
@@ -25,20 +27,52 @@ class Recorder(Protocol):
     def tried(self, message: Message, match: Match | None, refreshes: Refreshes, *, given_up: bool) -> None:
         """``message`` holds the try as its last attempt; ``match`` is None when the cluster was not there to match."""
 
+    def refused(self, message: Message, reason: str) -> None:
+        """The cluster says that the delivery came by a URL that is none."""
+
+
+class Directory(Protocol):
+    """Who knows which URLs receivers have."""
+
+    async def confirms(self, provider: str, *, source: str, name: str, voucher: str) -> bool:
+        """Whether the URL that something vouched for is one of that receiver's. Raises ClusterError."""
+
+
+class KnownReceivers(Protocol):
+    """Who vouched."""
+
+    def refuted(self, provider: str, voucher: str) -> None:
+        """The cluster says that this is no receiver's URL any more. Returns at once."""
+
+
+REFUTED = "its URL is none of this receiver's any more: it was accepted while the cluster could not be asked"
+
+
+class _RefutedError(Exception):
+    """The cluster says that a delivery's URL is none."""
+
 
 class Retries:
-    """Tries waiting deliveries. They were verified on arrival, so their receivers are not asked for again."""
+    """Tries waiting deliveries.
+
+    One that the cluster verified on arrival counts, whatever became of its receiver since. One that something else
+    vouched for is verified now, before anything is refreshed.
+    """
 
     def __init__(
         self,
         *,
+        directory: Directory,
         mirror: Mirror,
         refresher: Refresher,
         availability: Availability,
         queue: RetryQueue,
+        known: KnownReceivers | None = None,
         recorder: Recorder | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        self._directory = directory
+        self._known = known
         self._mirror = mirror
         self._refresher = refresher
         self._availability = availability
@@ -58,7 +92,11 @@ class Retries:
             logger.error("a message of the retry queue was set aside: %s", unreadable)  # noqa: TRY400 - says it all
             await self._queue.poison(Poisoned(reason=str(unreadable), unreadable=text))
             return
-        match, refreshes, error = await self._try(message)
+        try:
+            message, match, refreshes, error = await self._try(message)
+        except _RefutedError:
+            self._refuse(message)
+            return
         refreshed = sum(outcome.result == Result.REFRESHED for outcome in refreshes.outcomes.values())
         message = message.tried(Attempt(at=self._now(), refreshed=refreshed, error=error[: limits.FREE_TEXT]))
         given_up = bool(error) and not await self._queue.put_back(message)
@@ -66,23 +104,40 @@ class Retries:
         if self._recorder is not None:
             self._recorder.tried(message, match, refreshes, given_up=given_up)
 
-    async def _try(self, message: Message) -> tuple[Match | None, Refreshes, str]:
-        """Match anew and refresh. The text says what is still missing; empty when nothing is."""
+    async def _try(self, message: Message) -> tuple[Message, Match | None, Refreshes, str]:
+        """Verify the message if need be, match anew and refresh.
+
+        Returns the message, verified once the cluster has said so, and what is still missing: empty when nothing is.
+        """
         until = asyncio.get_running_loop().time() + limits.RETRY_WAIT
         try:
             async with asyncio.timeout_at(until):
                 await self._availability.back()  # it may be back before the next try would be due
+                message = await self._verified(message)
                 match = await matching.match(self._mirror, message.events, project=message.project)
         except (ClusterError, TimeoutError) as error:
-            return None, Refreshes(), str(error) or "the cluster did not answer in time"
-        refreshes = await matching.refresh(
-            self._refresher,
-            match.targets,
-            since=message.received_at,
-            until=until,
-            unless=self._availability.gone,
-        )
-        return match, refreshes, _missing(refreshes)
+            return message, None, Refreshes(), str(error) or "the cluster did not answer in time"
+        with self._availability.gone() as gone:
+            refreshes = await matching.refresh(
+                self._refresher, match.targets, since=message.received_at, until=until, unless=gone
+            )
+        return message, match, refreshes, _missing(refreshes)
+
+    async def _verified(self, message: Message) -> Message:
+        if not message.voucher:
+            return message
+        if not await self._directory.confirms(
+            message.provider, source=message.source, name=message.receiver, voucher=message.voucher
+        ):
+            raise _RefutedError
+        return msgspec.structs.replace(message, voucher="", source="")
+
+    def _refuse(self, message: Message) -> None:
+        logger.warning("delivery %s is refused: %s", message.delivery, REFUTED)
+        if self._known is not None:
+            self._known.refuted(message.provider, message.voucher)
+        if self._recorder is not None:
+            self._recorder.refused(message, REFUTED)
 
     def _report(self, message: Message, *, given_up: bool) -> None:
         attempt = message.attempts[-1]

@@ -6,16 +6,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from receivers.cluster.mirror import ConfigStore, WarehouseStore
+from receivers.cluster.mirror import ConfigStore, WarehouseStore, _project_receivers
 from receivers.cluster.records import Config
 from receivers.events import ArtifactPushed, Receiver
-from tests.objects import IMAGE, PROJECT, Object, project_config, warehouse
+from tests.objects import IMAGE, PROJECT, Hook, Object, project_config, warehouse
 
 OTHER = "registry.azurecr.io/team/other"
 
 
 def raw(value: Object) -> msgspec.Raw:
     return msgspec.Raw(json.dumps(value).encode())
+
+
+def named(receivers: list[Receiver]) -> list[str]:
+    return [receiver.name for receiver in receivers]
 
 
 def stored(name: str, *, image: str = IMAGE, uid: str = "1", generation: int | None = 1, **status: Any) -> msgspec.Raw:  # noqa: ANN401 - any JSON
@@ -151,3 +155,28 @@ def test_a_config_that_a_list_lacks_is_forgotten() -> None:
     store.apply(raw(project_config([])))
     store.retain(set())
     assert (len(store), store.version) == (0, 2)
+
+
+def test_receivers_that_change_are_told_as_they_were_and_as_they_are() -> None:
+    store, told = ConfigStore(_project_receivers), list[tuple[list[str], list[str]]]()
+    store.on_changed = lambda before, after: told.append((named(before), named(after)))
+    first, second = Hook(name="first"), Hook(name="second")
+    for hooks in ([first], [first], [first, second]):  # the second time nothing changed
+        store.apply(raw(project_config(hooks)))
+    store.delete(raw(project_config([])))
+    store.apply(raw(project_config([second])))
+    store.retain(set())
+    assert told == [
+        ([], ["first"]),
+        (["first"], ["first", "second"]),
+        (["first", "second"], []),
+        ([], ["second"]),
+        (["second"], []),
+    ]
+
+
+def test_a_config_that_comes_and_goes_without_receivers_tells_nobody() -> None:
+    store = ConfigStore(_project_receivers)
+    store.on_changed = lambda *_: pytest.fail("told")
+    store.apply(raw(project_config([])))
+    store.delete(raw(project_config([])))
