@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import msgspec
-import uvloop
 
+from bench import child
 from bench.load import ROOT
 from bench.siege import attackers, tenants, writing
 from bench.siege.attackers import Tally
@@ -87,13 +87,5 @@ async def _carry_out(given: Orders) -> Report:
     return Report(requests=attack.result(), edits={"small": dict(light.result()), "large": dict(heavy.result())})
 
 
-def main() -> None:
-    """Read the orders, carry them out, write what was done."""
-    given = msgspec.json.decode(sys.stdin.buffer.read(), type=Orders)
-    result = uvloop.run(_carry_out(given))
-    with open(sys.stdout.fileno(), "wb", closefd=False) as output:  # sys.stdout itself may be unbuffered and write less
-        output.write(msgspec.json.encode(result))
-
-
 if __name__ == "__main__":
-    main()
+    child.main(Orders, _carry_out)

@@ -5,11 +5,9 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bench.drill.annotations import Annotations
 from bench.drill.traffic import Post
 from bench.siege import __main__ as command
 from bench.siege import tenants, watched
@@ -21,10 +19,10 @@ from bench.siege.pace import Pace
 from bench.siege.plan import FULL, SHORT
 from bench.siege.record import CALLS, ROWS, Outcome
 from bench.siege.watched import Hold, Watch
-from receivers.cluster.refresher import ANNOTATION, unique_value
 from receivers.deliveries.delivery import new_id
 from receivers.local.azurite import Azurite
 from receivers.providers import PROVIDERS
+from tests.bench.refreshes import refreshed
 from tests.cluster.servers import HOW_TO_GET_A_REAL_SERVER, real_programs
 from tests.waiting import eventually
 
@@ -49,23 +47,13 @@ def test_a_fifth_of_all_projects_are_hostile() -> None:
     assert len(tenants.hostile(FULL)) == 20
 
 
-def refreshed(*, after: float) -> Annotations:
-    """Both Warehouses of the image were refreshed once, so many seconds after the delivery's arrival."""
-    nobody: Any = None
-    annotations = Annotations(nobody)
-    value = unique_value(ARRIVAL + timedelta(seconds=after))
-    for target in IMAGE.targets:
-        annotations._note({"namespace": target.namespace, "name": target.name, "annotations": {ANNOTATION: value}})
-    return annotations
-
-
 ACCEPTED = Post(
     number=7, image=IMAGE, phase="", sent=10.0, ended=10.1, status=200, body="", delivery_id=new_id(ARRIVAL)
 )
 PATCH = Call("patch", "/apis/kargo.akuity.io/v1alpha1", Object("warehouses", "honest-0"), "1")
 CALM = Load(
     posts=[ACCEPTED],
-    annotations=refreshed(after=0.1),
+    annotations=refreshed(IMAGE, at=ARRIVAL + timedelta(seconds=0.1)),
     ready=1.0,
     peak=90.0,
     alive=True,
@@ -94,7 +82,7 @@ def test_when_nobody_is_hurt_no_aim_is_missed() -> None:
     ("outcome", "told"),
     [
         (
-            met(replace(BESIEGED, annotations=refreshed(after=-0.1))),
+            met(replace(BESIEGED, annotations=refreshed(IMAGE, at=ARRIVAL + timedelta(seconds=-0.1)))),
             "refreshed, by a patch that began after the arrival: 0 of 2, not all",
         ),
         (met(replace(BESIEGED, peak=200.0)), "memory: 200 MB"),
