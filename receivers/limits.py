@@ -42,6 +42,7 @@ TOKEN_FILE_FRESH = 60.0  # the kubelet writes a new ServiceAccount token minutes
 KUBECONFIG_FRESH = 600.0  # exec plugins are asked again at half this age; they cache tokens themselves
 
 # Receivers
+SECRET_SHORTEST = 16  # characters, of one in the settings; a shorter one may be guessed, and its URL computed
 SECRET_FRESH = 10.0  # a Secret read within this time is not read again: a rotation counts after at most this long
 SECRET_WAIT = 0.8  # for a slow read where the Secret is known from before; then that vouches, and is checked later
 SECRET_READS_IN_FLIGHT = 32  # for URLs that a receiver is known for
@@ -74,6 +75,9 @@ RETRY_JITTER = 0.2  # share by which a delay varies, so that what failed togethe
 RETRY_AGE = 3 * 24 * 3600.0  # after this a delivery is given up to the poison queue
 CLOCK_SKEW = 5.0  # between two machines, and more than any that keep time
 RETRY_WAIT = 10.0  # how long one try waits for its refreshes
+RETRY_INSURANCE = 45.0  # after which a message is there again whose process was killed; more than a try takes
+HERALD_DELAY = 15.0  # between two looks for a cluster that is away, by whoever is called for it
+RELEASE_SPREAD = 5.0  # over which what was parked is tried again
 QUEUE_RESERVE = 0.5  # of the answer budget, kept for putting a delivery into the queue
 QUEUE_GRACE = 0.5  # beyond the answer budget, for a slow queue: a late answer is better than a lost delivery
 FALLBACK_RESERVE = 1.0  # of the answer budget, kept for making sure that the cluster is away, and doing without

@@ -77,6 +77,8 @@ class Runtime:
     async def close(self) -> None:
         """Let refreshes under way end, write what waits to be written, then let go of everything."""
         await self.refresher.close()
+        if self.retries is not None:
+            await self.retries.close()
         await self.directory.close()
         await self.mirror.close()
         await self.secrets.close()

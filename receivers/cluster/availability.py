@@ -37,6 +37,7 @@ class Availability:
         self._back = asyncio.Event()
         self._back.set()
         self._probing: asyncio.Task[None] | None = None
+        self.on_back: Callable[[], None] | None = None  # told once the cluster is back
 
     @property
     def away_for(self) -> float | None:
@@ -132,6 +133,8 @@ class Availability:
             logger.warning("the cluster is back after %.1f s", self._clock() - self._away_since)
             self._away_since = None
             self._back.set()
+            if self.on_back is not None:
+                self.on_back()
         _tell(self._asking)
 
     async def _failure(self) -> ClusterError | None:

@@ -116,16 +116,16 @@ class Directory:
         return [verified.receiver for verified in self._static] + self._mirror.receivers()
 
     async def secrets_of(
-        self, provider: Provider, receiver: Receiver, *, fresh: float = limits.SECRET_FRESH
+        self, provider: Provider, receiver: Receiver, *, urgent: bool = True
     ) -> tuple[bytes, ...] | None:
-        """The secrets that count for a receiver, as they were at most ``fresh`` seconds ago, the present one first.
+        """The secrets that count for a receiver, the present one first. None where they may not be read.
 
-        None where they may not be read.
+        What is not ``urgent`` delays no delivery.
         """
         for verified in self._static:
             if verified.receiver is receiver:
                 return verified.secrets
-        secret = await self._read(receiver, fresh=fresh)
+        secret = await self._read(receiver, urgent=urgent)
         return None if secret is None else _accepted(provider, secret.data)
 
     async def close(self) -> None:

@@ -12,6 +12,9 @@ from receivers.deliveries.delivery import Delivery
 from receivers.events import ArtifactPushed
 
 VERSION = 1
+HERALD = (
+    b'{"herald":1}'  # a message of the queue that is no delivery: while it is there, somebody looks for the cluster
+)
 
 type Time = Annotated[datetime, msgspec.Meta(tz=True)]
 

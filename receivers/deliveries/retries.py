@@ -10,13 +10,14 @@ import msgspec
 
 from receivers import limits
 from receivers.cluster.api import ClusterError
-from receivers.cluster.availability import Availability
+from receivers.cluster.availability import Availability, AwayError
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Refresher, Result
 from receivers.deliveries import matching, messages
 from receivers.deliveries.matching import Match, Refreshes
 from receivers.deliveries.messages import Attempt, Message, Poisoned
 from receivers.deliveries.retry_queue import RetryQueue
+from receivers.deliveries.storage import StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -79,6 +80,8 @@ class Retries:
         self._queue = queue
         self._recorder = recorder
         self._now = now
+        self._releasing: asyncio.Task[None] | None = None
+        availability.on_back = self.cluster_is_back
 
     async def handle(self, text: bytes) -> None:
         """Try one message of the queue.
@@ -86,12 +89,46 @@ class Retries:
         When this returns the message may be deleted: it is done, put back, or in the poison queue. Raises StorageError
         when it could not be put anywhere; the queue then offers it again by itself.
         """
+        if text == messages.HERALD:
+            async with self._queue.insured(text):
+                await self._look_for_the_cluster()
+            return
         try:
             message = messages.decode(text)
         except messages.UnreadableMessage as unreadable:
             logger.error("a message of the retry queue was set aside: %s", unreadable)  # noqa: TRY400 - says it all
             await self._queue.poison(Poisoned(reason=str(unreadable), unreadable=text))
             return
+        async with self._queue.insured(text):
+            await self._handle(message)
+
+    def cluster_is_back(self) -> None:
+        """Have everything tried that was parked while it was away. Returns at once."""
+        self._releasing = asyncio.get_running_loop().create_task(self._release())
+
+    async def close(self) -> None:
+        """Stop releasing: what is left stays parked, and the herald sees to it."""
+        if self._releasing is not None:
+            self._releasing.cancel()
+            await asyncio.wait({self._releasing})
+
+    async def _look_for_the_cluster(self) -> None:
+        """What the herald is for. Another one follows until nothing is parked any more."""
+        if await self._availability.is_away():
+            await self._queue.send_herald()
+        elif await self._queue.release():
+            await self._queue.send_herald()  # another process may not have seen the cluster yet, and park more
+
+    async def _release(self) -> None:
+        try:
+            released = await self._queue.release()
+        except StorageError as error:
+            logger.warning("what waited for the cluster is released later: %s", error)
+        else:
+            if released:
+                logger.info("the cluster is back: %d deliveries that waited for it are tried now", released)
+
+    async def _handle(self, message: Message) -> None:
         try:
             message, match, refreshes, error = await self._try(message)
         except _RefutedError:
@@ -99,7 +136,7 @@ class Retries:
             return
         refreshed = sum(outcome.result == Result.REFRESHED for outcome in refreshes.outcomes.values())
         message = message.tried(Attempt(at=self._now(), refreshed=refreshed, error=error[: limits.FREE_TEXT]))
-        given_up = bool(error) and not await self._queue.put_back(message)
+        given_up = bool(error) and not await self._keep(message)
         self._report(message, given_up=given_up)
         if self._recorder is not None:
             self._recorder.tried(message, match, refreshes, given_up=given_up)
@@ -112,7 +149,9 @@ class Retries:
         until = asyncio.get_running_loop().time() + limits.RETRY_WAIT
         try:
             async with asyncio.timeout_at(until):
-                await self._availability.back()  # it may be back before the next try would be due
+                if (self._availability.away_for or 0.0) >= limits.RETRY_WAIT:
+                    raise AwayError
+                await self._availability.back()  # it may be back in a moment
                 message = await self._verified(message)
                 match = await matching.match(self._mirror, message.events, project=message.project)
         except (ClusterError, TimeoutError) as error:
@@ -122,6 +161,13 @@ class Retries:
                 self._refresher, match.targets, since=message.received_at, until=until, unless=gone
             )
         return message, match, refreshes, _missing(refreshes)
+
+    async def _keep(self, message: Message) -> bool:
+        """Keep a message for another try; False when it was given up."""
+        if not await self._availability.is_away():
+            return await self._queue.put_back(message)
+        await self._queue.park(message)
+        return True
 
     async def _verified(self, message: Message) -> Message:
         if not message.voucher:

@@ -42,7 +42,7 @@ def push(provider: str, subscriptions: Iterable[Subscription] = ()) -> Push:
 
 
 def _push(repository: str, tag: str, kind: Kind) -> Push:
-    digest = f"sha256:{sha256(f'{repository}:{tag}'.encode()).hexdigest()}"
+    digest = f"sha256:{sha256(f'{repository}:{tag}'.encode(errors='replace')).hexdigest()}"
     return Push(repository=repository, tag=tag, digest=digest, media_type=CHART if kind is Kind.CHART else IMAGE)
 
 

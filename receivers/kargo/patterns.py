@@ -10,9 +10,10 @@ from typing import Protocol
 
 import re2
 
+from receivers.text import well_formed
+
 # Go refuses \C, which matches one byte of a character; RE2 does not. What stands between \Q and \E is literal.
 _ESCAPED = re.compile(r"\\Q.*?(?:\\E|\Z)|\\(.)", re.DOTALL)
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class InvalidPattern(ValueError):
@@ -61,4 +62,4 @@ def _message(error: Exception) -> str:
 
 
 def _encoded(text: str) -> bytes:
-    return _SURROGATE.sub("\ufffd", text).encode()
+    return well_formed(text).encode()

@@ -16,19 +16,21 @@ _LONGEST_CONSTRAINT = 512
 _LARGEST_NUMBER = 2**64 - 1
 
 _SPACE = " \t\n\r\f"
-_IDENTIFIERS = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
+# Repetitions are possessive (``++``) where what follows cannot begin in what is repeated: trying again with less would
+# find nothing, and takes time that is quadratic in the text.
+_IDENTIFIERS = r"[0-9A-Za-z-]++(?:\.[0-9A-Za-z-]++)*+"
 _VERSION = re.compile(
     rf"v?(?P<major>[0-9]+)(?:\.(?P<minor>[0-9]+))?(?:\.(?P<patch>[0-9]+))?"
     rf"(?:-(?P<prerelease>{_IDENTIFIERS}))?(?:\+{_IDENTIFIERS})?"
 )
-_PART = r"[0-9xX*|]+"  # the bar is a slip of the library's grammar; past a wildcard it is accepted
-_OPERAND = rf"v?{_PART}(?:\.{_PART})?(?:\.{_PART})?(?:-{_IDENTIFIERS})?(?:\+{_IDENTIFIERS})?"
+_PART = r"[0-9xX*|]++"  # the bar is a slip of the library's grammar; past a wildcard it is accepted
+_OPERAND = rf"v?{_PART}(?:\.{_PART}){{0,2}}+(?:-{_IDENTIFIERS})?+(?:\+{_IDENTIFIERS})?+"
 _COMPARATOR = re.compile(
-    rf"(?P<operator>>=|=>|<=|=<|~>|!=|[=<>~^]|)[{_SPACE}]*"
+    rf"(?P<operator>>=|=>|<=|=<|~>|!=|[=<>~^]|)[{_SPACE}]*+"
     rf"v?(?P<parts>{_PART}(?:\.{_PART}){{0,2}})(?P<prerelease>-{_IDENTIFIERS})?(?:\+{_IDENTIFIERS})?"
 )
-_SEPARATOR = re.compile(rf"[{_SPACE}]*,[{_SPACE}]*|[{_SPACE}]+")
-_RANGE = re.compile(rf"[{_SPACE}]*({_OPERAND})[{_SPACE}]+-[{_SPACE}]+({_OPERAND})[{_SPACE}]*")
+_SEPARATOR = re.compile(rf"[{_SPACE}]*+,[{_SPACE}]*+|[{_SPACE}]++")
+_RANGE = re.compile(rf"[{_SPACE}]*+({_OPERAND})[{_SPACE}]++-[{_SPACE}]++({_OPERAND})[{_SPACE}]*+")
 _WILDCARDS = {"x", "X", "*"}
 
 

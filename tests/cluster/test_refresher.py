@@ -96,12 +96,16 @@ async def test_kubectl_sees_the_annotation_and_other_annotations_stay(
     assert seen["metadata"]["annotations"] == {"team": "platform", ANNOTATION: outcome.value}
 
 
-async def test_a_promotion_is_refreshed_as_a_warehouse_is(api_server: ApiServer, refresher: Refresher) -> None:
+async def test_a_promotion_is_refreshed_as_a_warehouse_is(api_server: ApiServer, fault_proxy: FaultProxy) -> None:
     await api_server.apply(promotion("rollout"))
     target = Target(PROJECT, "rollout", TargetKind.PROMOTION)
+    api = connect(api_server, fault_proxy.url, user="admin")  # the service's own rights do not reach that far
+    refresher = Refresher(api, Availability(api))
     (outcome,) = await settled(refresher.refresh(target))
     assert outcome.result is Result.REFRESHED
     assert await annotation(api_server, target) == outcome.value
+    await refresher.close(grace=0)
+    await api.close()
 
 
 async def test_nothing_is_pending_once_all_is_settled(refresher: Refresher, guestbook: Target) -> None:

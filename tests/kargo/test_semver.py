@@ -1,11 +1,13 @@
 """Versions and constraints, as Masterminds' semver v3 has them."""
 
+from time import thread_time
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from receivers.kargo import semver
 from receivers.kargo.semver import Constraint, InvalidConstraint, InvalidVersion, Version
 from tests.kargo.tables import rows
 
@@ -134,6 +136,24 @@ def test_a_version_that_is_merely_not_strict_says_so() -> None:
 def test_a_refused_constraint_says_why(text: str, message: str) -> None:
     with pytest.raises(InvalidConstraint, match=message):
         Constraint.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("|" * 512, "1||" * 170 + "1", "1" + " " * 511, "1 " * 256, " " * 512, "1" + " " * 250 + "-" + " " * 261),
+        *("1 - " * 128, "1 - 2 " * 85, " - " * 170, "-" * 512, "1-" + "a." * 255, "1+" + "a-" * 255, "1." * 256),
+    ],
+)
+def test_the_longest_constraint_takes_a_moment_whatever_it_holds(text: str) -> None:
+    assert min(_time_to_read(text) for _ in range(5)) < 0.01
+
+
+def _time_to_read(constraint: str) -> float:
+    semver._constraint.cache_clear()
+    began = thread_time()
+    answers(constraint, [])
+    return thread_time() - began
 
 
 @patient

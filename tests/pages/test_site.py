@@ -317,6 +317,28 @@ async def test_receivers_are_shown_while_their_secrets_cannot_be_read(
     await until(told)
 
 
+async def test_many_receivers_are_shown_page_by_page_and_one_s_url_on_its_page(
+    service: Service, api_server: ApiServer
+) -> None:
+    hooks = [Hook(name=f"r{number:03}", project="crowd") for number in range(120)]
+    await api_server.apply(project_config(hooks, project="crowd"), secret_of(hooks[99], namespace="crowd"))
+    await api_server.allow_secrets("crowd")
+
+    async def listed() -> bool:
+        return bool((await document(service, "/receivers"))["count"] == 121)
+
+    await until(listed)
+    first, last = [(await get(service, f"/receivers{query}")).body.decode() for query in ("", "?page=3")]
+    assert ("121 in all" in first, "/receivers?page=2" in first, "Previous" in first) == (True, True, False)
+    assert ("/receivers?page=2" in last, "Next" in last) == (True, False)
+    pages = [(await document(service, f"/receivers?page={number}"))["receivers"] for number in (1, 2, 3, 4)]
+    assert list(map(len, pages)) == [50, 50, 21, 0]
+    wanted = {"provider": "azure", "project": "crowd", "name": "r099"}
+    revealed = await post(service, "/receivers/url?format=json", wanted, x_pages_key="")
+    assert hooks[99].path in revealed.body.decode()
+    assert revealed.json()["page"] == 2
+
+
 async def test_a_service_that_is_not_configured_says_so() -> None:
     async with running_service(JOURNAL="nonsense") as broken:
         page = await get(broken, "/deliveries")

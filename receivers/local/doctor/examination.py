@@ -12,7 +12,7 @@ from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
 from receivers.cluster.credentials import CredentialsError
 from receivers.cluster.mirror import Mirror
 from receivers.local import cluster
-from receivers.local.doctor import permissions, receivers
+from receivers.local.doctor import configuration, permissions, receivers
 from receivers.local.doctor.findings import Finding, Severity
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError
@@ -27,6 +27,7 @@ class Examination:
     findings: Sequence[Finding]
     complete: bool
     looked_at: str = ""
+    pages: str = ""  # who may see them
 
 
 async def examine(variables: Mapping[str, str]) -> Examination:
@@ -54,10 +55,12 @@ async def _examine_cluster(service: Runtime) -> Examination:
         failed = Finding(subject=f"cluster {service.api.server}", problem=str(error), remedy="try again")
         return Examination(findings=[failed], complete=False)
     await cluster.read(service.mirror)
+    found += configuration.check(service.settings)
     found += of_mirror(service.mirror)
     found += await receivers.check(service)
     found += of_subscriptions(service.mirror)
-    return Examination(findings=found, complete=True, looked_at=_looked_at(service))
+    pages = configuration.pages(service.settings)
+    return Examination(findings=found, complete=True, looked_at=_looked_at(service), pages=pages)
 
 
 def _looked_at(service: Runtime) -> str:
