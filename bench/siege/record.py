@@ -14,6 +14,7 @@ from receivers import limits
 
 SLOWER = 3.0  # times the p99 of the same deliveries alone
 PEAK = 200.0  # MB; an instance has 512
+CALM = 0.5  # seconds; a machine on which the p99 of the deliveries alone is above this is too busy with others
 CALLS = 1_000  # to the API server, for what no delivery asked for: to start, to list again, to renew watches
 OWN_WAREHOUSES = 4  # of a hostile tenant, that a push to its own receiver refreshes
 ROWS = 100  # of the journal, beyond one for each delivery whose receiver is known
@@ -31,6 +32,12 @@ class Outcome:
     def missed(self) -> list[str]:
         """Each aim that was missed, in a line."""
         return [f"{each.what}: {each.value}, not {each.aim}" for each in self.aims() if each.met is False]
+
+    @property
+    def telling(self) -> bool:
+        """Whether the machine could bear the honest deliveries alone, so that the siege is what hurt them."""
+        calm = self.calm
+        return calm.accepted == len(calm.posts) and percentile(calm.latencies, 0.99) <= CALM
 
     def certain(self) -> list[str]:
         """As :meth:`missed`, without what depends on how busy the machine is."""

@@ -90,6 +90,7 @@ class Siege:
         environment = {
             "KUBECONFIG": str(self._server.kubeconfig(USER)),
             "AzureWebJobsStorage": self._azurite.connection_string,
+            "ANSWER_BUDGET_SECONDS": f"{self._plan.answer_budget:g}",
         }
         folder = self._folder / name
         folder.mkdir(exist_ok=True)

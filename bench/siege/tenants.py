@@ -115,8 +115,8 @@ def _huge(tenant: Tenant) -> Iterator[Object]:
     config["status"]["webhookReceivers"][0]["url"] = "https://example.com/" + "x" * HUGE
     yield config
     yield _warehouse(tenant, "text", [{"unknown": "x" * HUGE}])
-    yield _warehouse(tenant, "numbers", [{"unknown": [number % 10 for number in range(HUGE // 2)]}])
-    yield _warehouse(tenant, "objects", [{"unknown": {}}] * (HUGE // 15))
+    yield _warehouse(tenant, "numbers", [{"unknown": [number % 10 for number in range(HUGE // 3)]}])
+    yield _warehouse(tenant, "objects", [{"unknown": [{}] * (HUGE // 4)}])
     yield _warehouse(tenant, "expression", [_image(tenant.repository, allowTagsRegexes=["(a|b)" * (HUGE // 5)])])
 
 

@@ -50,6 +50,7 @@ def test_a_fifth_of_all_projects_are_hostile() -> None:
 ACCEPTED = Post(
     number=7, image=IMAGE, phase="", sent=10.0, ended=10.1, status=200, body="", delivery_id=new_id(ARRIVAL)
 )
+FAILED = replace(ACCEPTED, status=503)
 PATCH = Call("patch", "/apis/kargo.akuity.io/v1alpha1", Object("warehouses", "honest-0"), "1")
 CALM = Load(
     posts=[ACCEPTED],
@@ -117,8 +118,14 @@ def test_a_time_that_was_too_long_decides_only_where_the_machine_is_ours(outcome
     assert outcome.certain() == []
 
 
+@pytest.mark.parametrize("calm", [replace(CALM, posts=[replace(ACCEPTED, ended=10.6)]), replace(CALM, posts=[FAILED])])
+def test_a_machine_that_was_too_busy_without_the_siege_tells_nothing(calm: Load) -> None:
+    assert KEPT.telling
+    assert not replace(KEPT, calm=calm).telling
+
+
 def test_an_answer_that_is_not_2xx_is_a_refresh_missed_too() -> None:
-    assert len(met(replace(BESIEGED, posts=[replace(ACCEPTED, status=503)])).certain()) == 2
+    assert len(met(replace(BESIEGED, posts=[FAILED])).certain()) == 2
 
 
 async def test_what_holds_the_event_loop_is_noted_and_traced(tmp_path: Path) -> None:
