@@ -1,6 +1,7 @@
 """A memory that stays small, whoever fills it: bounded in entries, in bytes and in time."""
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
 
@@ -11,8 +12,8 @@ class Bounded[Key, Value]:
     each, counted from its last :meth:`put`. Reading renews nothing. What has expired is never returned; its room is
     given back by the next ``put``, ``len`` or iteration. The bytes of an entry, key and value, are told by who puts it.
 
-    ``on_forgotten`` hears of what a bound took away, and not of what was popped or put anew. It may pop, and must not
-    put.
+    ``on_forgotten`` hears of what a bound took away, and not of what was popped or put anew in time. It may pop, and
+    must not put.
     """
 
     def __init__(
@@ -29,7 +30,7 @@ class Bounded[Key, Value]:
         self._age = age
         self._clock = clock
         self._on_forgotten = on_forgotten
-        self._kept: dict[Key, tuple[Value, int, float]] = {}  # in the order of putting: value, bytes, put at
+        self._kept: OrderedDict[Key, tuple[Value, int, float]] = OrderedDict()  # as put: value, bytes, put at
         self._used = 0
 
     def put(self, key: Key, value: Value, *, size: int) -> bool:
@@ -53,10 +54,13 @@ class Bounded[Key, Value]:
 
     def pop(self, key: Key) -> Value | None:
         """Forget a key; what it had, unless that has expired."""
-        value = self.get(key)
-        if key in self._kept:
-            self._used -= self._kept.pop(key)[1]
-        return value
+        if key not in self._kept:
+            return None
+        value, _, put_at = self._remove(key)
+        if not self._has_expired(put_at):
+            return value
+        self._tell(key, value)
+        return None
 
     def clear(self) -> None:
         """Forget everything."""
@@ -88,11 +92,17 @@ class Bounded[Key, Value]:
 
     def _make_room(self) -> None:
         while self._kept and self._is_too_much():
-            key, (value, size, _) = next(iter(self._kept.items()))
-            del self._kept[key]
-            self._used -= size
-            if self._on_forgotten is not None:
-                self._on_forgotten(key, value)
+            key = next(iter(self._kept))
+            self._tell(key, self._remove(key)[0])
+
+    def _remove(self, key: Key) -> tuple[Value, int, float]:
+        entry = self._kept.pop(key)
+        self._used -= entry[1]
+        return entry
+
+    def _tell(self, key: Key, value: Value) -> None:
+        if self._on_forgotten is not None:
+            self._on_forgotten(key, value)
 
     def _is_too_much(self) -> bool:
         oldest = next(iter(self._kept.values()))

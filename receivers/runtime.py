@@ -14,7 +14,7 @@ from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Refresher
 from receivers.cluster.secrets import SecretReader
-from receivers.deliveries import readiness, report
+from receivers.deliveries import readiness
 from receivers.deliveries.cosmos_journal import CosmosJournal
 from receivers.deliveries.directory import DATA_KEYS, Directory
 from receivers.deliveries.journal import Journal
@@ -23,6 +23,7 @@ from receivers.deliveries.pipeline import Observer, Pipeline
 from receivers.deliveries.readiness import Readiness
 from receivers.deliveries.recorder import Recorder
 from receivers.deliveries.redelivery import Redelivery
+from receivers.deliveries.refusal_counter import RefusalCounter
 from receivers.deliveries.retries import Retries
 from receivers.deliveries.retry_queue import RetryQueue
 from receivers.deliveries.storage import Storage
@@ -46,6 +47,7 @@ class Runtime:
     availability: Availability
     refresher: Refresher
     pipeline: Pipeline
+    refusals: RefusalCounter
     # None: no Storage account
     storage: Storage | None
     queue: RetryQueue | None
@@ -74,6 +76,8 @@ class Runtime:
         if self.known is not None:
             logger.info("%d receivers that nobody uses are forgotten", await self.known.clean())
 
+        await self.refusals.clean()
+
     async def close(self) -> None:
         """Let refreshes under way end, write what waits to be written, then let go of everything."""
         await self.refresher.close()
@@ -91,6 +95,7 @@ class Runtime:
             await self.recorder.close()
         if self.known is not None:
             await self.known.close()
+        await self.refusals.close()
         if self.telemetry is not None:
             await self.telemetry.close()
         if self.storage is not None:
@@ -121,6 +126,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     known = KnownReceivers(storage) if storage else None
     if known is not None:
         directory.on_vouchers = known.has_vouchers
+    refusals = RefusalCounter(storage)
     journal = _journal(settings, storage)
     recorder = Recorder(journal) if journal else None
     if recorder is not None:
@@ -144,7 +150,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         known=known,
         answer_budget=settings.answer_budget,
         observers=(
-            report.log,
+            refusals.delivered,
             *([recorder.delivered] if recorder else []),
             *([telemetry.delivered] if telemetry else []),
             *observers,
@@ -160,6 +166,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         availability=availability,
         refresher=refresher,
         pipeline=pipeline,
+        refusals=refusals,
         storage=storage,
         queue=queue,
         retries=(

@@ -17,10 +17,18 @@ HERALD = (
 )
 
 type Time = Annotated[datetime, msgspec.Meta(tz=True)]
+type Id = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{24}\\Z")]
+FIRST_YEAR, LAST_YEAR = 2, 9998  # in any other year a change of the zone can leave what Python has times for
 
 
 class UnreadableMessage(Exception):
     """A message that this version cannot read. The text says why, and quotes nothing of it."""
+
+
+def refuse_odd(time: datetime) -> None:
+    """Refuse a time that cannot be told in every zone. Raises ValueError."""
+    if not FIRST_YEAR <= time.year <= LAST_YEAR:
+        raise ValueError("a time is of no year in which this service was there")
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,12 +38,16 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     refreshed: int  # Warehouses
     error: str = ""
 
+    def __post_init__(self) -> None:
+        """What is decoded is refused where this raises ValueError."""
+        refuse_odd(self.at)
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery that waits."""
 
     version: int = VERSION
-    delivery: str  # its id
+    delivery: Id
     received_at: Time
     provider: str
     receiver: str
@@ -47,6 +59,10 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     parts: int = 1  # the messages among which the delivery's events are spread
     tries: Annotated[int, msgspec.Meta(ge=0)] = 0
     attempts: list[Attempt] = []  # the latest ones
+
+    def __post_init__(self) -> None:
+        """What is decoded is refused where this raises ValueError."""
+        refuse_odd(self.received_at)
 
     def tried(self, attempt: Attempt) -> "Message":
         """The same, after one more try."""
