@@ -86,6 +86,27 @@ NAME = 4096  # characters of a repository URL or a tag; registries allow 255 and
 QUALIFIERS = 1_000  # of one push; with more, every subscriber is refreshed instead of matching each of them
 BATCH = 5_000  # events; Event Grid's own maximum
 
+# What subscriptions want. Work is counted in units, each about a microsecond of one core at worst (kargo/effort.py)
+REPOSITORY_URL = 1_000  # characters; a registry, a repository, a tag and a digest together have at most 720
+EXPRESSION = 1_000  # characters of one regular expression; one of 150 alternatives still fits
+UNICODE_CLASSES = 5  # of one expression, as \pL: RE2 takes 0.2 ms to read each of them
+EXPRESSION_MEMORY = 32 * 1024  # of one expression's program: some 650 to 2,500 instructions
+LARGE_EXPRESSION = 1_000  # instructions that one counts for that has no room there: finding out takes up to 5 ms
+AUTOMATON = 2_000  # instructions of one list of expressions: some 150 usual ones
+SMALL_AUTOMATON = 200  # instructions, up to which an automaton counts as small: some 15 usual expressions
+SMALL_AUTOMATON_MEMORY = 128 * 1024  # what RE2 needs at least grows with the number of instructions
+LARGE_AUTOMATON_MEMORY = MIB
+SMALL_AUTOMATA = 64  # remembered, so 8 MiB at most; most Warehouses of a cluster share a few
+LARGE_AUTOMATA = 8  # remembered, 8 MiB at most
+EXPRESSIONS_REMEMBERED = 1_024  # whether they are right, and how large: 4 MiB at most
+CONSTRAINTS_REMEMBERED = 256  # 8 MiB at most: one of 512 characters may take 30 KiB
+VERSIONS_REMEMBERED = 512  # 7 MiB at most: one of 256 characters may take 13 KiB
+READING_EFFORT = 20_000  # of the expressions and constraints of one Warehouse; past it every push refreshes
+DECISION_EFFORT = 10_000  # of one Warehouse, for one push: the event loop is held for so long
+PROJECT_EFFORT = 100_000  # of all Warehouses of a project, for one delivery
+DELIVERY_EFFORT = 500_000  # of all projects, for one delivery
+TURN = 0.005  # for which one task computes before other tasks of the event loop get their turn
+
 # What people see
 NAME_SHOWN = 512  # characters of a registry, repository, tag or digest
 FREE_TEXT = 200  # characters of a sender's free text that are ever shown or stored

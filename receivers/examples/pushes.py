@@ -8,7 +8,6 @@ from hashlib import sha256
 from receivers.events import Kind
 from receivers.kargo import references
 from receivers.kargo.selectors import ChartVersions, MutableTag, Selector, SemverTags
-from receivers.kargo.semver import Constraint
 from receivers.kargo.subscriptions import Subscription
 
 IMAGE = "application/vnd.oci.image.index.v1+json"
@@ -68,8 +67,8 @@ def _tags(selector: Selector) -> Iterator[str]:
     match selector:
         case MutableTag(tag):
             yield tag
-        case SemverTags(constraint=Constraint(text=text)) | ChartVersions(constraint=Constraint(text=text)):
-            yield from _versions_near(text)
+        case SemverTags(constraint=constraint) | ChartVersions(constraint=constraint):
+            yield from _versions_near(constraint)
     yield from ("v1.2.3", "latest", "main", "20250102", "abcdef0")
 
 

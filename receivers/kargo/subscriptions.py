@@ -9,6 +9,7 @@ import msgspec
 from receivers import limits
 from receivers.events import Kind
 from receivers.kargo import selectors, shallow, urls
+from receivers.kargo.effort import Effort
 
 _TOO_MANY = f"only the first {limits.SUBSCRIPTIONS} subscriptions of a Warehouse count, and there are more"
 _TOO_LARGE = (
@@ -110,6 +111,7 @@ def read(raw: object) -> Reading:
     the first are told.
     """
     reading = Reading()
+    effort = Effort(limits.READING_EFFORT)
     if raw is None:
         return reading
     if not isinstance(raw, list):
@@ -117,7 +119,7 @@ def read(raw: object) -> Reading:
         return reading
     for position, item in enumerate(raw):
         try:
-            subscription = _read_one(position, item)
+            subscription = _read_one(position, item, effort)
         except selectors.Unreadable as unreadable:
             _note(reading, position, str(unreadable))
             continue
@@ -136,13 +138,13 @@ def _note(reading: Reading, position: int, reason: str) -> None:
         reading.faults[position] = "neither this one nor some after it can be read"
 
 
-def _read_one(position: int, item: object) -> Subscription | None:
+def _read_one(position: int, item: object, effort: Effort) -> Subscription | None:
     kind, fields = _kind_and_fields(item)
     match kind:
         case "image":
-            return _subscription(position, Kind.IMAGE, fields)
+            return _subscription(position, Kind.IMAGE, fields, effort)
         case "chart":
-            return _subscription(position, Kind.CHART, fields)
+            return _subscription(position, Kind.CHART, fields, effort)
         case _:
             return None
 
@@ -160,19 +162,19 @@ def _kind_and_fields(item: object) -> tuple[object, object]:
     return kinds[0]
 
 
-def _subscription(position: int, kind: Kind, fields: object) -> Subscription:
+def _subscription(position: int, kind: Kind, fields: object, effort: Effort) -> Subscription:
     if not isinstance(fields, Mapping):
         raise selectors.Unreadable(f"{kind} is not an object")
     written = selectors.repository_url(fields)
     if len(written) > limits.NAME:
         raise selectors.Unreadable(f"repoURL is longer than {limits.NAME} characters")
     url = sys.intern(urls.normalise(kind, written))
-    return Subscription(position, kind, url, _selector(kind, fields))
+    return Subscription(position, kind, url, _selector(kind, fields, effort))
 
 
-def _selector(kind: Kind, fields: selectors.Fields) -> selectors.Selector:
+def _selector(kind: Kind, fields: selectors.Fields, effort: Effort) -> selectors.Selector:
     read_selector = selectors.image_selector if kind is Kind.IMAGE else selectors.chart_selector
     try:
-        return read_selector(fields)
+        return read_selector(fields, effort)
     except selectors.Unreadable as unreadable:
         return selectors.Broken(str(unreadable))
