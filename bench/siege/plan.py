@@ -40,7 +40,17 @@ class Plan:
 
 
 FULL = Plan()
-# A test must not fail because the machine is busy with others, so no answer is cut short.
+# A test must not fail because the machine is busy with others: it asks for less, and no answer is cut short.
 SHORT = Plan(
-    seconds=10.0, answer_budget=25.0, readiness=15.0, patience=20.0, projects=20, images=40, rate=10.0, of_each_kind=1
+    seconds=10.0,
+    answer_budget=25.0,
+    readiness=30.0,
+    patience=30.0,
+    projects=20,
+    images=40,
+    rate=10.0,
+    guesses=100.0,
+    bodies=4.0,
+    of_each_kind=1,
+    edits=5.0,
 )

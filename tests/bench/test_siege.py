@@ -30,7 +30,6 @@ ARRIVAL = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 IMAGE = tenants.honest(FULL)[0]
 
 
-@pytest.mark.xfail(reason="hostile tenants hurt the others still")
 @pytest.mark.skipif(real_programs() is None, reason=HOW_TO_GET_A_REAL_SERVER)
 def test_nobody_is_hurt_by_hostile_tenants_and_senders(running_azurite: Azurite, tmp_path: Path) -> None:
     outcome = command.run(SHORT, logs=tmp_path)
