@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check fuzz bench drill fmt envtest azurite browser package deploy lock clean
+.PHONY: help run test check fuzz bench drill siege fmt envtest azurite browser package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -45,6 +45,9 @@ bench: .venv/ready ## measure, print a table, write docs/benchmarks.md
 
 drill: .venv/ready ## break everything while deliveries arrive; says whether one was lost
 	$(BIN)/python -m bench.drill
+
+siege: .venv/ready ## hostile tenants and senders beside honest ones; says who was hurt, and writes docs/siege.md
+	$(BIN)/python -m bench.siege
 
 envtest: ## build kube-apiserver and etcd for the tests (once, a few minutes, needs Go)
 	@tests/envtest/build
