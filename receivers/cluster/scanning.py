@@ -61,7 +61,11 @@ async def of_page(head: bytes, tail: bytes) -> tuple[Identity, ListMetadata]:
             listed = ListMetadata(found.get("resourceVersion", ""), found.get("continue", ""))
         elif name == "items":
             scanner.take(b"[")
-            return await scanner.identity(), listed or _last_metadata(tail)
+            try:
+                identity = await scanner.identity()
+            except UnscannableError:
+                identity = Identity(None, "")  # the list goes on behind it all the same
+            return identity, listed or _last_metadata(tail)
         else:
             await scanner.skip()
     raise UnscannableError

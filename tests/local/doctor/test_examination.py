@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from receivers.cluster.objects import UNDECODABLE
 from receivers.local.doctor import Examination, Severity, examine
 from receivers.local.embedded import BROKEN, DEMO, Denial, EmbeddedCluster, documents
 from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.odd_objects import create, deep_warehouse
 from tests.cluster.servers import ApiServer
 from tests.objects import SECRET, Hook, cluster_config, project_config, secret, secret_of, warehouse
 
@@ -297,3 +299,11 @@ async def test_no_secret_and_no_token_is_shown() -> None:
     shown = repr(examination)
     assert "sample-" not in shown
     assert "0" * 64 not in shown
+
+
+async def test_objects_that_cannot_be_read_are_named(real_api_server: ApiServer) -> None:
+    await real_api_server.apply(warehouse("app"))
+    await create(real_api_server, deep_warehouse("deep"))
+    examination = await examine({"KUBECONFIG": str(real_api_server.kubeconfig("kargo-receivers"))})
+    assert found(examination) == {"Warehouse kargo-demo/deep": f"it cannot be read: {UNDECODABLE}"}
+    assert set(severities(examination).values()) == {Severity.WARNING}
