@@ -48,6 +48,7 @@ SUBSCRIPTIONS = 250  # of one Warehouse that count; reading so many holds the ev
 SUBSCRIPTIONS_BYTES = 128 * 1024  # of one Warehouse, as JSON
 SUBSCRIPTION_FAULTS = 20  # of one Warehouse that are kept to be shown
 PROJECT_SUBSCRIPTIONS = 4 * MIB  # of one project's Warehouses together, as JSON and with what each needs at least
+ALL_SUBSCRIPTIONS = 32 * MIB  # of all projects; below it one project may have more than its share
 RECEIVERS = 500  # of one ProjectConfig or ClusterConfig that count
 OBJECT_NAME = 253  # characters of a name, Kubernetes' own limit
 OBJECT_VERSION = 64  # characters of a uid or a resourceVersion; those of Kubernetes have 36 and 20
