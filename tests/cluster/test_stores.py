@@ -1,6 +1,7 @@
 """What is kept of the objects of the cluster, and when it changes."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -185,17 +186,17 @@ def test_a_project_has_its_share_and_more_only_while_all_projects_need_little(mo
     monkeypatch.setattr(limits, "ALL_SUBSCRIPTIONS", 20_000)
     store = WarehouseStore()
 
+    def takes(project: str, number: int) -> bool:
+        made = warehouse(f"w{number}", project=project)
+        made["metadata"] |= {"uid": "1", "generation": 1}
+        with suppress(UnreadableError):
+            store.apply(raw(made))
+            return True
+        return False
+
     def fill(project: str) -> int:
-        """Warehouses of a project, until one is left out."""
-        for number in range(100):
-            made = warehouse(f"w{number}", project=project) | {}
-            made["metadata"] |= {"uid": "1", "generation": 1}
-            try:
-                store.apply(raw(made))
-            except UnreadableError as unreadable:
-                assert "MiB" in str(unreadable)
-                return number
-        return 100
+        """How many Warehouses of a project are taken until one is left out."""
+        return next(number for number in range(1000) if not takes(project, number))
 
     first, second = fill("first"), fill("second")
     assert first > 1.5 * second > 3
