@@ -5,6 +5,7 @@ uses mean the same here.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -15,6 +16,11 @@ from receivers import limits
 # The application that every AKS API server with Entra ID stands for.
 # https://learn.microsoft.com/azure/aks/kubelogin-authentication
 AKS_SERVER_APPLICATION = "6dae42f8-4368-4678-94ff-3960e28e3630"
+
+ROUTE_PREFIX = "AzureFunctionsJobHost__extensions__http__routePrefix"  # overrides host.json
+
+HOSTS_OWN = ("admin", "runtime")  # paths of the Functions host
+_SEGMENT = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]+")
 
 JOURNALS = ("table", "cosmos", "none")
 CLUSTER_AUTHENTICATIONS = ("kubeconfig", "token", "azure", "in-cluster")
@@ -89,6 +95,16 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _base_path(text: str) -> str:
+    """``/webhooks`` for whatever way it is written; as the Functions host has it, without a slash at its end."""
+    segments = text.strip("/").split("/")
+    if not all(_SEGMENT.fullmatch(segment) for segment in segments):
+        raise ValueError("must be a path such as webhooks, of letters, digits and the characters - . _ ~")
+    if segments[0].lower() in HOSTS_OWN:
+        raise ValueError(f"must not begin with {segments[0]}, which Azure Functions keeps for itself")
+    return "/" + "/".join(segments)
+
+
 def _receivers(text: str) -> tuple[StaticReceiver, ...]:
     try:
         document = json.loads(text)
@@ -158,6 +174,12 @@ class Settings:
         "URL under which senders reach this app, as configured in Kargo. Only shown, never needed to route.",
         default="",
         parse=_base_url,
+    )
+    base_path: str = _setting(
+        ROUTE_PREFIX,
+        "Base path: what stands before every path of this app, such as `webhooks`, as in Kargo's URLs.",
+        default="",
+        parse=_base_path,
     )
     system_resources_namespace: str = _text(
         "SYSTEM_RESOURCES_NAMESPACE",
@@ -255,6 +277,14 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     if faults:
         raise SettingsError("\n".join(f"{variable}: {fault}" for variable, fault in faults.items()))
     return settings
+
+
+def base_path(environment: Mapping[str, str]) -> str:
+    """The base path, ``""`` for none. Needs no other setting to be right."""
+    try:
+        return _base_path(text) if (text := environment.get(ROUTE_PREFIX, "").strip()) else ""
+    except ValueError:
+        return ""
 
 
 def storage_configured(environment: Mapping[str, str]) -> bool:

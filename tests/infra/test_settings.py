@@ -7,7 +7,7 @@ from dataclasses import fields
 from receivers.deliveries import known_receivers, table_journal
 from receivers.deliveries.retry_queue import POISON, QUEUE
 from receivers.providers import PROVIDERS
-from receivers.settings import Settings, from_environment
+from receivers.settings import ROUTE_PREFIX, Settings, from_environment
 from tests.infra.terraform import INFRA, ROOT, State
 
 OURS = frozenset(setting.metadata["variable"] for setting in fields(Settings))
@@ -39,7 +39,10 @@ def test_the_examples_write_every_setting_there_is_between_them(examples: Mappin
     elsewhere = {"KUBECONFIG", "KUBECONFIG_CONTEXT", "RECEIVERS_FILE"}  # files, which an app in Azure does not have
     defaults = {"CLUSTER_AZURE_SCOPE", "ANSWER_BUDGET_SECONDS"}  # right as they are
     keys = {"COSMOS_KEY"}  # identities are used instead
-    own = {"OTEL_EXPORTER_OTLP_ENDPOINT"}  # whoever has a collector names it in the variable `app_settings`
+    own = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        ROUTE_PREFIX,
+    }  # whoever has a collector or a base path names it in the variable `app_settings`
     assert OURS - written <= elsewhere | defaults | keys | own
 
 

@@ -12,7 +12,7 @@ from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
 from receivers.cluster.credentials import CredentialsError
 from receivers.cluster.mirror import Mirror
 from receivers.local import cluster
-from receivers.local.doctor import permissions, receivers
+from receivers.local.doctor import base_path, permissions, receivers
 from receivers.local.doctor.findings import Finding, Severity
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError
@@ -55,6 +55,7 @@ async def _examine_cluster(service: Runtime) -> Examination:
         return Examination(findings=[failed], complete=False)
     await cluster.read(service.mirror)
     found += of_mirror(service.mirror)
+    found += base_path.check(service)
     found += await receivers.check(service)
     found += of_subscriptions(service.mirror)
     return Examination(findings=found, complete=True, looked_at=_looked_at(service))

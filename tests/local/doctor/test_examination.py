@@ -8,6 +8,7 @@ import pytest
 
 from receivers.local.doctor import Examination, Severity, examine
 from receivers.local.embedded import BROKEN, DEMO, Denial, EmbeddedCluster, documents
+from receivers.settings import ROUTE_PREFIX
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
 from tests.objects import SECRET, Hook, cluster_config, project_config, secret, secret_of, warehouse
@@ -231,3 +232,28 @@ async def test_no_secret_and_no_token_is_shown() -> None:
     shown = repr(examination)
     assert "sample-" not in shown
     assert "0" * 64 not in shown
+
+
+KARGO_SHOWS = "Kargo's base URL (externalWebhooksServer.host and basePath)"
+BASE_URL = "setting EXTERNAL_WEBHOOK_SERVER_BASE_URL"
+
+
+@pytest.mark.parametrize(
+    ("served", "base_url", "wrong"),
+    [
+        (
+            "webhooks",
+            "https://hooks.example.com/webhooks",
+            {KARGO_SHOWS: "its path is /, but this app serves /webhooks"},
+        ),
+        ("", "https://hooks.example.com/webhooks/", {BASE_URL: "its path is /webhooks, but this app serves /:"}),
+        ("", "https://hooks.example.com/", {}),
+        ("", "", {}),
+    ],
+)
+async def test_base_paths_that_differ_are_named(served: str, base_url: str, wrong: Mapping[str, str]) -> None:
+    async with embedded("demo") as settings:  # whose receivers have URLs without a base path
+        examination = await examine({**settings, ROUTE_PREFIX: served, "EXTERNAL_WEBHOOK_SERVER_BASE_URL": base_url})
+    problems = found(examination)
+    assert problems.keys() == wrong.keys()
+    assert all(words in problems[subject] for subject, words in wrong.items())
