@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 import azure.functions as func
 
-from receivers import runtime
+from receivers import runtime, version
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import answers, readiness
 from receivers.deliveries.delivery import new_id
@@ -70,7 +70,7 @@ async def readyz(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - 
     except (SettingsError, CredentialsError) as error:
         state = readiness.not_configured(error)
     return func.HttpResponse(
-        json.dumps(state.document) + "\n",
+        json.dumps({"version": version.shown(), **state.document}) + "\n",
         status_code=200 if state.ready else 503,
         mimetype="application/json",
     )
