@@ -66,7 +66,7 @@ async def healthz(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 -
 async def readyz(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the shape of a function
     """200 when deliveries can be matched and refreshed; else 503 and what is missing."""
     try:
-        state = (await runtime.current()).readiness()
+        state = await (await runtime.current()).examined()
     except (SettingsError, CredentialsError) as error:
         state = readiness.not_configured(error)
     return func.HttpResponse(

@@ -66,6 +66,9 @@ RETRY_WAIT = 10.0  # how long one try waits for its refreshes
 QUEUE_RESERVE = 0.5  # of the answer budget, kept for putting a delivery into the queue
 QUEUE_GRACE = 0.5  # beyond the answer budget, for a slow queue: a late answer is better than a lost delivery
 FALLBACK_RESERVE = 1.0  # of the answer budget, kept for finding a receiver without the cluster
+QUEUE_UNREAD = 300.0  # a message that is due for longer is read by nobody; the trigger looks every few seconds
+QUEUE_LOOK_FRESH = 10.0  # a look within this time is not repeated: anybody may ask /readyz
+QUEUE_LOOK_TIMEOUT = 1.0  # as long /readyz waits for a look
 QUEUE_MESSAGE = 48 * 1024 - 512  # Azure allows 64 KiB, and base64 takes a third of it
 ATTEMPTS_SHOWN = 10  # the latest ones
 

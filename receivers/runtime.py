@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from receivers import limits
@@ -20,6 +20,7 @@ from receivers.deliveries.directory import Directory
 from receivers.deliveries.journal import Journal
 from receivers.deliveries.known_receivers import KnownReceivers
 from receivers.deliveries.pipeline import Observer, Pipeline
+from receivers.deliveries.queue_watch import QueueWatch
 from receivers.deliveries.readiness import Readiness
 from receivers.deliveries.recorder import Recorder
 from receivers.deliveries.redelivery import Redelivery
@@ -39,6 +40,7 @@ class Runtime:
     """Everything a delivery needs, connected. Make one with :func:`start`, end it with :meth:`close`."""
 
     settings: Settings
+    unresolved: Sequence[str]  # variables
     api: Api
     mirror: Mirror
     secrets: SecretReader
@@ -49,6 +51,7 @@ class Runtime:
     # None: no Storage account
     storage: Storage | None
     queue: RetryQueue | None
+    watch: QueueWatch | None
     retries: Retries | None
     known: KnownReceivers | None
     warming: asyncio.Task[None] | None
@@ -67,6 +70,16 @@ class Runtime:
             journal=self.journal.fault() if self.journal else readiness.NOT_CONFIGURED,
         )
 
+    async def examined(self) -> Readiness:
+        """:meth:`readiness`, with what has to be looked at: since when the retry queue was not read."""
+        state = self.readiness()
+        due = await self.watch.oldest_due() if self.watch else None
+        told = {
+            "retryQueueOldestDueSeconds": None if due is None else round(due),
+            "unresolvedSettings": list(self.unresolved),
+        }
+        return Readiness(ready=state.ready, document=state.document | told)
+
     async def clean(self) -> None:
         """Delete what is older than it is to be kept. Raises StorageError."""
         if self.journal is not None:
@@ -84,6 +97,8 @@ class Runtime:
         if self.warming is not None:
             self.warming.cancel()
             await asyncio.wait({self.warming})
+        if self.watch is not None:
+            await self.watch.close()
         if self.recorder is not None:
             await self.recorder.close()
         if self.known is not None:
@@ -115,6 +130,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     refresher = Refresher(api, availability)
     storage = Storage(settings) if settings_module.storage_configured(environment) else None
     queue = RetryQueue(storage) if storage else None
+    watch = QueueWatch(queue) if queue else None
     known = KnownReceivers(storage) if storage else None
     journal = _journal(settings, storage)
     recorder = Recorder(journal) if journal else None
@@ -145,9 +161,15 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
             *observers,
         ),
     )
+    unresolved = settings_module.unresolved(environment)
+    for variable in unresolved:
+        logger.error("%s: %s", variable, settings_module.UNRESOLVED)
     mirror.start()
+    if watch is not None:
+        watch.start()
     return Runtime(
         settings=settings,
+        unresolved=unresolved,
         api=api,
         mirror=mirror,
         secrets=secrets,
@@ -157,6 +179,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         pipeline=pipeline,
         storage=storage,
         queue=queue,
+        watch=watch,
         retries=(
             Retries(mirror=mirror, refresher=refresher, availability=availability, queue=queue, recorder=recorder)
             if queue

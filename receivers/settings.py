@@ -6,6 +6,7 @@ uses mean the same here.
 
 import json
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,6 +19,16 @@ from receivers import limits
 AKS_SERVER_APPLICATION = "6dae42f8-4368-4678-94ff-3960e28e3630"
 
 ROUTE_PREFIX = "AzureFunctionsJobHost__extensions__http__routePrefix"  # overrides host.json
+
+# What an app setting is whose reference Azure could not resolve: its own text.
+# https://learn.microsoft.com/azure/app-service/app-service-key-vault-references#troubleshoot-key-vault-references
+_REFERENCE = re.compile(r"@Microsoft\.(KeyVault|AppConfiguration)\(", re.IGNORECASE)
+UNRESOLVED = (
+    "holds a reference that Azure could not resolve. See whether the app's identity may read the secret (Key Vault "
+    "Secrets User), whether it exists, and whether the app may reach the vault; then have the references refreshed, as "
+    "`make deploy` does"
+)
+PAGES_KEY = "PAGES_KEY"
 
 HOSTS_OWN = ("admin", "runtime")  # paths of the Functions host
 _SEGMENT = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]+")
@@ -93,6 +104,12 @@ def _base_url(text: str) -> str:
     if not text.startswith(("https://", "http://")):
         raise ValueError("must start with https:// or http://")
     return text.rstrip("/")
+
+
+def _account(text: str) -> str:
+    if not re.fullmatch("[a-z0-9]{3,24}", text):
+        raise ValueError("must be the name of a Storage account: 3 to 24 lower-case letters and digits, no URL")
+    return text
 
 
 def _base_path(text: str) -> str:
@@ -220,6 +237,12 @@ class Settings:
         default="",
         parse=_base_url,
     )
+    storage_account: str = _setting(
+        "AzureWebJobsStorage__accountName",
+        "Name of the Storage account, with identity-based access, in place of the two URLs above.",
+        default="",
+        parse=_account,
+    )
     storage_client_id: str = _text(
         "AzureWebJobsStorage__clientId",
         "Client id of the user-assigned managed identity that has access. Empty: the system-assigned one.",
@@ -255,11 +278,29 @@ class Settings:
         parse=_seconds,
     )
 
+    @property
+    def queue_service(self) -> str:
+        """URL of the queue service, with identity-based access: the one that the queue trigger listens to.
+
+        The trigger prefers the account's name, and knows the public cloud alone.
+        """
+        return _service(self.storage_account, "queue") or self.storage_queues
+
+    @property
+    def table_service(self) -> str:
+        """URL of the table service, with identity-based access."""
+        return self.storage_tables or _service(self.storage_account, "table")
+
+
+def _service(account: str, kind: str) -> str:
+    return f"https://{account}.{kind}.core.windows.net" if account else ""
+
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Read the settings. An empty variable counts as absent.
 
-    Raises :class:`SettingsError` with one line for each fault.
+    Without the key of the pages deliveries go on: where its reference is not resolved, nobody knows the key. Raises
+    :class:`SettingsError` with one line for each fault.
     """
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
@@ -267,6 +308,12 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         variable = setting.metadata["variable"]
         text = environment.get(variable, "").strip()
         if not text:
+            continue
+        if _REFERENCE.match(text):
+            if variable == PAGES_KEY:
+                values[setting.name] = secrets.token_hex(32)
+            else:
+                faults[variable] = UNRESOLVED
             continue
         try:
             values[setting.name] = setting.metadata["parse"](text)
@@ -277,6 +324,12 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     if faults:
         raise SettingsError("\n".join(f"{variable}: {fault}" for variable, fault in faults.items()))
     return settings
+
+
+def unresolved(environment: Mapping[str, str]) -> list[str]:
+    """The variables that hold a reference which Azure could not resolve."""
+    known = [setting.metadata["variable"] for setting in fields(Settings)]
+    return [variable for variable in known if _REFERENCE.match(environment.get(variable, "").strip())]
 
 
 def base_path(environment: Mapping[str, str]) -> str:
@@ -295,6 +348,7 @@ def storage_configured(environment: Mapping[str, str]) -> bool:
             environment.get("AzureWebJobsStorage__queueServiceUri")
             and environment.get("AzureWebJobsStorage__tableServiceUri")
         )
+        or environment.get("AzureWebJobsStorage__accountName")
     )
 
 

@@ -31,6 +31,7 @@ async def answer(request: WebhookRequest, environment: Mapping[str, str]) -> Pag
             if found is not None:
                 return found
         configured = settings.from_environment(environment)
+        _refuse_unresolved(environment)
         return await _admitted(visiting, Access(key=configured.pages_key, on_azure=on_azure, path=base or "/"))
     except KeyNeeded as needed:
         return _refusal(visiting, needed, template="key.html")
@@ -38,6 +39,12 @@ async def answer(request: WebhookRequest, environment: Mapping[str, str]) -> Pag
         return _refusal(visiting, refused)
     except (SettingsError, CredentialsError) as error:
         return _refusal(visiting, Refused(503, "Not configured", str(error)))
+
+
+def _refuse_unresolved(environment: Mapping[str, str]) -> None:
+    """Nobody can know a key that Azure has not put in yet."""
+    if settings.PAGES_KEY in settings.unresolved(environment):
+        raise Refused(503, "These pages are closed", f"The setting PAGES_KEY {settings.UNRESOLVED}.")
 
 
 async def _admitted(visiting: Visit, door: Access) -> Page:

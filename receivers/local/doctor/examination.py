@@ -12,12 +12,13 @@ from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
 from receivers.cluster.credentials import CredentialsError
 from receivers.cluster.mirror import Mirror
 from receivers.local import cluster
-from receivers.local.doctor import base_path, permissions, receivers
+from receivers.local.doctor import base_path, permissions, receivers, storage
 from receivers.local.doctor.findings import Finding, Severity
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError
 
 NOT_FOUND = 404
+CORRECT = "correct it, or leave it out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,8 @@ async def examine(variables: Mapping[str, str]) -> Examination:
         unusable = Finding(subject="settings", problem=str(error), remedy="say how to reach the cluster")
         return Examination(findings=[unusable], complete=False)
     try:
-        return await _examine_cluster(service)
+        examination = await _examine_cluster(service)
+        return replace(examination, findings=[*of_unresolved_settings(service), *examination.findings])
     finally:
         await service.close()
 
@@ -56,6 +58,7 @@ async def _examine_cluster(service: Runtime) -> Examination:
     await cluster.read(service.mirror)
     found += of_mirror(service.mirror)
     found += base_path.check(service)
+    found += await storage.check(service)
     found += await receivers.check(service)
     found += of_subscriptions(service.mirror)
     return Examination(findings=found, complete=True, looked_at=_looked_at(service))
@@ -70,7 +73,13 @@ def of_unusable_settings(error: SettingsError) -> Iterator[Finding]:
     """Each fault of the settings."""
     for line in str(error).splitlines():
         variable, _, problem = line.partition(": ")
-        yield Finding(subject=f"setting {variable}", problem=problem, remedy="correct it, or leave it out")
+        yield Finding(subject=f"setting {variable}", problem=problem, remedy=CORRECT)
+
+
+def of_unresolved_settings(service: Runtime) -> Iterator[Finding]:
+    """References that Azure did not resolve, where the service goes on without the setting."""
+    for variable in service.unresolved:
+        yield Finding(subject=f"setting {variable}", problem=settings_module.UNRESOLVED, remedy=CORRECT)
 
 
 async def of_api_server(api: Api) -> Finding | None:
