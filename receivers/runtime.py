@@ -156,6 +156,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         answer_budget=settings.answer_budget,
         observers=(
             report.log,
+            *([watch.delivered] if watch else []),
             *([recorder.delivered] if recorder else []),
             *([telemetry.delivered] if telemetry else []),
             *observers,

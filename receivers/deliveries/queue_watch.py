@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from receivers import limits
+from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.retry_queue import RetryQueue
 from receivers.deliveries.storage import StorageError
 
@@ -18,7 +19,10 @@ logger = logging.getLogger(__name__)
 
 
 class QueueWatch:
-    """Looks at the queue now and then, and logs when nobody reads it. Begin with :meth:`start`."""
+    """Looks at the queue now and then, and logs when nobody reads it. Begin with :meth:`start`.
+
+    It logs while somebody is served: what is logged while no function runs may not reach Azure's log.
+    """
 
     def __init__(
         self,
@@ -30,8 +34,9 @@ class QueueWatch:
         self._queue = queue
         self._now = now
         self._clock = clock
+        self.age: float | None = None  # as of the last look: as oldest_due() has it
         self._looked_at: float | None = None
-        self._due_since: datetime | None = None
+        self._told_at: float | None = None
         self._watching: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -53,30 +58,32 @@ class QueueWatch:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(limits.QUEUE_LOOK_TIMEOUT):
                     await self.look()
+        self._tell()
         return self.age
 
-    @property
-    def age(self) -> float | None:
-        """The same, by the last look."""
-        if self._looked_at is None:
-            return None
-        if self._due_since is None:
-            return 0.0
-        return max(0.0, (self._now() - self._due_since).total_seconds())
+    def delivered(self, _delivery: Delivery) -> None:
+        """Log, at a delivery, what was seen last. An observer of the pipeline."""
+        self._tell()
 
     async def look(self) -> None:
         """Look once."""
         try:
-            self._due_since = await self._queue.due_since()
+            since = await self._queue.due_since()
         except StorageError:  # the queue tells by itself that it is away
-            self._looked_at = None
-            return
+            self.age = None
+        else:
+            self.age = max(0.0, (self._now() - since).total_seconds()) if since else 0.0
         self._looked_at = self._clock()
-        age = self.age
-        if age is not None and age > limits.QUEUE_UNREAD:
-            logger.error(
-                "the retry queue is not read: its oldest message has been due for %.0f s. Does its trigger listen?", age
-            )
+
+    def _tell(self) -> None:
+        """Log once for each look."""
+        if self.age is None or self.age <= limits.QUEUE_UNREAD or self._told_at == self._looked_at:
+            return
+        self._told_at = self._looked_at
+        logger.error(
+            "the retry queue is not read: its oldest message has been due for %.0f s. Does its trigger listen?",
+            self.age,
+        )
 
     async def _watch(self) -> None:
         while True:

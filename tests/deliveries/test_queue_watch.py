@@ -108,9 +108,13 @@ async def test_a_queue_that_nobody_reads_is_an_error_in_the_log(
     await queue.put(delivery())
     clock.now += timedelta(seconds=limits.RETRY_DELAYS[0] + limits.QUEUE_UNREAD)
     await watch.look()
+    watch.delivered(delivery())
     assert not caplog.records
     clock.now += timedelta(seconds=1)
     await watch.look()
+    for _ in range(3):  # told once for each look, while something is served
+        watch.delivered(delivery())
+        await watch.oldest_due()
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert record.getMessage().startswith("the retry queue is not read: its oldest message has been due for 301 s")
