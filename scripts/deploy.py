@@ -44,6 +44,8 @@ PASSING = {
 }
 # az has deployed by then, and could not see whether the app is well, which it may have no right to. That is asked here.
 DEPLOYED = re.compile(r"Deployment was successful|Failed to fetch host key")
+# What App Service answers whom its access restrictions keep out. No waiting changes that.
+BLOCKED = re.compile(r"Ip Forbidden|has blocked your access")
 MUTE = 403  # of the app: by its rules this machine may not ask it
 
 
@@ -88,7 +90,7 @@ def deploy(options: argparse.Namespace) -> None:
     host = manage("get", f"{site}?{API}", query="properties.defaultHostName")
     # A reference to Key Vault that could not be resolved when it was set, because the app's right to read the secret
     # did not count yet, would otherwise stay so for up to a day.
-    manage("post", f"{site}/{REFERENCES}", query="value | length(@)")
+    manage("post", f"{site}/{REFERENCES}")
     prefix = manage("post", f"{site}/config/appsettings/list?{API}", query=f"properties.{PREFIX}").strip("/")
     # `az functionapp deploy` sends a content type that Flex Consumption refuses (azure-cli#33688). Without the option
     # about a build the package would be built anew there.
@@ -120,9 +122,10 @@ def current_subscription(chosen: str | None) -> dict[str, str]:
     return subscription
 
 
-def manage(method: str, path: str, *, query: str) -> str:
-    """One value out of an answer of the management API of whatever cloud az is signed in to."""
-    return patiently("az", "rest", "--method", method, "--url", path, "--query", query, "--output", "tsv").strip()
+def manage(method: str, path: str, *, query: str = "") -> str:
+    """One value out of an answer of the management API, or nothing of it, of whatever cloud az is signed in to."""
+    wanted = ["--query", query, "--output", "tsv"] if query else ["--output", "none"]
+    return patiently("az", "rest", "--method", method, "--url", path, *wanted).strip()
 
 
 def patiently(*command: str) -> str:
@@ -132,6 +135,10 @@ def patiently(*command: str) -> str:
         done = run(*command)
         if done.succeeded or DEPLOYED.search(done.errors):
             return done.output
+        if BLOCKED.search(done.errors):
+            raise NotDeployed(
+                "the app's rules for its deployment endpoint (deployment_ip_ranges) keep this machine out"
+            )
         waits = [reason for reason, pattern in PASSING.items() if re.search(pattern, done.errors)]
         if not waits or time.monotonic() + delay > deadline:
             raise NotDeployed(done.errors)

@@ -175,6 +175,12 @@ def test_that_az_could_not_see_the_app_is_no_reason_to_deploy_again() -> None:
         assert deployment.patiently("sh", "-c", f"echo 'ERROR: {said}' >&2; exit 1") == ""
 
 
+def test_a_machine_that_the_rules_of_the_deployment_endpoint_keep_out_is_told_so_at_once() -> None:
+    said = "An error occured during deployment. Status Code: 403, Details: The web app has blocked your access."
+    with pytest.raises(deployment.NotDeployed, match="deployment_ip_ranges"):
+        deployment.patiently("sh", "-c", f"echo 'ERROR: {said}' >&2; exit 1")
+
+
 def test_a_file_that_is_no_package_is_refused_before_anything_is_asked(tmp_path: Path) -> None:
     (tmp_path / "some.zip").write_bytes(b"PK")
     for name, reason in (("some.zip", "is not a package"), ("none.zip", "run `make package`")):
