@@ -1,9 +1,8 @@
 # What the app may do in the cluster. The rules stand once, in the manifests of kubernetes/.
 
 locals {
-  cluster_role       = yamldecode(file("${path.module}/kubernetes/base/cluster-role.yaml"))
-  secrets_role       = yamldecode(file("${path.module}/kubernetes/secrets/role.yaml"))
-  pull_requests_role = yamldecode(file("${path.module}/kubernetes/pull-requests/cluster-role.yaml"))
+  cluster_role = yamldecode(file("${path.module}/kubernetes/base/cluster-role.yaml"))
+  secrets_role = yamldecode(file("${path.module}/kubernetes/secrets/role.yaml"))
 
   kubernetes_rbac = var.cluster.authorization == "kubernetes" ? 1 : 0
   azure_rbac      = var.cluster.authorization == "azure" ? 1 : 0
@@ -105,41 +104,6 @@ resource "kubernetes_role_binding_v1" "secrets" {
   }
 }
 
-resource "kubernetes_cluster_role_v1" "pull_requests" {
-  count = var.cluster.pull_request_events ? local.kubernetes_rbac : 0
-
-  metadata {
-    name = "${var.name}-pull-requests"
-  }
-  dynamic "rule" {
-    for_each = local.pull_requests_role.rules
-    content {
-      api_groups = rule.value.apiGroups
-      resources  = rule.value.resources
-      verbs      = rule.value.verbs
-    }
-  }
-}
-
-resource "kubernetes_cluster_role_binding_v1" "pull_requests" {
-  count = var.cluster.pull_request_events ? local.kubernetes_rbac : 0
-
-  metadata {
-    name = "${var.name}-pull-requests"
-  }
-  role_ref {
-    api_group = "rbac.authorization.k8s.io"
-    kind      = "ClusterRole"
-    name      = kubernetes_cluster_role_v1.pull_requests[0].metadata[0].name
-  }
-  subject {
-    kind      = local.subject.kind
-    api_group = local.subject.api_group
-    name      = local.subject.name
-    namespace = local.subject.namespace
-  }
-}
-
 # --- Azure RBAC for Kubernetes ---------------------------------------------------------------------------------------
 
 # Azure knows custom resources by one action for all of them; the condition narrows it to Kargo's kinds (in preview, and only on
@@ -150,7 +114,7 @@ resource "azurerm_role_definition" "kargo" {
 
   name        = "Kargo Receivers of ${var.name}"
   scope       = regex("^/subscriptions/[^/]+/resourceGroups/[^/]+", var.cluster.aks_id)
-  description = "Read Kargo's configuration, refresh its Warehouses and Promotions."
+  description = "Read Kargo's configuration, refresh its Warehouses."
 
   permissions {
     data_actions = [
@@ -175,7 +139,7 @@ resource "azurerm_role_assignment" "kargo" {
       (
         @Request[Microsoft.ContainerService/managedClusters/customResources:group] StringEqualsIgnoreCase 'kargo.akuity.io'
         AND
-        @Request[Microsoft.ContainerService/managedClusters/customResources:kind] ForAnyOfAnyValues:StringEqualsIgnoreCase {'projectconfigs', 'clusterconfigs', 'warehouses', 'promotions'}
+        @Request[Microsoft.ContainerService/managedClusters/customResources:kind] ForAnyOfAnyValues:StringEqualsIgnoreCase {'projectconfigs', 'clusterconfigs', 'warehouses'}
       )
     )
     AND
@@ -185,7 +149,7 @@ resource "azurerm_role_assignment" "kargo" {
       (
         @Request[Microsoft.ContainerService/managedClusters/customResources:group] StringEqualsIgnoreCase 'kargo.akuity.io'
         AND
-        @Request[Microsoft.ContainerService/managedClusters/customResources:kind] ForAnyOfAnyValues:StringEqualsIgnoreCase {'warehouses', 'promotions'}
+        @Request[Microsoft.ContainerService/managedClusters/customResources:kind] ForAnyOfAnyValues:StringEqualsIgnoreCase {'warehouses'}
       )
     )
   TEXT

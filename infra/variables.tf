@@ -145,7 +145,6 @@ variable "cluster" {
     `authentication`: `azure` (AKS with Entra ID: the app's identity) or `token` (any cluster: a ServiceAccount's token, see `cluster_token`).
     `authorization`: `kubernetes` (ClusterRole and bindings, made here with the kubernetes provider), `azure` (role assignments, for AKS with Azure RBAC for Kubernetes; needs `aks_id`) or `none` (you applied the manifests of `kubernetes/` yourself).
     `secret_namespaces`: namespaces whose Secrets the app may read, beside those of the `receivers` configured in the cluster. With none at all the app runs with `READ_SECRETS=false`.
-    `pull_request_events`: whether events of pull requests shall refresh Promotions; needs the verb `promote` on Stages.
     `service_account`: whose token it is, for `token` with `kubernetes`.
   TEXT
   type = object({
@@ -156,7 +155,6 @@ variable "cluster" {
     aks_id                     = optional(string)
     secret_namespaces          = optional(set(string), [])
     system_resources_namespace = optional(string, "kargo-system-resources")
-    pull_request_events        = optional(bool, false)
     service_account = optional(object({
       namespace = optional(string, "kargo-receivers")
       name      = optional(string, "kargo-receivers")
@@ -182,10 +180,6 @@ variable "cluster" {
   validation {
     condition     = var.cluster.authorization != "azure" || (var.cluster.aks_id != null && var.cluster.authentication == "azure")
     error_message = "cluster.authorization = azure needs aks_id and authentication = azure."
-  }
-  validation {
-    condition     = var.cluster.authorization != "azure" || !var.cluster.pull_request_events
-    error_message = "cluster.pull_request_events: Azure RBAC cannot express the verb promote; use authorization = kubernetes."
   }
 }
 
@@ -254,8 +248,11 @@ variable "receivers" {
     error_message = "receivers: a key has letters, digits and hyphens, at most 60: it names the secret in Key Vault."
   }
   validation {
-    condition     = alltrue([for key, receiver in var.receivers : !receiver.accept_previous || receiver.generation > 1 || contains(nonsensitive(keys(var.previous_receiver_secrets)), key)])
-    error_message = "receivers: accept_previous needs a generation above 1, or the secret in previous_receiver_secrets."
+    condition = alltrue([
+      for key, receiver in var.receivers : !receiver.accept_previous || contains(nonsensitive(keys(var.previous_receiver_secrets)), key) ||
+      (receiver.generation > 1 && !contains(nonsensitive(keys(var.receiver_secrets)), key))
+    ])
+    error_message = "receivers: accept_previous needs a generation above 1; with a secret of your own, the one before it in previous_receiver_secrets."
   }
   validation {
     condition = length(var.receivers) == length(distinct([
@@ -272,16 +269,29 @@ variable "receiver_secrets" {
   sensitive   = true
 
   validation {
-    condition     = alltrue([for secret in values(var.receiver_secrets) : length(secret) >= 16])
+    condition     = alltrue([for secret in values(var.receiver_secrets) : try(length(secret), 0) >= 16])
     error_message = "receiver_secrets: at least 16 characters, since the URL made from it is a credential."
+  }
+  validation {
+    condition     = length(setsubtract(nonsensitive(keys(var.receiver_secrets)), keys(var.receivers))) == 0
+    error_message = "receiver_secrets: a key is none of receivers; the receiver it is meant for would get a generated secret."
   }
 }
 
 variable "previous_receiver_secrets" {
-  description = "For receivers with a secret of your own and `accept_previous`: the secret before."
+  description = "For receivers with a secret of your own and `accept_previous`: the secret before. Leave out what you do not know: an empty one would make a URL that anybody can compute."
   type        = map(string)
   default     = {}
   sensitive   = true
+
+  validation {
+    condition     = alltrue([for secret in values(var.previous_receiver_secrets) : try(length(secret), 0) >= 16])
+    error_message = "previous_receiver_secrets: at least 16 characters, since the URL made from it is accepted too."
+  }
+  validation {
+    condition     = length(setsubtract(nonsensitive(keys(var.previous_receiver_secrets)), keys(var.receivers))) == 0
+    error_message = "previous_receiver_secrets: a key is none of receivers."
+  }
 }
 
 variable "grant_vault_access_to_deployer" {

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from receivers import limits
+from receivers import limits, unresolved
 from receivers import settings as settings_module
 from receivers.cluster import credentials
 from receivers.cluster.api import Api
@@ -14,9 +14,9 @@ from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Refresher
 from receivers.cluster.secrets import SecretReader
-from receivers.deliveries import readiness, report
+from receivers.deliveries import readiness
 from receivers.deliveries.cosmos_journal import CosmosJournal
-from receivers.deliveries.directory import Directory
+from receivers.deliveries.directory import DATA_KEYS, Directory
 from receivers.deliveries.journal import Journal
 from receivers.deliveries.known_receivers import KnownReceivers
 from receivers.deliveries.pipeline import Observer, Pipeline
@@ -24,6 +24,7 @@ from receivers.deliveries.queue_watch import QueueWatch
 from receivers.deliveries.readiness import Readiness
 from receivers.deliveries.recorder import Recorder
 from receivers.deliveries.redelivery import Redelivery
+from receivers.deliveries.refusal_counter import RefusalCounter
 from receivers.deliveries.retries import Retries
 from receivers.deliveries.retry_queue import RetryQueue
 from receivers.deliveries.storage import Storage
@@ -48,6 +49,7 @@ class Runtime:
     availability: Availability
     refresher: Refresher
     pipeline: Pipeline
+    refusals: RefusalCounter
     # None: no Storage account
     storage: Storage | None
     queue: RetryQueue | None
@@ -87,9 +89,14 @@ class Runtime:
         if self.known is not None:
             logger.info("%d receivers that nobody uses are forgotten", await self.known.clean())
 
+        await self.refusals.clean()
+
     async def close(self) -> None:
         """Let refreshes under way end, write what waits to be written, then let go of everything."""
         await self.refresher.close()
+        if self.retries is not None:
+            await self.retries.close()
+        await self.directory.close()
         await self.mirror.close()
         await self.secrets.close()
         await self.availability.close()
@@ -103,6 +110,7 @@ class Runtime:
             await self.recorder.close()
         if self.known is not None:
             await self.known.close()
+        await self.refusals.close()
         if self.telemetry is not None:
             await self.telemetry.close()
         if self.storage is not None:
@@ -120,7 +128,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     availability = Availability(api)
     availability.suspect()  # a process that has just begun knows nothing of the cluster
     mirror = Mirror(api, availability, system_resources_namespace=settings.system_resources_namespace)
-    secrets = SecretReader(api, availability)
+    secrets = SecretReader(api, availability, keys=DATA_KEYS)
     directory = Directory(
         mirror,
         secrets,
@@ -132,6 +140,9 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     queue = RetryQueue(storage) if storage else None
     watch = QueueWatch(queue) if queue else None
     known = KnownReceivers(storage) if storage else None
+    if known is not None:
+        directory.on_vouchers = known.has_vouchers
+    refusals = RefusalCounter(storage)
     journal = _journal(settings, storage)
     recorder = Recorder(journal) if journal else None
     if recorder is not None:
@@ -155,22 +166,22 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         known=known,
         answer_budget=settings.answer_budget,
         observers=(
-            report.log,
+            refusals.delivered,
             *([watch.delivered] if watch else []),
             *([recorder.delivered] if recorder else []),
             *([telemetry.delivered] if telemetry else []),
             *observers,
         ),
     )
-    unresolved = settings_module.unresolved(environment)
-    for variable in unresolved:
-        logger.error("%s: %s", variable, settings_module.UNRESOLVED)
+    missing = unresolved.variables(environment)
+    for variable in missing:
+        logger.error("%s: %s", variable, unresolved.FAULT)
     mirror.start()
     if watch is not None:
         watch.start()
     return Runtime(
         settings=settings,
-        unresolved=unresolved,
+        unresolved=missing,
         api=api,
         mirror=mirror,
         secrets=secrets,
@@ -178,11 +189,20 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         availability=availability,
         refresher=refresher,
         pipeline=pipeline,
+        refusals=refusals,
         storage=storage,
         queue=queue,
         watch=watch,
         retries=(
-            Retries(mirror=mirror, refresher=refresher, availability=availability, queue=queue, recorder=recorder)
+            Retries(
+                directory=directory,
+                mirror=mirror,
+                refresher=refresher,
+                availability=availability,
+                queue=queue,
+                known=known,
+                recorder=recorder,
+            )
             if queue
             else None
         ),

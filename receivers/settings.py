@@ -4,53 +4,34 @@ Settings are environment variables, which is what an app setting of a Function A
 uses mean the same here.
 """
 
-import json
 import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
-from receivers import limits
+from receivers import limits, loopback, static_receivers, unresolved
+from receivers import storage_account as account
+from receivers.base_path import ROUTE_PREFIX
+from receivers.base_path import parse as _base_path
+from receivers.static_receivers import StaticReceiver
+from receivers.storage_account import configured as storage_configured
+
+__all__ = ["Settings", "SettingsError", "StaticReceiver", "from_environment", "storage_configured"]
 
 # The application that every AKS API server with Entra ID stands for.
 # https://learn.microsoft.com/azure/aks/kubelogin-authentication
 AKS_SERVER_APPLICATION = "6dae42f8-4368-4678-94ff-3960e28e3630"
 
-ROUTE_PREFIX = "AzureFunctionsJobHost__extensions__http__routePrefix"  # overrides host.json
-
-# What an app setting is whose reference Azure could not resolve: its own text.
-# https://learn.microsoft.com/azure/app-service/app-service-key-vault-references#troubleshoot-key-vault-references
-_REFERENCE = re.compile(r"@Microsoft\.(KeyVault|AppConfiguration)\(", re.IGNORECASE)
-UNRESOLVED = (
-    "holds a reference that Azure could not resolve. See whether the app's identity may read the secret (Key Vault "
-    "Secrets User), whether it exists, and whether the app may reach the vault; then have the references refreshed, as "
-    "`make deploy` does"
-)
 PAGES_KEY = "PAGES_KEY"
-
-HOSTS_OWN = ("admin", "runtime")  # paths of the Functions host
-_SEGMENT = re.compile(r"(?!\.+$)[A-Za-z0-9._~-]+")
-
 JOURNALS = ("table", "cosmos", "none")
 CLUSTER_AUTHENTICATIONS = ("kubeconfig", "token", "azure", "in-cluster")
+
+_OTLP_HEADERS = re.compile("OTEL_EXPORTER_OTLP_(METRICS_|TRACES_)?HEADERS")
 
 
 class SettingsError(Exception):
     """Settings that cannot be used. The text names each one and says what would be right; it quotes no value."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaticReceiver:
-    """A receiver that stands in the settings instead of in the cluster."""
-
-    provider: str
-    name: str
-    project: str | None
-    secret: str = field(repr=False)
-    previous_secret: str | None = field(default=None, repr=False)
-    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def _setting[T](variable: str, about: str, *, default: T, parse: Callable[[str], T], secret: bool = False) -> T:
@@ -106,58 +87,14 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _account(text: str) -> str:
-    if not re.fullmatch("[a-z0-9]{3,24}", text):
-        raise ValueError("must be the name of a Storage account: 3 to 24 lower-case letters and digits, no URL")
-    return text
-
-
-def _base_path(text: str) -> str:
-    """``/webhooks`` for whatever way it is written; as the Functions host has it, without a slash at its end."""
-    segments = text.strip("/").split("/")
-    if not all(_SEGMENT.fullmatch(segment) for segment in segments):
-        raise ValueError("must be a path such as webhooks, of letters, digits and the characters - . _ ~")
-    if segments[0].lower() in HOSTS_OWN:
-        raise ValueError(f"must not begin with {segments[0]}, which Azure Functions keeps for itself")
-    return "/" + "/".join(segments)
-
-
-def _receivers(text: str) -> tuple[StaticReceiver, ...]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError("must be a JSON list of receivers; it is not JSON") from None
-    if not isinstance(document, list):
-        raise ValueError("must be a JSON list of receivers")  # noqa: TRY004 - all faults of a setting are ValueErrors
-    return tuple(_static_receiver(position, entry) for position, entry in enumerate(document))
-
-
-def _static_receiver(position: int, entry: object) -> StaticReceiver:
-    if not isinstance(entry, dict):
-        raise ValueError(f"entry {position} must be an object")  # noqa: TRY004 - as above
-    values = {key: value for key, value in entry.items() if value is not None}
-    for key, value in values.items():
-        if not isinstance(value, str):
-            raise ValueError(f"entry {position}: {key} must be a string")  # noqa: TRY004 - as above
-    for key in ("provider", "name", "secret"):
-        if not values.get(key):
-            raise ValueError(f"entry {position} has no {key}")
-    return StaticReceiver(
-        provider=values.pop("provider"),
-        name=values.pop("name"),
-        project=values.pop("project", None) or None,
-        secret=values.pop("secret"),
-        previous_secret=values.pop("previousSecret", None),
-        options=values,
-    )
-
-
-def _receivers_file(path: str) -> tuple[StaticReceiver, ...]:
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise ValueError("names a file that cannot be read") from None
-    return _receivers(text)
+def _private_url(text: str) -> str:
+    """A URL to which a credential is sent."""
+    url = _base_url(text)
+    if loopback.in_clear(url):
+        raise ValueError(
+            "must start with https://, since a credential is sent there; http:// is for this machine alone"
+        )
+    return url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +110,7 @@ class Settings:
     kubeconfig: str = _text("KUBECONFIG", "Path of a kubeconfig file.")
     kubeconfig_context: str = _text("KUBECONFIG_CONTEXT", "The context to use. Empty: the file's current one.")
     cluster_server: str = _setting(
-        "CLUSTER_SERVER", "URL of the API server, for `token` and `azure`.", default="", parse=_base_url
+        "CLUSTER_SERVER", "URL of the API server, for `token` and `azure`.", default="", parse=_private_url
     )
     cluster_ca: str = _text("CLUSTER_CA", "Certificate authority of the API server: PEM, or base64 of PEM.")
     cluster_token: str = _text("CLUSTER_TOKEN", "Bearer token, for `token`. A secret.", secret=True)
@@ -213,35 +150,37 @@ class Settings:
         "RECEIVERS",
         "Receivers beside those in the cluster, a JSON list. A secret.",
         default=(),
-        parse=_receivers,
+        parse=static_receivers.parse,
         secret=True,
     )
     receivers_from_file: tuple[StaticReceiver, ...] = _setting(
-        "RECEIVERS_FILE", "Path of a file with such a list.", default=(), parse=_receivers_file, secret=True
+        "RECEIVERS_FILE", "Path of a file with such a list.", default=(), parse=static_receivers.read, secret=True
     )
-    storage_connection: str = _text(
+    storage_connection: str = _setting(
         "AzureWebJobsStorage",
         "Connection string of the Storage account for the retry queue and the journal, which Azure Functions itself "
         "uses too. A secret. In Azure rather the three settings below.",
+        default="",
+        parse=account.connection,
         secret=True,
     )
     storage_queues: str = _setting(
         "AzureWebJobsStorage__queueServiceUri",
         "URL of its queue service, with identity-based access.",
         default="",
-        parse=_base_url,
+        parse=_private_url,
     )
     storage_tables: str = _setting(
         "AzureWebJobsStorage__tableServiceUri",
         "URL of its table service, with identity-based access.",
         default="",
-        parse=_base_url,
+        parse=_private_url,
     )
     storage_account: str = _setting(
         "AzureWebJobsStorage__accountName",
         "Name of the Storage account, with identity-based access, in place of the two URLs above.",
         default="",
-        parse=_account,
+        parse=account.name,
     )
     storage_client_id: str = _text(
         "AzureWebJobsStorage__clientId",
@@ -255,14 +194,15 @@ class Settings:
     )
     journal_days: int = _setting("JOURNAL_DAYS", "Days that deliveries are kept.", default=30, parse=_days)
     cosmos_endpoint: str = _setting(
-        "COSMOS_ENDPOINT", "URL of the Azure Cosmos DB account, for `JOURNAL=cosmos`.", default="", parse=_base_url
+        "COSMOS_ENDPOINT", "URL of the Azure Cosmos DB account, for `JOURNAL=cosmos`.", default="", parse=_private_url
     )
     cosmos_key: str = _text("COSMOS_KEY", "Its key. Empty: the managed identity. A secret.", secret=True)
     cosmos_database: str = _text("COSMOS_DATABASE", "Its database.", default="acr")
     cosmos_container: str = _text("COSMOS_CONTAINER", "Its container, with the partition key `/id`.", default="pushes")
     pages_key: str = _text(
         "PAGES_KEY",
-        "What a visitor of the pages must know. Empty: on Azure nobody may see them, elsewhere everybody. A secret.",
+        "What a visitor of the pages must know. Empty: they are closed, but for `kargo-receivers serve` on loopback. "
+        "A secret.",
         secret=True,
     )
     otlp_endpoint: str = _setting(
@@ -284,16 +224,12 @@ class Settings:
 
         The trigger prefers the account's name, and knows the public cloud alone.
         """
-        return _service(self.storage_account, "queue") or self.storage_queues
+        return account.service(self.storage_account, "queue") or self.storage_queues
 
     @property
     def table_service(self) -> str:
         """URL of the table service, with identity-based access."""
-        return self.storage_tables or _service(self.storage_account, "table")
-
-
-def _service(account: str, kind: str) -> str:
-    return f"https://{account}.{kind}.core.windows.net" if account else ""
+        return self.storage_tables or account.service(self.storage_account, "table")
 
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
@@ -309,47 +245,25 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         text = environment.get(variable, "").strip()
         if not text:
             continue
-        if _REFERENCE.match(text):
-            if variable == PAGES_KEY:
-                values[setting.name] = secrets.token_hex(32)
-            else:
-                faults[variable] = UNRESOLVED
-            continue
+        if variable == PAGES_KEY and unresolved.is_unresolved(text):
+            text = secrets.token_hex(32)
         try:
-            values[setting.name] = setting.metadata["parse"](text)
+            values[setting.name] = setting.metadata["parse"](_usable(text))
         except ValueError as error:
             faults[variable] = str(error)
     settings = Settings(**values)
-    faults = _missing(settings) | faults
+    faults = _missing(settings) | _in_clear(settings, environment) | faults
     if faults:
         raise SettingsError("\n".join(f"{variable}: {fault}" for variable, fault in faults.items()))
     return settings
 
 
-def unresolved(environment: Mapping[str, str]) -> list[str]:
-    """The variables that hold a reference which Azure could not resolve."""
-    known = [setting.metadata["variable"] for setting in fields(Settings)]
-    return [variable for variable in known if _REFERENCE.match(environment.get(variable, "").strip())]
-
-
-def base_path(environment: Mapping[str, str]) -> str:
-    """The base path, ``""`` for none. Needs no other setting to be right."""
-    try:
-        return _base_path(text) if (text := environment.get(ROUTE_PREFIX, "").strip()) else ""
-    except ValueError:
-        return ""
-
-
-def storage_configured(environment: Mapping[str, str]) -> bool:
-    """Whether a Storage account is named, so that there is a retry queue. Needs no other setting to be right."""
-    return bool(
-        environment.get("AzureWebJobsStorage")
-        or (
-            environment.get("AzureWebJobsStorage__queueServiceUri")
-            and environment.get("AzureWebJobsStorage__tableServiceUri")
-        )
-        or environment.get("AzureWebJobsStorage__accountName")
-    )
+def _usable(text: str) -> str:
+    if unresolved.is_unresolved(text):
+        raise ValueError(unresolved.FAULT)
+    if not static_receivers.is_text(text):
+        raise ValueError("must be valid UTF-8")
+    return text
 
 
 def _missing(settings: Settings) -> dict[str, str]:
@@ -369,3 +283,16 @@ def _missing(settings: Settings) -> dict[str, str]:
         for name in needed.get(choice, ())
         if not getattr(settings, name)
     }
+
+
+def _in_clear(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """The collector's URL, where others would see the headers that OpenTelemetry's own variables add: keys, as a rule.
+
+    https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables
+    """
+    if not loopback.in_clear(settings.otlp_endpoint) or not any(map(_OTLP_HEADERS.fullmatch, environment)):
+        return {}
+    fault = (
+        "must start with https://, since OTEL_EXPORTER_OTLP_HEADERS are sent there; http:// is for this machine alone"
+    )
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": fault}

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from receivers.settings import ROUTE_PREFIX, Settings, SettingsError, from_environment
+from receivers.base_path import ROUTE_PREFIX
+from receivers.settings import Settings, SettingsError, from_environment
 from tests.cluster.servers import ApiServer
 from tests.objects import Hook, project_config, secret_of, warehouse
 from tests.service import Service, acr_push, running_service, until

@@ -21,7 +21,7 @@ run "the_least_rights_and_no_secrets" {
   assert {
     condition = [for rule in kubernetes_cluster_role_v1.this[0].rule : { groups = rule.api_groups, resources = rule.resources, verbs = rule.verbs }] == [
       { groups = tolist(["kargo.akuity.io"]), resources = tolist(["projectconfigs", "clusterconfigs"]), verbs = tolist(["get", "list", "watch"]) },
-      { groups = tolist(["kargo.akuity.io"]), resources = tolist(["warehouses", "promotions"]), verbs = tolist(["get", "list", "watch", "patch"]) },
+      { groups = tolist(["kargo.akuity.io"]), resources = tolist(["warehouses"]), verbs = tolist(["get", "list", "watch", "patch"]) },
     ]
     error_message = "the ClusterRole has other rules than these two"
   }
@@ -32,10 +32,6 @@ run "the_least_rights_and_no_secrets" {
   assert {
     condition     = length(kubernetes_role_v1.secrets) == 0 && azurerm_function_app_flex_consumption.this.app_settings["READ_SECRETS"] == "false"
     error_message = "without receivers in the cluster no Secret may be read, and the app must know it"
-  }
-  assert {
-    condition     = length(kubernetes_cluster_role_v1.pull_requests) == 0
-    error_message = "the verb promote is granted although nobody asked for it"
   }
 }
 
@@ -107,20 +103,6 @@ run "receivers_managed_in_the_cluster" {
   }
 }
 
-run "promote_only_for_pull_requests" {
-  variables {
-    cluster = {
-      server              = "https://aks.example.com:443"
-      ca_certificate      = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
-      pull_request_events = true
-    }
-  }
-  assert {
-    condition     = [for rule in kubernetes_cluster_role_v1.pull_requests[0].rule : [rule.resources, rule.verbs]] == [[tolist(["stages"]), tolist(["promote"])]] && length(kubernetes_cluster_role_binding_v1.pull_requests) == 1
-    error_message = "not the verb promote on Stages, alone and bound"
-  }
-}
-
 run "a_token_goes_into_the_vault" {
   variables {
     cluster = {
@@ -173,6 +155,10 @@ run "rights_by_azure_rbac" {
   assert {
     condition     = azurerm_role_assignment.kargo[0].scope == var.cluster.aks_id && strcontains(azurerm_role_assignment.kargo[0].condition, "kargo.akuity.io")
     error_message = "the role is not narrowed to Kargo's kinds on this cluster"
+  }
+  assert {
+    condition     = flatten(regexall("StringEqualsIgnoreCase \\{([^}]*)\\}", azurerm_role_assignment.kargo[0].condition)) == ["'projectconfigs', 'clusterconfigs', 'warehouses'", "'warehouses'"]
+    error_message = "other kinds may be read or written than the ClusterRole names"
   }
   assert {
     condition     = { for namespace, role in azurerm_role_assignment.secrets : namespace => role.scope } == { shop = "${var.cluster.aks_id}/namespaces/shop" } && azurerm_role_definition.secrets[0].permissions[0].data_actions == toset(["Microsoft.ContainerService/managedClusters/secrets/read"])

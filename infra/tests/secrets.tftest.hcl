@@ -90,6 +90,18 @@ run "a_rotation_ends_with_the_new_secret_alone" {
   }
 }
 
+run "a_rotation_of_ones_own_secret" {
+  variables {
+    receivers                 = { acr = { provider = "azure", project = "shop", accept_previous = true } }
+    receiver_secrets          = { acr = "nnnnnnnnnnnnnnnnnnn" }
+    previous_receiver_secrets = { acr = "ooooooooooooooooooo" }
+  }
+  assert {
+    condition     = [for entry in jsondecode(nonsensitive(local.receivers_document)) : [entry.secret, entry.previousSecret]] == [["nnnnnnnnnnnnnnnnnnn", "ooooooooooooooooooo"]]
+    error_message = "the app does not accept both"
+  }
+}
+
 run "without_receivers_in_the_settings_there_is_no_such_setting" {
   variables {
     receivers = {}

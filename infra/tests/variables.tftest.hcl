@@ -97,6 +97,44 @@ run "a_secret_that_can_be_guessed" {
   expect_failures = [var.receiver_secrets]
 }
 
+run "a_previous_secret_that_is_empty" {
+  command = plan
+  variables {
+    receivers                 = { acr = { provider = "azure", accept_previous = true } }
+    receiver_secrets          = { acr = "sssssssssssssssssss" }
+    previous_receiver_secrets = { acr = "" }
+  }
+  expect_failures = [var.previous_receiver_secrets]
+}
+
+run "a_previous_secret_that_can_be_guessed" {
+  command = plan
+  variables {
+    receivers                 = { acr = { provider = "azure", accept_previous = true } }
+    receiver_secrets          = { acr = "sssssssssssssssssss" }
+    previous_receiver_secrets = { acr = "fifteen letters" }
+  }
+  expect_failures = [var.previous_receiver_secrets]
+}
+
+run "a_secret_of_ones_own_before_which_nothing_is_known" {
+  command = plan
+  variables {
+    receivers        = { acr = { provider = "azure", generation = 2, accept_previous = true } }
+    receiver_secrets = { acr = "sssssssssssssssssss" }
+  }
+  expect_failures = [var.receivers]
+}
+
+run "a_secret_without_a_receiver" {
+  command = plan
+  variables {
+    receivers        = { acr = { provider = "azure" } }
+    receiver_secrets = { arc = "sssssssssssssssssss" }
+  }
+  expect_failures = [var.receiver_secrets]
+}
+
 run "memory_that_flex_consumption_does_not_have" {
   command = plan
   variables {

@@ -11,6 +11,7 @@ import textwrap
 from collections.abc import Sequence
 
 from receivers import version
+from receivers.local import terminal
 from receivers.local.errors import Unable
 
 DONE, FAILED, UNABLE, INTERRUPTED = 0, 1, 2, 130
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(command: str, complaint: str) -> int:
-    print(f"kargo-receivers {command}: {complaint}", file=sys.stderr)
+    terminal.complain(f"kargo-receivers {command}: {complaint}")
     return UNABLE
 
 

@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from receivers import runtime, settings
+from receivers import base_path, runtime, settings, unresolved
 from receivers.cluster.credentials import CredentialsError
+from receivers.deliveries import readiness
 from receivers.deliveries.storage import StorageError
 from receivers.events import WebhookRequest
-from receivers.pages import access, deliveries, queue, receivers, rendering
+from receivers.pages import access, deliveries, openness, queue, receivers, refusals, rendering
 from receivers.pages.access import Access, KeyNeeded, Visitor
 from receivers.pages.visits import Done, Page, Refused, View, Visit, visit
 from receivers.runtime import Runtime
@@ -22,7 +23,7 @@ _PATH = re.compile(r"/(?![/\\])[!-~]*")  # not another host, and one line
 async def answer(request: WebhookRequest, environment: Mapping[str, str]) -> Page:
     """The page, or what is there instead of it. Raises nothing that was foreseen."""
     on_azure = ON_AZURE in environment
-    base = settings.base_path(environment)
+    base = base_path.of(environment)
     visiting = Visit(method="GET", segments=(), query=request.query, headers=request.headers, base=base)
     try:
         visiting = visit(request, secure=on_azure, base=base)
@@ -32,19 +33,20 @@ async def answer(request: WebhookRequest, environment: Mapping[str, str]) -> Pag
                 return found
         configured = settings.from_environment(environment)
         _refuse_unresolved(environment)
-        return await _admitted(visiting, Access(key=configured.pages_key, on_azure=on_azure, path=base or "/"))
+        door = Access(key=configured.pages_key, on_loopback=openness.on_loopback_alone(), path=base or "/")
+        return await _admitted(visiting, door)
     except KeyNeeded as needed:
         return _refusal(visiting, needed, template="key.html")
     except Refused as refused:
         return _refusal(visiting, refused)
     except (SettingsError, CredentialsError) as error:
-        return _refusal(visiting, Refused(503, "Not configured", str(error)))
+        return _refusal(visiting, Refused(503, "Not configured", readiness.told(error)))
 
 
 def _refuse_unresolved(environment: Mapping[str, str]) -> None:
     """Nobody can know a key that Azure has not put in yet."""
-    if settings.PAGES_KEY in settings.unresolved(environment):
-        raise Refused(503, "These pages are closed", f"The setting PAGES_KEY {settings.UNRESOLVED}.")
+    if settings.PAGES_KEY in unresolved.variables(environment):
+        raise Refused(503, "These pages are closed", f"The setting PAGES_KEY {unresolved.FAULT}.")
 
 
 async def _admitted(visiting: Visit, door: Access) -> Page:
@@ -68,7 +70,7 @@ async def _admitted(visiting: Visit, door: Access) -> Page:
     return _with_cookie(_rendered(outcome, visiting, visitor, service), visitor)
 
 
-async def _outcome(visiting: Visit, service: Runtime) -> View | Done:  # noqa: PLR0911 - one line for each page
+async def _outcome(visiting: Visit, service: Runtime) -> View | Done:  # noqa: C901, PLR0911 - one line for each page
     asked: tuple[str, ...] = (visiting.method, *visiting.segments)
     match asked:
         case "GET", "deliveries":
@@ -89,6 +91,8 @@ async def _outcome(visiting: Visit, service: Runtime) -> View | Done:  # noqa: P
             return await queue.listing(visiting, service)
         case "POST", "queue", "revive":
             return await queue.revive(visiting, service)
+        case "GET", "refusals":
+            return await refusals.listing(visiting, service)
     raise Refused(404, "No such page", "There is nothing at this address.")
 
 

@@ -9,7 +9,7 @@ import pytest
 from receivers import limits
 from receivers.cluster.api import Api
 from receivers.cluster.availability import Availability
-from receivers.cluster.refresher import ANNOTATION, STOPPING, Outcome, Refresher, Result, unique_value
+from receivers.cluster.refresher import ANNOTATION, COVERED_SIZE, STOPPING, Outcome, Refresher, Result, unique_value
 from receivers.events import Target, TargetKind
 from tests.cluster.conftest import connect
 from tests.cluster.fault_proxy import FaultProxy
@@ -96,12 +96,16 @@ async def test_kubectl_sees_the_annotation_and_other_annotations_stay(
     assert seen["metadata"]["annotations"] == {"team": "platform", ANNOTATION: outcome.value}
 
 
-async def test_a_promotion_is_refreshed_as_a_warehouse_is(api_server: ApiServer, refresher: Refresher) -> None:
+async def test_a_promotion_is_refreshed_as_a_warehouse_is(api_server: ApiServer, fault_proxy: FaultProxy) -> None:
     await api_server.apply(promotion("rollout"))
     target = Target(PROJECT, "rollout", TargetKind.PROMOTION)
+    api = connect(api_server, fault_proxy.url, user="admin")  # the service's own rights do not reach that far
+    refresher = Refresher(api, Availability(api))
     (outcome,) = await settled(refresher.refresh(target))
     assert outcome.result is Result.REFRESHED
     assert await annotation(api_server, target) == outcome.value
+    await refresher.close(grace=0)
+    await api.close()
 
 
 async def test_nothing_is_pending_once_all_is_settled(refresher: Refresher, guestbook: Target) -> None:
@@ -510,6 +514,23 @@ async def test_a_refresh_covers_what_was_asked_for_before_its_patch_began(api: A
     assert refresher.covered(guestbook, since=long_before) == outcome
     assert refresher.covered(guestbook, since=now) is None
     assert refresher.covered(Target(PROJECT, "other"), since=long_before) is None
+    await refresher.close()
+
+
+async def test_refreshes_are_remembered_for_an_hour_and_only_the_latest_ones(
+    api: Api, guestbook: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "COVERED", 2)
+    passed = 0.0
+    refresher = Refresher(api, Availability(api), clock=lambda: passed)
+    long_before = datetime(2026, 1, 1, tzinfo=UTC)
+    await settled(refresher.refresh(guestbook))
+    assert refresher.covered(guestbook, since=long_before) is not None
+    passed = limits.COVERED_AGE + 1
+    assert refresher.covered(guestbook, since=long_before) is None
+    for number in range(3):
+        refresher._covered.put(Target(PROJECT, f"warehouse-{number}"), (long_before, STOPPING), size=COVERED_SIZE)
+    assert len(refresher._covered) == 2
     await refresher.close()
 
 

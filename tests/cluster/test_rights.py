@@ -11,7 +11,7 @@ from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import ANNOTATION, Refresher, Result
 from receivers.cluster.secrets import SecretReader
-from receivers.events import SecretReference, Target, TargetKind
+from receivers.events import SecretReference, Target
 from tests.cluster.conftest import connect
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer, Object, RealServer
@@ -48,7 +48,7 @@ async def cluster(api_server: ApiServer) -> ApiServer:
     return api_server
 
 
-@pytest.mark.parametrize("resource", ["projectconfigs", "clusterconfigs", "warehouses", "promotions"])
+@pytest.mark.parametrize("resource", ["projectconfigs", "clusterconfigs", "warehouses"])
 async def test_what_is_mirrored_may_be_listed_and_watched(cluster: ApiServer, resource: str) -> None:
     for query in ("limit=500", "watch=1&timeoutSeconds=1"):
         assert (await cluster.request("GET", f"{KARGO}/{resource}?{query}", user=USER)).status == 200
@@ -77,6 +77,8 @@ async def test_a_secret_of_a_receiver_may_be_read(cluster: ApiServer) -> None:
         ("POST", f"{IN_PROJECT}/warehouses", warehouse("new")),
         ("PUT", f"{IN_PROJECT}/warehouses/guestbook", warehouse("guestbook")),
         ("PATCH", f"{IN_PROJECT}/warehouses/guestbook/status", {"status": {"lastHandledRefresh": "x"}}),
+        ("GET", f"{KARGO}/promotions", None),
+        ("PATCH", f"{IN_PROJECT}/promotions/rollout", {"metadata": {"annotations": {ANNOTATION: "x"}}}),
         ("DELETE", f"{IN_PROJECT}/promotions/rollout", None),
         ("POST", f"{IN_PROJECT}/promotions", promotion("new")),
         ("PATCH", f"{IN_PROJECT}/projectconfigs/{PROJECT}", {"metadata": {"labels": {"a": "b"}}}),
@@ -106,6 +108,7 @@ async def test_everything_else_is_refused(
 
 
 async def test_all_that_the_service_does_changes_the_refresh_annotation_and_nothing_else(cluster: ApiServer) -> None:
+    await cluster.apply(warehouse("tictactoe"))
     before = await everything(cluster)
     async with FaultProxy(cluster.url, ca_file=cluster.ca_file) as proxy:
         outcomes = await work(cluster, proxy)
@@ -133,7 +136,7 @@ async def work(cluster: ApiServer, proxy: FaultProxy) -> dict[Target, str]:
     mirror.start()
     await eventually(lambda: all(health.watching for health in mirror.health()))
     assert (await secrets.read(SecretReference(namespace=PROJECT, name="builds-secret"))).data
-    targets = [Target(PROJECT, "guestbook"), Target(PROJECT, "rollout", TargetKind.PROMOTION)]
+    targets = [Target(PROJECT, "guestbook"), Target(PROJECT, "tictactoe")]
     outcomes = await asyncio.gather(*(refresher.refresh(target) for target in targets))
     assert {outcome.result for outcome in outcomes} == {Result.REFRESHED}
     availability.suspect()

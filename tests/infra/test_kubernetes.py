@@ -32,7 +32,6 @@ RIGHTS = {
     *((verb, "projectconfigs.kargo.akuity.io") for verb in READ),
     *((verb, "clusterconfigs.kargo.akuity.io") for verb in READ),
     *((verb, "warehouses.kargo.akuity.io") for verb in (*READ, "patch")),
-    *((verb, "promotions.kargo.akuity.io") for verb in (*READ, "patch")),
 }
 
 
@@ -117,7 +116,7 @@ async def admin(real_api_server: ApiServer) -> Kubectl:
 def manifests(tmp_path: Path) -> Path:
     """The manifests under other names: the API server is shared with tests that have roles of the same name."""
     shutil.copytree(INFRA / "kubernetes", tmp_path / "kubernetes")
-    for part in ("base", "secrets", "pull-requests"):
+    for part in ("base", "secrets"):
         overlay = tmp_path / part
         overlay.mkdir()
         kustomization: dict[str, object] = {"resources": [f"../kubernetes/{part}"], "namePrefix": "tried-"}
@@ -140,8 +139,7 @@ async def identity(real_api_server: ApiServer, admin: Kubectl, manifests: Path) 
     yield Identity(real_api_server, token.strip())
     # Not its namespace: nobody here finishes the deletion of a namespace.
     for kind in ("clusterrole", "clusterrolebinding"):
-        names = ("tried-kargo-receivers", "tried-kargo-receivers-pull-requests")
-        await admin("delete", "--ignore-not-found", kind, *names)
+        await admin("delete", "--ignore-not-found", kind, "tried-kargo-receivers")
     for kind in ("role", "rolebinding"):
         await admin("delete", "--ignore-not-found", "--namespace", PROJECT, kind, "tried-kargo-receivers-secrets")
 
@@ -181,22 +179,15 @@ async def test_secrets_can_be_read_in_the_named_namespace_only(
     assert await granted(identity, admin, namespace=ELSEWHERE) == RIGHTS
 
 
-@pytest.mark.usefixtures("anybody")
-async def test_promote_is_granted_by_the_part_for_pull_requests(
-    identity: Identity, admin: Kubectl, manifests: Path
-) -> None:
-    await admin("apply", "-k", str(manifests / "pull-requests"))
-    assert await granted(identity, admin, namespace=PROJECT) == RIGHTS | {("promote", "stages.kargo.akuity.io")}
-
-
 async def test_what_is_allowed_works_and_the_rest_is_refused(identity: Identity) -> None:
     in_project = f"{KARGO}/namespaces/{PROJECT}"
     expected = {
         ("GET", f"{KARGO}/warehouses"): HTTPStatus.OK,
         ("GET", f"{KARGO}/projectconfigs"): HTTPStatus.OK,
         ("GET", f"{KARGO}/clusterconfigs"): HTTPStatus.OK,
-        ("GET", f"{KARGO}/promotions"): HTTPStatus.OK,
         ("PATCH", f"{in_project}/warehouses/app"): HTTPStatus.OK,
+        ("GET", f"{KARGO}/promotions"): HTTPStatus.FORBIDDEN,
+        ("PATCH", f"{in_project}/promotions/rollout"): HTTPStatus.FORBIDDEN,
         ("PATCH", f"{in_project}/warehouses/app/status"): HTTPStatus.FORBIDDEN,
         ("DELETE", f"{in_project}/warehouses/app"): HTTPStatus.FORBIDDEN,
         ("POST", f"{in_project}/warehouses"): HTTPStatus.FORBIDDEN,
@@ -223,7 +214,7 @@ async def test_a_rule_that_is_wider_is_noticed(identity: Identity, admin: Kubect
     )
     await admin("apply", "-k", str(manifests / "base"))
     wider = await granted(identity, admin, namespace=PROJECT) - RIGHTS
-    assert wider == {("update", "warehouses.kargo.akuity.io"), ("update", "promotions.kargo.akuity.io")}
+    assert wider == {("update", "warehouses.kargo.akuity.io")}
 
 
 async def test_the_service_works_with_these_rights(identity: Identity, admin: Kubectl, manifests: Path) -> None:

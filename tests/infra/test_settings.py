@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
+from receivers.base_path import ROUTE_PREFIX
 from receivers.deliveries import known_receivers, table_journal
 from receivers.deliveries.retry_queue import POISON, QUEUE
 from receivers.providers import PROVIDERS
-from receivers.settings import ROUTE_PREFIX, Settings, from_environment
+from receivers.settings import Settings, from_environment
 from tests.infra.terraform import INFRA, ROOT, State
 
 OURS = frozenset(setting.metadata["variable"] for setting in fields(Settings))

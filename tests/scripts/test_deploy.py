@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from receivers.settings import ROUTE_PREFIX
+from receivers.base_path import ROUTE_PREFIX
 from scripts import deploy as deployment
 from tests.scripts.azure import (
     APP,

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from receivers.base_path import ROUTE_PREFIX
 from receivers.local.doctor.findings import Finding
 from receivers.runtime import Runtime
-from receivers.settings import ROUTE_PREFIX, Settings
+from receivers.settings import Settings
 
 
 def check(service: Runtime) -> Iterator[Finding]:

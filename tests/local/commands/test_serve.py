@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from receivers.base_path import ROUTE_PREFIX
 from receivers.local import cli
-from receivers.settings import ROUTE_PREFIX
 from tests.cluster.kubectl import HOW_TO_GET_KUBECTL
 from tests.cluster.processes import free_port
 from tests.cluster.servers import ApiServer
