@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check bench drill fmt envtest azurite azure-cli browser package deploy lock clean
+.PHONY: help run test check fuzz bench drill siege fmt envtest azurite azure-cli browser package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -26,6 +26,9 @@ test: .venv/ready ## every test that can run here; the last lines say what could
 	@$(BIN)/coverage report --fail-under=100 --include="receivers/providers/*,receivers/kargo/*" > /dev/null || \
 	  { echo "receivers/providers and receivers/kargo are not wholly covered"; exit 1; }
 
+fuzz: .venv/ready ## try what nobody would write, five minutes per test: make fuzz FUZZ_SECONDS=60
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-300} $(BIN)/python -m pytest -m fuzz -rA --no-header -q
+
 check: .venv/ready ## format, lint, types, layers, infra; the last line says what could not be checked
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -42,6 +45,9 @@ bench: .venv/ready ## measure, print a table, write docs/benchmarks.md
 
 drill: .venv/ready ## break everything while deliveries arrive; says whether one was lost
 	$(BIN)/python -m bench.drill
+
+siege: .venv/ready ## hostile tenants and senders beside honest ones; says who was hurt, and writes docs/siege.md
+	$(BIN)/python -m bench.siege
 
 envtest: ## build kube-apiserver and etcd for the tests (once, a few minutes, needs Go)
 	@tests/envtest/build

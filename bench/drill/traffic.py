@@ -1,13 +1,12 @@
 """Deliveries at a steady rate, whatever becomes of them: nobody waits for another's answer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import aiohttp
 
-from bench.drill.plan import Plan
 from bench.drill.senders import Image
 
 PATIENCE = aiohttp.ClientTimeout(total=30)  # longer than any sender's, to see how late an answer is
@@ -43,8 +42,8 @@ class Post:
         return datetime.fromtimestamp(int(self.delivery_id[:12], 16) / 1000, UTC)
 
 
-async def send(plan: Plan, url: str, *, phase: Callable[[], str]) -> list[Post]:
-    """Send them all, each over a connection of its own, as senders do."""
+async def send(images: Sequence[Image], url: str, *, rate: float, phase: Callable[[], str]) -> list[Post]:
+    """Push each of the images, so many a second, each over a connection of its own, as senders do."""
     loop = asyncio.get_running_loop()
     connector = aiohttp.TCPConnector(limit=0, force_close=True)
     posts: list[Post] = []
@@ -53,16 +52,16 @@ async def send(plan: Plan, url: str, *, phase: Callable[[], str]) -> list[Post]:
         asyncio.TaskGroup() as all_,
     ):
         began = loop.time()
-        for number in range(plan.deliveries):
-            await asyncio.sleep(began + number / plan.rate - loop.time())
-            post = Post(number=number, image=Image(plan.image(number)), phase=phase(), sent=loop.time())
+        for number, image in enumerate(images):
+            await asyncio.sleep(began + number / rate - loop.time())
+            post = Post(number=number, image=image, phase=phase(), sent=loop.time())
             posts.append(post)
             all_.create_task(_send(session, post))
     return posts
 
 
 async def _send(session: aiohttp.ClientSession, post: Post) -> None:
-    headers, body = post.image.sender.push(post.image.repository)
+    headers, body = post.image.sender.push(post.image.repository, f"1.2.{post.number}")
     post.sent = asyncio.get_running_loop().time()
     try:
         async with session.post(post.image.path, data=body, headers=headers) as answer:

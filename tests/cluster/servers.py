@@ -41,7 +41,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -333,7 +333,7 @@ class RealServer(ApiServer):
     name = "real"
     supports = frozenset({"rbac", "tls", "etcd", "history"})
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, *, flags: Sequence[str] = ()) -> None:
         super().__init__(folder)
         self.url = f"https://127.0.0.1:{self.port}"
         self._authority = Authority(folder)
@@ -350,7 +350,8 @@ class RealServer(ApiServer):
             "--unsafe-no-fsync",
         ]
         self._etcd = Process(etcd, log=folder / "etcd.log", folder=folder)
-        self._process = Process(self._command(programs, etcd_url), log=folder / "kube-apiserver.log", folder=folder)
+        command = [*self._command(programs, etcd_url), *flags]
+        self._process = Process(command, log=folder / "kube-apiserver.log", folder=folder)
 
     @property
     def process(self) -> Process:
@@ -437,9 +438,9 @@ def embedded_server(folder: Path) -> ApiServer:
     return server
 
 
-def real_server(folder: Path, programs: Path) -> ApiServer:
-    """A running real server with Kargo's kinds."""
-    server = RealServer(folder, programs)
+def real_server(folder: Path, programs: Path, *, flags: Sequence[str] = ()) -> ApiServer:
+    """A running real server with Kargo's kinds. ``flags`` are further ones of kube-apiserver."""
+    server = RealServer(folder, programs, flags=flags)
     try:
         server.launch()
         asyncio.run(server.prepare())

@@ -144,10 +144,17 @@ def of_mirror(mirror: Mirror) -> Iterator[Finding]:
 
 
 def of_subscriptions(mirror: Mirror) -> Iterator[Finding]:
-    """Subscriptions that cannot be read."""
+    """Subscriptions that cannot be read, or want more than is checked."""
     for fault in mirror.index.faults():
         yield Finding(
             subject=f"Warehouse {fault.target}, spec.subscriptions[{fault.position}]",
             problem=f"{fault.reason}: no push refreshes the Warehouse for it",
             remedy="correct the subscription",
+        )
+    for fault in mirror.index.unchecked():
+        yield Finding(
+            severity=Severity.WARNING,
+            subject=f"Warehouse {fault.target}, spec.subscriptions[{fault.position}]",
+            problem=fault.reason,
+            remedy="nothing is lost; shorter or fewer expressions spare Kargo the discoveries",
         )

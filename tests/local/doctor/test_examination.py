@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 import pytest
 
 from receivers.base_path import ROUTE_PREFIX
+from receivers.cluster.objects import UNDECODABLE
 from receivers.local.doctor import Examination, Severity, examine
 from receivers.local.embedded import BROKEN, DEMO, Denial, EmbeddedCluster, documents
 from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.odd_objects import create, deep_warehouse
 from tests.cluster.servers import ApiServer
 from tests.objects import SECRET, Hook, cluster_config, project_config, secret, secret_of, warehouse
 
@@ -74,6 +76,17 @@ async def test_each_fault_of_the_broken_sample_is_named() -> None:
     for subject, words in expected.items():
         assert words in problems[subject]
     assert set(severities(examination).values()) == {Severity.ERROR}
+
+
+async def test_a_subscription_that_wants_more_than_is_checked_is_a_warning() -> None:
+    greedy = warehouse("greedy")
+    expressions = [f"^v{number}-(alpha|beta)$" for number in range(1_000)]
+    greedy["spec"]["subscriptions"][0]["image"]["allowTagsRegexes"] = expressions
+    async with EmbeddedCluster([greedy]) as cluster:
+        examination = await examine({"CLUSTER_SERVER": cluster.url, "CLUSTER_TOKEN": "none"})
+    subject = "Warehouse kargo-demo/greedy, spec.subscriptions[0]"
+    assert "every push refreshes" in found(examination)[subject]
+    assert severities(examination)[subject] == Severity.WARNING
 
 
 async def test_the_least_privileges_are_enough(api_server: ApiServer) -> None:
@@ -288,6 +301,14 @@ async def test_no_secret_and_no_token_is_shown() -> None:
     shown = repr(examination)
     assert "sample-" not in shown
     assert "0" * 64 not in shown
+
+
+async def test_objects_that_cannot_be_read_are_named(real_api_server: ApiServer) -> None:
+    await real_api_server.apply(warehouse("app"))
+    await create(real_api_server, deep_warehouse("deep"))
+    examination = await examine({"KUBECONFIG": str(real_api_server.kubeconfig("kargo-receivers"))})
+    assert found(examination) == {"Warehouse kargo-demo/deep": f"it cannot be read: {UNDECODABLE}"}
+    assert set(severities(examination).values()) == {Severity.WARNING}
 
 
 KARGO_SHOWS = "Kargo's base URL (externalWebhooksServer.host and basePath)"
