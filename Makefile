@@ -3,11 +3,11 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check fuzz bench drill siege fmt envtest azurite browser package deploy lock clean
+.PHONY: help run test check fuzz bench drill siege fmt envtest azurite azure-cli browser package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 # The environment is made anew when the pinned requirements change.
 .venv/ready: requirements-dev.txt pyproject.toml scripts/find-python
@@ -55,16 +55,19 @@ envtest: ## build kube-apiserver and etcd for the tests (once, a few minutes, ne
 azurite: .venv/ready ## install the emulator of Azure Storage for the tests (once, needs Node 20 and npm)
 	@$(BIN)/python -m receivers.local.azurite
 
+azure-cli: .venv/ready ## install the Azure CLI for the tests of `make deploy` (once, half a minute)
+	@tests/azure-cli/build
+
 browser: ## install what the tests of the pages need: Chromium (by apt-get, as root) and axe-core (by npm)
 	@scripts/browser
 
-package: .venv/ready ## build dist/kargo-receivers.zip, and prove that it runs
+package: .venv/ready ## build dist/kargo-receivers-<version>.zip, and prove that it runs
 	@$(BIN)/python scripts/package.py
 	@$(BIN)/python scripts/prove_package.py
 
-deploy: ## deploy the package: make deploy APP=<function app> RG=<resource group>
-	@[ -n "$(APP)" ] && [ -n "$(RG)" ] || { echo "make deploy APP=<function app> RG=<resource group>" >&2; exit 2; }
-	@scripts/deploy "$(APP)" "$(RG)"
+deploy: ## deploy the package: make deploy APP=<function app> RG=<resource group> [SUBSCRIPTION=<name or id>]
+	@[ -n "$(APP)" ] && [ -n "$(RG)" ] || { echo "make deploy APP=<function app> RG=<resource group> [SUBSCRIPTION=<name or id>]" >&2; exit 2; }
+	@scripts/deploy $(if $(SUBSCRIPTION),--subscription "$(SUBSCRIPTION)") "$(APP)" "$(RG)"
 
 lock: .venv/ready ## pin the newest versions of everything
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -73,6 +76,8 @@ lock: .venv/ready ## pin the newest versions of everything
 	  --no-header --python-version 3.13 --constraint requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --python-version 3.13 requirements-infra.in -o requirements-infra.txt
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --python-version 3.13 tests/azure-cli/requirements.in -o tests/azure-cli/requirements.txt
 
 clean: ## remove what the other targets made
 	rm -rf .venv build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

@@ -123,6 +123,9 @@ RELEASE_SPREAD = 5.0  # over which what was parked is tried again
 QUEUE_RESERVE = 0.5  # of the answer budget, kept for putting a delivery into the queue
 QUEUE_GRACE = 0.5  # beyond the answer budget, for a slow queue: a late answer is better than a lost delivery
 FALLBACK_RESERVE = 1.0  # of the answer budget, kept for making sure that the cluster is away, and doing without
+QUEUE_UNREAD = 300.0  # a message that is due for longer is read by nobody; the trigger looks every few seconds
+QUEUE_LOOK_FRESH = 10.0  # a look within this time is not repeated: anybody may ask /readyz
+QUEUE_LOOK_TIMEOUT = 1.0  # as long /readyz waits for a look
 QUEUE_MESSAGE = 48 * 1024 - 512  # Azure allows 64 KiB, and base64 takes a third of it
 ATTEMPTS_SHOWN = 10  # the latest ones
 

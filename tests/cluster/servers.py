@@ -73,6 +73,7 @@ __all__ = ["Answer", "ApiServer", "EmbeddedServer", "Json", "Object", "RealServe
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 SHIPPED_CRDS = ROOT.parent / "shared" / "kargo-crds"
+PLAIN_NAME = "plain.test"  # by which the real server shows a certificate of an authority without key identifiers
 USERS = {"admin": ("system:masters",), "kargo-receivers": (), "nobody": ()}
 READY_WITHIN = 60.0  # seconds; it takes one, on a machine with nothing else to do
 AT_ONCE = 16  # requests in flight while objects are applied
@@ -337,6 +338,8 @@ class RealServer(ApiServer):
         self.url = f"https://127.0.0.1:{self.port}"
         self._authority = Authority(folder)
         self.ca_file = self._authority.certificate
+        (folder / "plain").mkdir()
+        self.plain_authority = Authority(folder / "plain", plain=True)  # signs the server's certificate for PLAIN_NAME
         etcd_url = f"http://127.0.0.1:{free_port()}"
         etcd: list[str | Path] = [
             programs / "etcd",
@@ -389,6 +392,7 @@ class RealServer(ApiServer):
 
     def _command(self, programs: Path, etcd_url: str) -> list[str | Path]:
         certificate, key = self._authority.server()
+        plain_certificate, plain_key = self.plain_authority.server(PLAIN_NAME)
         signing_key = self._authority.signing_key()
         tokens = self.folder / "tokens.csv"
         tokens.write_text(
@@ -402,6 +406,7 @@ class RealServer(ApiServer):
             f"--cert-dir={self.folder}",
             f"--tls-cert-file={certificate}",
             f"--tls-private-key-file={key}",
+            f"--tls-sni-cert-key={plain_certificate},{plain_key}:{PLAIN_NAME}",
             f"--client-ca-file={self.ca_file}",
             f"--token-auth-file={tokens}",
             "--authorization-mode=RBAC",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
+from receivers.base_path import ROUTE_PREFIX
 from receivers.deliveries import known_receivers, table_journal
 from receivers.deliveries.retry_queue import POISON, QUEUE
 from receivers.providers import PROVIDERS
@@ -39,7 +40,10 @@ def test_the_examples_write_every_setting_there_is_between_them(examples: Mappin
     elsewhere = {"KUBECONFIG", "KUBECONFIG_CONTEXT", "RECEIVERS_FILE"}  # files, which an app in Azure does not have
     defaults = {"CLUSTER_AZURE_SCOPE", "ANSWER_BUDGET_SECONDS"}  # right as they are
     keys = {"COSMOS_KEY"}  # identities are used instead
-    own = {"OTEL_EXPORTER_OTLP_ENDPOINT"}  # whoever has a collector names it in the variable `app_settings`
+    own = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        ROUTE_PREFIX,
+    }  # whoever has a collector or a base path names it in the variable `app_settings`
     assert OURS - written <= elsewhere | defaults | keys | own
 
 
