@@ -1,8 +1,12 @@
+mock_provider "azapi" {
+  source = "../../tests/mocks/azapi"
+}
 mock_provider "azurerm" {
-  source = "../../tests/mocks"
+  source = "../../tests/mocks/azurerm"
 }
 mock_provider "kubernetes" {}
 mock_provider "random" {}
+mock_provider "time" {}
 
 variables {
   subscription_id = "00000000-0000-0000-0000-000000000001"
