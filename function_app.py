@@ -4,6 +4,7 @@ The only module that knows Azure Functions. https://learn.microsoft.com/azure/az
 """
 
 import asyncio
+import functools
 import importlib
 import json
 import logging
@@ -68,6 +69,7 @@ async def readyz(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - 
     try:
         state = (await runtime.current()).readiness()
     except (SettingsError, CredentialsError) as error:
+        _complain(str(error))
         state = readiness.not_configured(error)
     return func.HttpResponse(
         json.dumps(state.document) + "\n",
@@ -104,6 +106,12 @@ if storage_configured(os.environ):
     async def clean(timer: func.TimerRequest) -> None:  # noqa: ARG001 - the shape of a function
         """Delete old rows of the journal, and receivers that are not used any more."""
         await (await runtime.current()).clean()
+
+
+@functools.lru_cache(maxsize=16)
+def _complain(complaint: str) -> None:
+    """Log what an anonymous visitor is not told; once for each complaint, however often anybody asks."""
+    logger.error("this app is not ready: %s", complaint)
 
 
 def _request(req: func.HttpRequest) -> WebhookRequest:

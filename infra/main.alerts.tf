@@ -8,6 +8,7 @@ locals {
     queued   = { severity = 2, every = "PT15M", window = "PT15M", text = "Deliveries are being queued for more than ten minutes: the cluster is away or slow." }
     waiting  = { severity = 2, every = "PT15M", window = "PT15M", text = "A delivery is at its fourth try or beyond: the cluster stays away or slow." }
     refused  = { severity = 2, every = "PT5M", window = "PT5M", text = "Many requests with unknown URLs, or malformed or unauthenticated ones." }
+    dropped  = { severity = 2, every = "PT15M", window = "PT15M", text = "Rows of the journal were dropped: its store is away or refuses them." }
     slow     = { severity = 3, every = "PT15M", window = "PT15M", text = "The 99th percentile of the answer is above 1.5 s: deliveries will be queued next." }
     silent   = { severity = 3, every = "PT1H", window = "P2D", text = "No delivery of a provider for a day that had some the day before." }
     stale    = { severity = 3, every = "PT15M", window = "PT15M", text = "What is known of the cluster is older than two minutes, or the oldest due message of the retry queue than 15." }

@@ -74,15 +74,15 @@ resource "azurerm_storage_container" "dead_letters" {
 }
 
 resource "azurerm_storage_queue" "this" {
-  for_each = toset(["refreshes", "refreshes-poison"])
+  for_each = toset(["refreshes", "refreshes-parked", "refreshes-poison"])
 
   name               = each.value
   storage_account_id = local.storage.id
 }
 
 locals {
-  # The last known receivers (of each the hash of its URL's token), and the journal.
-  tables = concat(["receivers"], var.journal.store == "table" ? ["deliveries"] : [])
+  # The last known receivers (of each the hash of its URL's token), counts of what was refused, and the journal.
+  tables = concat(["receivers", "refusals"], var.journal.store == "table" ? ["deliveries"] : [])
 }
 
 # azurerm_storage_table insists on the account's key, which is off. A template creates tables without one.

@@ -12,6 +12,8 @@ PATCHES_IN_FLIGHT = 16  # more gain nothing but delay, measured against a real A
 PATCH_TIMEOUT = 5.0  # one attempt; a patch of one annotation takes milliseconds
 CALL_SLOW = 1.0  # a patch or a read of a Secret that takes longer makes us ask whether the cluster is there
 REFRESH_DEADLINE = 600.0  # how long a refresh that outlived its answer is tried, beside the time the cluster is away
+COVERED = 10_000  # objects whose last refresh is remembered; one that is forgotten costs a later try one patch
+COVERED_AGE = 3600.0  # what waited in the retry queue is tried within minutes once the cluster is back
 CLOSE_GRACE = 5.0  # patches under way at shutdown
 BACKOFF_FIRST = 0.1  # between two attempts, doubled each time, with full jitter
 BACKOFF_LAST = 10.0
@@ -25,15 +27,34 @@ PROBE_INTERVAL = 2.0  # at most, while the cluster is away
 
 # The mirror
 PAGE = 500  # objects in one answer of a list, as client-go asks for
-PAGE_BYTES = 4 * MIB  # a page larger than this halves the next one: parsing holds the event loop
+PAGE_BYTES = (
+    2 * MIB
+)  # one page, else it is asked for in parts: the largest object fits, and decoding takes 15 ms at most
+PAGE_ENDS = MIB  # what is kept of each end of an object that is too large or too odd: the metadata stands there
+ANSWER = 4 * MIB  # any other answer of the API server; the largest object of Kubernetes has 1.5 MiB
 LIST_TIMEOUT = 30.0  # one page
 WATCH_TIMEOUT = 290  # asked of the API server; shorter than the idle limits of the usual load balancers
 WATCH_SHORTEST = 1.0  # a watch that ends sooner, without an event, counts as failed
 WATCH_SILENCE = 90.0  # bookmarks come about every minute; a silence longer than this is a dead connection
-WATCH_LINE = 16 * MIB  # one watch event; etcd stores no object above 1.5 MiB, but JSON may be larger
+WATCH_LINE = 2 * MIB  # one watch event; etcd stores no object above 1.5 MiB. What is longer is cut
+RELIST_LAST = 60.0  # between two lists that a watch which cannot be followed makes necessary
+TURN = 0.005  # for which the mirror computes before other tasks of the event loop get their turn
 PROJECT_FRESH = 5.0  # a project listed by itself within this time is not listed again
+PROJECT_LISTS_IN_FLIGHT = 8  # projects listed by themselves at a time: each holds a page
 STALE_WAIT = 0.5  # a delivery waits this long for a stale mirror to be read anew, then goes by what is known
 STALE_AFTER = 120.0  # a watch broken for longer than this is not trusted
+
+# One object of the cluster, which a tenant fills as they like
+SUBSCRIPTIONS = 250  # of one Warehouse that count; reading so many holds the event loop for 10 ms
+SUBSCRIPTIONS_BYTES = 128 * 1024  # of one Warehouse, as JSON
+SUBSCRIPTION_FAULTS = 20  # of one Warehouse that are kept to be shown
+PROJECT_SUBSCRIPTIONS = 4 * MIB  # of one project's Warehouses together, as JSON and with what each needs at least
+RECEIVERS = 500  # of one ProjectConfig or ClusterConfig that count
+OBJECT_NAME = 253  # characters of a name, Kubernetes' own limit
+OBJECT_VERSION = 64  # characters of a uid or a resourceVersion; those of Kubernetes have 36 and 20
+REFRESH_HANDLED = 128  # characters of the refresh that Kargo says it handled; ours have 34
+PUBLISHED_PATH = 1024  # characters of a receiver's path that Kargo published; a longer one counts as none
+UNREADABLE_NAMED = 1_000  # objects of a kind that are named as unreadable; more are only counted
 
 # Credentials
 CREDENTIAL_TIMEOUT = 30.0  # one fetch; azure-identity alone would wait minutes for an endpoint that hangs
@@ -42,16 +63,49 @@ TOKEN_FILE_FRESH = 60.0  # the kubelet writes a new ServiceAccount token minutes
 KUBECONFIG_FRESH = 600.0  # exec plugins are asked again at half this age; they cache tokens themselves
 
 # Receivers
+SECRET_SHORTEST = 16  # characters, of one in the settings; a shorter one may be guessed, and its URL computed
 SECRET_FRESH = 10.0  # a Secret read within this time is not read again: a rotation counts after at most this long
-SECRET_READS_IN_FLIGHT = 8
+SECRET_WAIT = 0.8  # for a slow read where the Secret is known from before; then that vouches, and is checked later
+SECRET_READS_IN_FLIGHT = 32  # for URLs that a receiver is known for
+SECRET_READS_BEHIND = 4  # beside them, for URLs that none is known for
 SECRET_TIMEOUT = 5.0  # one read
-SWEEP_INTERVAL = 30.0  # how often an unknown URL may cause every receiver's Secret to be read
-SWEEP_RETRY = 1.0  # the same, after Secrets could not be read
+SECRETS_KEPT = 10_000
+SECRETS_BYTES = 8 * MIB  # of their values; the usual one has 64
+SECRET_KEPT = 3 * 24 * 3600.0  # as long as a delivery waits that an old Secret vouched for
+CANDIDATES = 8  # receivers of which one path is published; Kargo publishes each for one
+
+# Unknown URLs. Anybody can post them, and tenants decide how many Secrets there are to look into.
+UNKNOWN_READS = 16  # Secrets that may be read for them at once; a cluster with fewer receivers is looked through
+UNKNOWN_READS_PER_SECOND = 0.2  # on average
+UNKNOWN_AGAIN = 30.0  # before a Secret is read for them a second time
+UNKNOWN_RETRY = 1.0  # the same, after it could not be read
+UNKNOWN_PROJECTS = 16  # looked at in search of one whose Secrets have not been read lately
 
 # What a sender claims
 NAME = 4096  # characters of a repository URL or a tag; registries allow 255 and 128
 QUALIFIERS = 1_000  # of one push; with more, every subscriber is refreshed instead of matching each of them
 BATCH = 5_000  # events; Event Grid's own maximum
+
+# What subscriptions want. Work is counted in units, each about a microsecond of one core at worst (kargo/effort.py)
+REPOSITORY_URL = 1_000  # characters; a registry, a repository, a tag and a digest together have at most 720
+EXPRESSION = 1_000  # characters of one regular expression; one of 150 alternatives still fits
+UNICODE_CLASSES = 5  # of one expression, as \pL: RE2 takes 0.2 ms to read each of them
+EXPRESSION_MEMORY = 32 * 1024  # of one expression's program: some 650 to 2,500 instructions
+LARGE_EXPRESSION = 1_000  # instructions that one counts for that has no room there: finding out takes up to 5 ms
+AUTOMATON = 2_000  # instructions of one list of expressions: some 150 usual ones
+SMALL_AUTOMATON = 200  # instructions, up to which an automaton counts as small: some 15 usual expressions
+SMALL_AUTOMATON_MEMORY = 128 * 1024  # what RE2 needs at least grows with the number of instructions
+LARGE_AUTOMATON_MEMORY = MIB
+SMALL_AUTOMATA = 64  # remembered, so 8 MiB at most; most Warehouses of a cluster share a few
+LARGE_AUTOMATA = 8  # remembered, 8 MiB at most
+EXPRESSIONS_REMEMBERED = 1_024  # whether they are right, and how large: 4 MiB at most
+CONSTRAINTS_REMEMBERED = 256  # 8 MiB at most: one of 512 characters may take 30 KiB
+VERSIONS_REMEMBERED = 512  # 7 MiB at most: one of 256 characters may take 13 KiB
+READING_EFFORT = 20_000  # of the expressions and constraints of one Warehouse; past it every push refreshes
+DECISION_EFFORT = 10_000  # of one Warehouse, for one push: the event loop is held for so long
+PROJECT_EFFORT = 100_000  # of all Warehouses of a project, for one delivery
+DELIVERY_EFFORT = 500_000  # of all projects, for one delivery
+TURN = 0.005  # for which one task computes before other tasks of the event loop get their turn
 
 # What people see
 NAME_SHOWN = 512  # characters of a registry, repository, tag or digest
@@ -63,9 +117,12 @@ RETRY_JITTER = 0.2  # share by which a delay varies, so that what failed togethe
 RETRY_AGE = 3 * 24 * 3600.0  # after this a delivery is given up to the poison queue
 CLOCK_SKEW = 5.0  # between two machines, and more than any that keep time
 RETRY_WAIT = 10.0  # how long one try waits for its refreshes
+RETRY_INSURANCE = 45.0  # after which a message is there again whose process was killed; more than a try takes
+HERALD_DELAY = 15.0  # between two looks for a cluster that is away, by whoever is called for it
+RELEASE_SPREAD = 5.0  # over which what was parked is tried again
 QUEUE_RESERVE = 0.5  # of the answer budget, kept for putting a delivery into the queue
 QUEUE_GRACE = 0.5  # beyond the answer budget, for a slow queue: a late answer is better than a lost delivery
-FALLBACK_RESERVE = 1.0  # of the answer budget, kept for finding a receiver without the cluster
+FALLBACK_RESERVE = 1.0  # of the answer budget, kept for making sure that the cluster is away, and doing without
 QUEUE_MESSAGE = 48 * 1024 - 512  # Azure allows 64 KiB, and base64 takes a third of it
 ATTEMPTS_SHOWN = 10  # the latest ones
 
@@ -76,17 +133,40 @@ STORAGE_WARM_UP = 0.3  # after start: first answers are out by then, or wait for
 # Known receivers
 KNOWN_RENEWED = 24 * 3600.0  # how often it is noted that a receiver is in use
 KNOWN_DAYS = 30  # after which a receiver that was not used is not known any more
+KNOWN_FRESH = 30.0  # while the cluster is away the table is read anew no sooner: another process may have written
+KNOWN_RECEIVERS = 10_000  # rows kept in memory, the latest
+KNOWN_BYTES = 16 * MIB
 
 # The journal
 JOURNAL_INTERVAL = 1.0  # rows are written this often, many at once
 JOURNAL_BATCH = 100  # rows in one transaction: Azure's limit
-JOURNAL_WAITING = 10_000  # rows kept while the journal is away; then the oldest are dropped, and counted
+JOURNAL_BATCH_BYTES = MIB  # of the rows that are prepared at once, which holds the event loop
+JOURNAL_WAITING = 10_000  # rows kept while the journal is away; then some are dropped, and counted
+JOURNAL_WAITING_BYTES = 32 * MIB  # of them; an instance has 512 MiB
+JOURNAL_WAITING_AGE = 3 * 24 * 3600.0  # as long as the retry queue tries
+DROPS_INTERVAL = 60.0  # between two lines of the log that say how many rows were dropped
+DROPS_REMEMBERED = 24 * 3600.0  # how long after the last one it is shown: somebody looks every day
 JOURNAL_EVENTS = 30 * 1024  # characters of a delivery's events that are kept for redelivery; a property holds 32 Ki
 JOURNAL_ROW = 250_000  # characters of a row as JSON; a table's entity holds 1 MiB, and so does one write of aiohttp
 JOURNAL_PAGE = 100  # rows read at once
 JOURNAL_OPEN = 10_000  # rows that this process still expects news of
+JOURNAL_OPEN_BYTES = 16 * MIB  # of them; few are larger than 3,000
+JOURNAL_OPEN_AGE = 24 * 3600.0  # since the last news: a cluster may be away for a day
+HANDLED = 10_000  # Warehouses whose last handled refresh is remembered: Kargo may act before the row is there
+HANDLED_AGE = 600.0  # longer than any delivery takes to be answered
+HANDLED_VALUE = 128  # characters of what Kargo handled; ours have 34, others can only be equal
 DUPLICATE_WINDOW = 10.0  # the same push again within this time tells nothing new
-DUPLICATES_REMEMBERED = 10_000
+DUPLICATE_EVENT_WINDOW = 24 * 3600.0  # the same for a sender's own id: Event Grid, the most patient, repeats for a day
+DUPLICATES_REMEMBERED = 10_000  # of 400 bytes each
+
+# Between two writes of what was counted; a killed process loses that much. Longer than SAMPLE_INTERVAL, so that in a
+# flood a request writes the line that says how many more there were: Azure may not take what is logged beside requests.
+REFUSALS_INTERVAL = 75.0
+REFUSALS_SHOWN = 24 * 3600.0  # counts are shown, and kept in memory, for so long
+REFUSALS_FRESH = 10.0  # counts of other instances that were read within this time are not read again
+SAMPLE = 5  # lines a minute of what anybody can cause
+SAMPLE_INTERVAL = 60.0
+ROW_KEY = 64  # characters of a key that are logged; ours have 24
 
 # Telemetry
 TELEMETRY_WAITING = 1_000  # what is noted before the libraries are imported; then the oldest are dropped

@@ -14,15 +14,16 @@ from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Refresher
 from receivers.cluster.secrets import SecretReader
-from receivers.deliveries import readiness, report
+from receivers.deliveries import readiness
 from receivers.deliveries.cosmos_journal import CosmosJournal
-from receivers.deliveries.directory import Directory
+from receivers.deliveries.directory import DATA_KEYS, Directory
 from receivers.deliveries.journal import Journal
 from receivers.deliveries.known_receivers import KnownReceivers
 from receivers.deliveries.pipeline import Observer, Pipeline
 from receivers.deliveries.readiness import Readiness
 from receivers.deliveries.recorder import Recorder
 from receivers.deliveries.redelivery import Redelivery
+from receivers.deliveries.refusal_counter import RefusalCounter
 from receivers.deliveries.retries import Retries
 from receivers.deliveries.retry_queue import RetryQueue
 from receivers.deliveries.storage import Storage
@@ -46,6 +47,7 @@ class Runtime:
     availability: Availability
     refresher: Refresher
     pipeline: Pipeline
+    refusals: RefusalCounter
     # None: no Storage account
     storage: Storage | None
     queue: RetryQueue | None
@@ -74,9 +76,14 @@ class Runtime:
         if self.known is not None:
             logger.info("%d receivers that nobody uses are forgotten", await self.known.clean())
 
+        await self.refusals.clean()
+
     async def close(self) -> None:
         """Let refreshes under way end, write what waits to be written, then let go of everything."""
         await self.refresher.close()
+        if self.retries is not None:
+            await self.retries.close()
+        await self.directory.close()
         await self.mirror.close()
         await self.secrets.close()
         await self.availability.close()
@@ -88,6 +95,7 @@ class Runtime:
             await self.recorder.close()
         if self.known is not None:
             await self.known.close()
+        await self.refusals.close()
         if self.telemetry is not None:
             await self.telemetry.close()
         if self.storage is not None:
@@ -105,7 +113,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     availability = Availability(api)
     availability.suspect()  # a process that has just begun knows nothing of the cluster
     mirror = Mirror(api, availability, system_resources_namespace=settings.system_resources_namespace)
-    secrets = SecretReader(api, availability)
+    secrets = SecretReader(api, availability, keys=DATA_KEYS)
     directory = Directory(
         mirror,
         secrets,
@@ -116,6 +124,9 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     storage = Storage(settings) if settings_module.storage_configured(environment) else None
     queue = RetryQueue(storage) if storage else None
     known = KnownReceivers(storage) if storage else None
+    if known is not None:
+        directory.on_vouchers = known.has_vouchers
+    refusals = RefusalCounter(storage)
     journal = _journal(settings, storage)
     recorder = Recorder(journal) if journal else None
     if recorder is not None:
@@ -139,7 +150,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         known=known,
         answer_budget=settings.answer_budget,
         observers=(
-            report.log,
+            refusals.delivered,
             *([recorder.delivered] if recorder else []),
             *([telemetry.delivered] if telemetry else []),
             *observers,
@@ -155,10 +166,19 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         availability=availability,
         refresher=refresher,
         pipeline=pipeline,
+        refusals=refusals,
         storage=storage,
         queue=queue,
         retries=(
-            Retries(mirror=mirror, refresher=refresher, availability=availability, queue=queue, recorder=recorder)
+            Retries(
+                directory=directory,
+                mirror=mirror,
+                refresher=refresher,
+                availability=availability,
+                queue=queue,
+                known=known,
+                recorder=recorder,
+            )
             if queue
             else None
         ),

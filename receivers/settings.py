@@ -4,13 +4,15 @@ Settings are environment variables, which is what an app setting of a Function A
 uses mean the same here.
 """
 
-import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
-from receivers import limits
+from receivers import limits, loopback, static_receivers
+from receivers.static_receivers import StaticReceiver
+
+__all__ = ["Settings", "SettingsError", "StaticReceiver", "from_environment", "storage_configured"]
 
 # The application that every AKS API server with Entra ID stands for.
 # https://learn.microsoft.com/azure/aks/kubelogin-authentication
@@ -19,21 +21,11 @@ AKS_SERVER_APPLICATION = "6dae42f8-4368-4678-94ff-3960e28e3630"
 JOURNALS = ("table", "cosmos", "none")
 CLUSTER_AUTHENTICATIONS = ("kubeconfig", "token", "azure", "in-cluster")
 
+_OTLP_HEADERS = re.compile("OTEL_EXPORTER_OTLP_(METRICS_|TRACES_)?HEADERS")
+
 
 class SettingsError(Exception):
     """Settings that cannot be used. The text names each one and says what would be right; it quotes no value."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StaticReceiver:
-    """A receiver that stands in the settings instead of in the cluster."""
-
-    provider: str
-    name: str
-    project: str | None
-    secret: str = field(repr=False)
-    previous_secret: str | None = field(default=None, repr=False)
-    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def _setting[T](variable: str, about: str, *, default: T, parse: Callable[[str], T], secret: bool = False) -> T:
@@ -89,42 +81,23 @@ def _base_url(text: str) -> str:
     return text.rstrip("/")
 
 
-def _receivers(text: str) -> tuple[StaticReceiver, ...]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError("must be a JSON list of receivers; it is not JSON") from None
-    if not isinstance(document, list):
-        raise ValueError("must be a JSON list of receivers")  # noqa: TRY004 - all faults of a setting are ValueErrors
-    return tuple(_static_receiver(position, entry) for position, entry in enumerate(document))
+def _private_url(text: str) -> str:
+    """A URL to which a credential is sent."""
+    url = _base_url(text)
+    if loopback.in_clear(url):
+        raise ValueError(
+            "must start with https://, since a credential is sent there; http:// is for this machine alone"
+        )
+    return url
 
 
-def _static_receiver(position: int, entry: object) -> StaticReceiver:
-    if not isinstance(entry, dict):
-        raise ValueError(f"entry {position} must be an object")  # noqa: TRY004 - as above
-    values = {key: value for key, value in entry.items() if value is not None}
-    for key, value in values.items():
-        if not isinstance(value, str):
-            raise ValueError(f"entry {position}: {key} must be a string")  # noqa: TRY004 - as above
-    for key in ("provider", "name", "secret"):
-        if not values.get(key):
-            raise ValueError(f"entry {position} has no {key}")
-    return StaticReceiver(
-        provider=values.pop("provider"),
-        name=values.pop("name"),
-        project=values.pop("project", None) or None,
-        secret=values.pop("secret"),
-        previous_secret=values.pop("previousSecret", None),
-        options=values,
-    )
-
-
-def _receivers_file(path: str) -> tuple[StaticReceiver, ...]:
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise ValueError("names a file that cannot be read") from None
-    return _receivers(text)
+def _storage_connection(text: str) -> str:
+    """Keys in it sign, and are never sent. A shared access signature is."""
+    parts = [part.partition("=") for part in text.split(";")]
+    signed = any(name.strip().lower() == "sharedaccesssignature" for name, _, _ in parts)
+    if signed and any(loopback.in_clear(value.strip()) for _, _, value in parts):
+        raise ValueError("must have https:// endpoints, since its shared access signature is sent there")
+    return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +113,7 @@ class Settings:
     kubeconfig: str = _text("KUBECONFIG", "Path of a kubeconfig file.")
     kubeconfig_context: str = _text("KUBECONFIG_CONTEXT", "The context to use. Empty: the file's current one.")
     cluster_server: str = _setting(
-        "CLUSTER_SERVER", "URL of the API server, for `token` and `azure`.", default="", parse=_base_url
+        "CLUSTER_SERVER", "URL of the API server, for `token` and `azure`.", default="", parse=_private_url
     )
     cluster_ca: str = _text("CLUSTER_CA", "Certificate authority of the API server: PEM, or base64 of PEM.")
     cluster_token: str = _text("CLUSTER_TOKEN", "Bearer token, for `token`. A secret.", secret=True)
@@ -174,29 +147,31 @@ class Settings:
         "RECEIVERS",
         "Receivers beside those in the cluster, a JSON list. A secret.",
         default=(),
-        parse=_receivers,
+        parse=static_receivers.parse,
         secret=True,
     )
     receivers_from_file: tuple[StaticReceiver, ...] = _setting(
-        "RECEIVERS_FILE", "Path of a file with such a list.", default=(), parse=_receivers_file, secret=True
+        "RECEIVERS_FILE", "Path of a file with such a list.", default=(), parse=static_receivers.read, secret=True
     )
-    storage_connection: str = _text(
+    storage_connection: str = _setting(
         "AzureWebJobsStorage",
         "Connection string of the Storage account for the retry queue and the journal, which Azure Functions itself "
         "uses too. A secret. In Azure rather the three settings below.",
+        default="",
+        parse=_storage_connection,
         secret=True,
     )
     storage_queues: str = _setting(
         "AzureWebJobsStorage__queueServiceUri",
         "URL of its queue service, with identity-based access.",
         default="",
-        parse=_base_url,
+        parse=_private_url,
     )
     storage_tables: str = _setting(
         "AzureWebJobsStorage__tableServiceUri",
         "URL of its table service, with identity-based access.",
         default="",
-        parse=_base_url,
+        parse=_private_url,
     )
     storage_client_id: str = _text(
         "AzureWebJobsStorage__clientId",
@@ -210,14 +185,15 @@ class Settings:
     )
     journal_days: int = _setting("JOURNAL_DAYS", "Days that deliveries are kept.", default=30, parse=_days)
     cosmos_endpoint: str = _setting(
-        "COSMOS_ENDPOINT", "URL of the Azure Cosmos DB account, for `JOURNAL=cosmos`.", default="", parse=_base_url
+        "COSMOS_ENDPOINT", "URL of the Azure Cosmos DB account, for `JOURNAL=cosmos`.", default="", parse=_private_url
     )
     cosmos_key: str = _text("COSMOS_KEY", "Its key. Empty: the managed identity. A secret.", secret=True)
     cosmos_database: str = _text("COSMOS_DATABASE", "Its database.", default="acr")
     cosmos_container: str = _text("COSMOS_CONTAINER", "Its container, with the partition key `/id`.", default="pushes")
     pages_key: str = _text(
         "PAGES_KEY",
-        "What a visitor of the pages must know. Empty: on Azure nobody may see them, elsewhere everybody. A secret.",
+        "What a visitor of the pages must know. Empty: they are closed, but for `kargo-receivers serve` on loopback. "
+        "A secret.",
         secret=True,
     )
     otlp_endpoint: str = _setting(
@@ -247,14 +223,20 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         if not text:
             continue
         try:
-            values[setting.name] = setting.metadata["parse"](text)
+            values[setting.name] = setting.metadata["parse"](_unicode(text))
         except ValueError as error:
             faults[variable] = str(error)
     settings = Settings(**values)
-    faults = _missing(settings) | faults
+    faults = _missing(settings) | _in_clear(settings, environment) | faults
     if faults:
         raise SettingsError("\n".join(f"{variable}: {fault}" for variable, fault in faults.items()))
     return settings
+
+
+def _unicode(text: str) -> str:
+    if not static_receivers.is_text(text):
+        raise ValueError("must be valid UTF-8")
+    return text
 
 
 def storage_configured(environment: Mapping[str, str]) -> bool:
@@ -285,3 +267,16 @@ def _missing(settings: Settings) -> dict[str, str]:
         for name in needed.get(choice, ())
         if not getattr(settings, name)
     }
+
+
+def _in_clear(settings: Settings, environment: Mapping[str, str]) -> dict[str, str]:
+    """The collector's URL, where others would see the headers that OpenTelemetry's own variables add: keys, as a rule.
+
+    https://opentelemetry.io/docs/specs/otel/protocol/exporter/#specifying-headers-via-environment-variables
+    """
+    if not loopback.in_clear(settings.otlp_endpoint) or not any(map(_OTLP_HEADERS.fullmatch, environment)):
+        return {}
+    fault = (
+        "must start with https://, since OTEL_EXPORTER_OTLP_HEADERS are sent there; http:// is for this machine alone"
+    )
+    return {"OTEL_EXPORTER_OTLP_ENDPOINT": fault}

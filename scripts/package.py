@@ -3,8 +3,9 @@
     scripts/package.py [--to FILE]
 
 The same input gives the same bytes: files sorted, one time stamp, and byte code whose validity does not hang on time
-stamps. Files of the app are those that git does not ignore, less what .funcignore names. Dependencies are the wheels
-pinned in requirements.txt, for Linux on x86-64 whatever this machine is.
+stamps. Files of the app are those that git tracks, in the places and of the kinds that an app is made of: what merely
+lies in the folder, such as an .env, a kubeconfig or a key, is never in it. Dependencies are the wheels pinned in
+requirements.txt, for Linux on x86-64 whatever this machine is.
 """
 
 import argparse
@@ -28,28 +29,43 @@ PYTHON, PLATFORM = "3.13", "x86_64-manylinux_2_28"
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say
 LARGEST = 60 * 1000 * 1000  # bytes
 
+# What the app is made of; the rest is left out, tracked or not. .funcignore says the same to Core Tools.
+TOP = ("function_app.py", "host.json", "requirements.txt")
+CODE = PurePosixPath("receivers")
+KINDS = (".py", ".html", ".css", ".js", ".svg")  # of the files there
+LOCAL = CODE / "local"  # what runs without Azure
+
 # What an installer leaves that differs from machine to machine (shebangs, and the hashes of those), or is of no use at
 # run time.
 LEFT_OUT = ("bin/*", "*/RECORD", "*/INSTALLER", "*/REQUESTED", "*/direct_url.json", "*.pyi", "*/__pycache__/*", ".lock")
 
 
-def matches(path: PurePosixPath, pattern: str) -> bool:
-    """Whether a line of .funcignore names the file or a folder above it. Without a slash it names either by name."""
-    candidates = [path, *path.parents][:-1]
-    if "/" in pattern:
-        return any(fnmatchcase(str(candidate), pattern) for candidate in candidates)
-    return any(fnmatchcase(candidate.name, pattern) for candidate in candidates)
+def belongs(path: PurePosixPath) -> bool:
+    """Whether a file of this place and name is one that the app is made of."""
+    in_code = CODE in path.parents and LOCAL not in path.parents
+    return str(path) in TOP or (in_code and path.suffix in KINDS and not path.name.startswith("."))
 
 
 def app_files(root: Path) -> Iterator[PurePosixPath]:
-    """The files of the app, relative to ``root``."""
-    ignored = [line.strip() for line in (root / ".funcignore").read_text().splitlines() if line.strip()]
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    listed = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
-    for name in sorted(set(listed.split("\0")) - {""}):
-        path = PurePosixPath(name)
-        if (root / path).is_file() and not any(matches(path, pattern) for pattern in [*ignored, ".funcignore"]):
+    """The files of the app, relative to ``root``. Ends the program at a symbolic link, which leads anywhere."""
+    for path in filter(belongs, listed(root, "--cached")):
+        source = root / path
+        if any(each.is_symlink() for each in (source, *source.parents) if each.is_relative_to(root) and each != root):
+            raise SystemExit(f"{path} is reached by a symbolic link, which the package cannot have")
+        if source.is_file():
             yield path
+
+
+def left_out(root: Path) -> Iterator[PurePosixPath]:
+    """What looks like a part of the app, and is not, because git does not track it."""
+    return (path for path in listed(root, "--others", "--exclude-standard") if belongs(path))
+
+
+def listed(root: Path, *which: str) -> list[PurePosixPath]:
+    """What git lists."""
+    command = ["git", "ls-files", "-z", *which]
+    names = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+    return [PurePosixPath(name) for name in sorted(set(names.split("\0")) - {""})]
 
 
 def install_dependencies(requirements: Path) -> Path:
@@ -131,6 +147,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--to", type=Path, default=ROOT / "dist" / "kargo-receivers.zip", metavar="FILE")
     to: Path = parser.parse_args().to
+    for path in left_out(ROOT):
+        print(
+            f"{path} is not in the package: git does not track it; git add it, if it is a part of the app",
+            file=sys.stderr,
+        )
     count = write(contents(ROOT, install_dependencies(ROOT / "requirements.txt")), to)
     size = to.stat().st_size
     print(f"{to}: {size / 1e6:.1f} MB, {count} files, sha256 {hashlib.sha256(to.read_bytes()).hexdigest()}")

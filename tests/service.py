@@ -6,12 +6,13 @@ One service at a time: a process has one runtime, as an instance in the cloud ha
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from receivers import runtime
 from receivers.local.host import FunctionHost
+from receivers.pages import openness
 from receivers.runtime import Runtime
 from tests.local.host.running import served
 from tests.local.host.wire import Response, ask
@@ -48,13 +49,19 @@ class Service:
 
 
 @asynccontextmanager
-async def running_service(kubeconfig: Path | None = None, /, **settings: str) -> AsyncIterator[Service]:
-    """A service that answers; with no kubeconfig it is not configured unless the settings say how."""
+async def running_service(
+    kubeconfig: Path | None = None, /, *, listening_on: str | None = "", **settings: str
+) -> AsyncIterator[Service]:
+    """A service that answers; with no kubeconfig it is not configured unless the settings say how.
+
+    Its pages believe that it listens there, by default where it does: on loopback. None: they are told nothing.
+    """
     cluster = {"KUBECONFIG": str(kubeconfig)} if kubeconfig else {}
     environment = {**UNCONFIGURED, "ANSWER_BUDGET_SECONDS": AMPLE, **cluster, **settings}
     host = FunctionHost(ROOT, settings=environment)
     async with served(host) as url:
-        yield Service(url, host)
+        with nullcontext() if listening_on is None else openness.listening_on(listening_on or url):
+            yield Service(url, host)
     await end_runtime()
 
 

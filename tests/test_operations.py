@@ -1,5 +1,6 @@
 """What docs/operations.md says: its queries find what the service logs, and the host lets the log through."""
 
+import asyncio
 import json
 import logging
 import re
@@ -13,6 +14,8 @@ import re2
 from receivers import limits
 from receivers.deliveries import answers, messages, report
 from receivers.deliveries.delivery import Delivery
+from receivers.deliveries.drops import Drops
+from receivers.deliveries.refusal_counter import RefusalCounter
 from receivers.deliveries.retries import Retries
 from receivers.events import Ignored, UnknownReceiver
 from receivers.local.azurite import Azurite
@@ -25,7 +28,7 @@ from tests.service import ROOT, running_service
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```kusto\n(.*?)```", TEXT, re.DOTALL)
-DELIVERY, TRY = (
+DELIVERY, TRY, MORE = (
     re2.compile(pattern) for pattern in dict.fromkeys(re.findall(r'extract_all\(@"(.*?)", message\)', TEXT))
 )
 GIVEN_UP, LATER = "; given up", "; tried again later"
@@ -112,6 +115,29 @@ async def test_the_queries_find_messages_that_were_set_aside(
     await retries.handle(b"no message")
     assert [line for line in caplog.messages if line.startswith(SET_ASIDE)]
     assert any(f'message startswith "{SET_ASIDE}"' in query for query in QUERIES)
+
+
+def test_the_query_counts_what_was_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    counter = RefusalCounter(None, interval=3600.0)
+
+    async def flood() -> None:
+        for _ in range(100):
+            counter.delivered(refused())
+        await counter.close()
+
+    with caplog.at_level(logging.INFO):
+        asyncio.run(flood())
+    found = MORE.search(caplog.messages[-1])
+    assert found is not None
+    assert found.groups() == ("95", "to unknown URLs")
+    assert MORE.search("1234 more requests to unknown URLs in the last minute")
+
+
+def test_the_query_finds_rows_that_were_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    (pattern,) = re.findall(r'matches regex @"(.*?)"', TEXT)
+    for count in (1, 2):
+        Drops("journal row").note(count, "the store is away")
+    assert [bool(re2.compile(pattern).search(line)) for line in caplog.messages] == [True, True]
 
 
 def test_the_fourth_try_comes_a_quarter_of_an_hour_after_the_first() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from receivers import limits
-from receivers.settings import Settings, SettingsError, StaticReceiver, from_environment
+from receivers.settings import Settings, SettingsError, StaticReceiver, _base_url, _private_url, from_environment
 
 ROOT = Path(__file__).parent.parent
 SECRET = "s3cr3t-canary-value"
@@ -18,6 +18,7 @@ PLATFORM = {  # what Azure Functions itself reads
     "AzureWebJobsDisableHomepage",
     "PYTHON_ISOLATE_WORKER_DEPENDENCIES",
 }
+HALF = "entry 0: {} must be Unicode text; half of a surrogate pair is none"
 VARIABLES = {field.metadata["variable"]: field for field in fields(Settings)}
 
 
@@ -94,6 +95,19 @@ def test_a_variable_sets_its_setting(variable: str, text: str, name: str, value:
         ("RECEIVERS", static(secret=""), "entry 0 has no secret"),
         ("RECEIVERS", static(secret=[SECRET]), "entry 0: secret must be a string"),
         ("RECEIVERS", static(registry=1), "entry 0: registry must be a string"),
+        ("RECEIVERS", static(**{f"{SECRET}\n": 1}), "entry 0: a field with an odd name must be a string"),
+        ("RECEIVERS", static(secret=SECRET[:15]), "entry 0: secret must have at least 16 characters"),
+        ("RECEIVERS", static(secret=" " * 32), "entry 0: secret must have at least 16 characters"),
+        ("RECEIVERS", static(secret=f"\n {SECRET[:15]}\t"), "entry 0: secret must have at least 16 characters"),
+        ("RECEIVERS", static(previousSecret="old"), "entry 0: previousSecret must have at least 16 characters"),
+        ("RECEIVERS", static(previousSecret="\t\n"), "entry 0: previousSecret must have at least 16 characters"),
+        ("RECEIVERS", static(registry="\ud800"), HALF.format("registry")),
+        ("RECEIVERS", static(name="x\udfff"), HALF.format("name")),
+        ("RECEIVERS", static(secret=SECRET + "\ud83d"), HALF.format("secret")),
+        ("RECEIVERS", static(**{"\ud800": "x"}), HALF.format("a field with an odd name")),
+        ("RECEIVERS_FILE", f"/{SECRET}\0", "names a file that cannot be read"),
+        ("PAGES_KEY", f"{SECRET}\udcff", "must be valid UTF-8"),
+        ("RECEIVERS", f"{SECRET}\udcff", "must be valid UTF-8"),
         ("JOURNAL", SECRET, "must be one of table, cosmos, none"),
         ("JOURNAL_DAYS", SECRET, "must be a whole number of days between 1 and 3650"),
         ("JOURNAL_DAYS", "0", "must be a whole number of days between 1 and 3650"),
@@ -135,17 +149,86 @@ def test_what_a_choice_needs_is_asked_for(environment: dict[str, str], missing: 
 
 
 def test_a_static_receiver_has_all_that_was_written() -> None:
-    text = static(project="kargo-demo", previousSecret="old", registry="r.azurecr.cn", name="e\u0301té")
+    text = static(project="kargo-demo", previousSecret=f"old {SECRET}", registry="r.azurecr.cn", name="e\u0301té")
     assert from_environment({"RECEIVERS": text}).receivers == (
         StaticReceiver(
             provider="quay",
             name="e\u0301té",
             project="kargo-demo",
             secret=SECRET,
-            previous_secret="old",
+            previous_secret=f"old {SECRET}",
             options={"registry": "r.azurecr.cn"},
         ),
     )
+
+
+@pytest.mark.parametrize("previous", [None, ""])
+def test_an_empty_previous_secret_is_none(previous: str | None) -> None:
+    """Anybody could compute the URL of an empty one."""
+    (receiver,) = from_environment({"RECEIVERS": static(previousSecret=previous)}).receivers
+    assert receiver.previous_secret is None
+
+
+def test_sixteen_characters_make_a_secret_whatever_they_are() -> None:
+    for secret in ("0123456789abcdef", "ключ-из-16-букв!", f" {SECRET} "):
+        (receiver,) = from_environment({"RECEIVERS": static(secret=secret, previousSecret=secret)}).receivers
+        assert (receiver.secret, receiver.previous_secret) == (secret, secret)
+
+
+CREDENTIAL = "must start with https://, since a credential is sent there; http:// is for this machine alone"
+SIGNED = "must have https:// endpoints, since its shared access signature is sent there"
+HEADERS = "must start with https://, since OTEL_EXPORTER_OTLP_HEADERS are sent there; http:// is for this machine alone"
+
+
+@pytest.mark.parametrize(
+    "variable",
+    sorted(field.metadata["variable"] for field in fields(Settings) if field.metadata["parse"] is _private_url),
+)
+@pytest.mark.parametrize(
+    "host",
+    ["api.example.com", "10.0.0.1:6443", "localhost.example", "app.localhost", "127.0.0.1@x.example", "[::]", "["],
+)
+def test_no_credential_is_sent_in_clear(variable: str, host: str) -> None:
+    assert faults({variable: f"http://{host}"}) == {variable: CREDENTIAL}
+    assert from_environment({variable: f"https://{host}"})
+
+
+def test_every_url_that_a_credential_is_sent_to_is_looked_at() -> None:
+    urls = {variable for variable, field in VARIABLES.items() if field.metadata["parse"] is _private_url}
+    others = {variable for variable, field in VARIABLES.items() if field.metadata["parse"] is _base_url}
+    assert urls == {
+        "CLUSTER_SERVER",
+        "COSMOS_ENDPOINT",
+        "AzureWebJobsStorage__queueServiceUri",
+        "AzureWebJobsStorage__tableServiceUri",
+    }
+    assert others == {"EXTERNAL_WEBHOOK_SERVER_BASE_URL", "OTEL_EXPORTER_OTLP_ENDPOINT"}
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "127.9.9.9", "[::1]:1", "localhost:8001", "[::ffff:127.0.0.1]"])
+def test_what_stays_on_this_machine_needs_no_tls(host: str) -> None:
+    assert from_environment({"CLUSTER_SERVER": f"http://{host}"}).cluster_server == f"http://{host}"
+
+
+def test_a_shared_access_signature_is_not_sent_in_clear() -> None:
+    endpoint = "QueueEndpoint=http://storage.example.com/account"
+    signed = f"{endpoint};SharedAccessSignature=sig={SECRET}"
+    assert faults({"AzureWebJobsStorage": signed}) == {"AzureWebJobsStorage": SIGNED}
+    for connection in (
+        f"{endpoint};AccountKey={SECRET}",
+        signed.replace("http:", "https:"),
+        "UseDevelopmentStorage=true",
+    ):
+        assert from_environment({"AzureWebJobsStorage": connection}).storage_connection == connection
+
+
+@pytest.mark.parametrize("kind", ["", "METRICS_", "TRACES_"])
+def test_keys_for_a_collector_are_not_sent_in_clear(kind: str) -> None:
+    url = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
+    assert from_environment(url).otlp_endpoint == "http://collector:4318"
+    assert faults({**url, f"OTEL_EXPORTER_OTLP_{kind}HEADERS": f"key={SECRET}"}) == {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": HEADERS
+    }
 
 
 @pytest.mark.parametrize("project", [None, ""])

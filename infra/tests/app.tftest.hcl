@@ -103,8 +103,8 @@ run "no_key_opens_the_storage_account" {
     error_message = "the host does not use the identity"
   }
   assert {
-    condition     = toset(keys(azurerm_storage_queue.this)) == toset(["refreshes", "refreshes-poison"])
-    error_message = "the retry queue and its poison queue are missing"
+    condition     = toset(keys(azurerm_storage_queue.this)) == toset(["refreshes", "refreshes-parked", "refreshes-poison"])
+    error_message = "the retry queue, or what belongs to it, is missing"
   }
 }
 

@@ -30,6 +30,17 @@ class UnreachableError(ClusterError):
     """No answer: refused, reset, timed out, or no credential to ask with."""
 
 
+class TimedOutError(UnreachableError):
+    """The answer was not there in time."""
+
+
+class TooLargeError(ClusterError):
+    """The answer is larger than the caller takes."""
+
+    def __init__(self) -> None:
+        super().__init__("the API server's answer is too large")
+
+
 class RefusedError(ClusterError):
     """The API server answered with an error."""
 
@@ -71,17 +82,40 @@ class Api:
         await self._session.close()
         await self._authorization.close()
 
-    async def get(self, path: str, *, timeout: float, params: Mapping[str, str] | None = None) -> bytes:  # noqa: ASYNC109
-        """Read a resource or a page of a list; ``timeout`` in seconds for the whole answer.
+    async def get(
+        self,
+        path: str,
+        *,
+        timeout: float,  # noqa: ASYNC109
+        params: Mapping[str, str] | None = None,
+        at_most: int = limits.ANSWER,
+    ) -> bytes:
+        """Read a resource or a page of a list; ``timeout`` in seconds for the whole answer, ``at_most`` in bytes.
 
-        Raises :class:`UnreachableError` and :class:`RefusedError`, as every call here does.
+        Raises :class:`UnreachableError`, :class:`RefusedError` and :class:`TooLargeError`, as every call here does.
         """
-        return await self._call("GET", path, timeout=timeout, params=params)
+        return await self._call("GET", path, timeout=timeout, params=params, at_most=at_most)
+
+    async def get_ends(
+        self,
+        path: str,
+        *,
+        timeout: float,  # noqa: ASYNC109
+        params: Mapping[str, str],
+    ) -> tuple[bytes, bytes]:
+        """Read an answer of any size, and keep ``limits.PAGE_ENDS`` of its beginning and of its end."""
+        head, tail = bytearray(), b""
+        async with _within(timeout), self._answer("GET", path, params=params) as response:
+            async for chunk in response.content.iter_any():
+                head += chunk[: limits.PAGE_ENDS - len(head)]
+                tail = (tail + chunk)[-limits.PAGE_ENDS :]
+        return bytes(head), tail
 
     async def merge_patch(self, path: str, body: bytes, *, timeout: float) -> None:  # noqa: ASYNC109
         """Apply a JSON merge patch."""
         headers = {"Content-Type": "application/merge-patch+json", "Accept": METADATA_ONLY}
-        await self._call("PATCH", path, timeout=timeout, headers=headers, body=body)
+        with contextlib.suppress(TooLargeError):  # the object is patched all the same
+            await self._call("PATCH", path, timeout=timeout, headers=headers, body=body)
 
     async def post(self, path: str, body: bytes, *, timeout: float) -> bytes:  # noqa: ASYNC109
         """Create a resource and return the API server's answer."""
@@ -90,20 +124,20 @@ class Api:
     async def watch(self, path: str, *, params: Mapping[str, str], silence: float) -> AsyncGenerator[bytes]:
         """Yield the lines of a watch until the server ends it; first an empty one, once the watch stands.
 
-        A silence of more than ``silence`` seconds is :class:`UnreachableError`.
+        A line that is longer than ``limits.WATCH_LINE`` is cut there, so that the watch can go on after it. A silence
+        of more than ``silence`` seconds is :class:`UnreachableError`.
         """
         async with self._answer("GET", path, params=params, read_timeout=silence) as response:
             yield b""
-            pending = bytearray()
+            line = bytearray()
             async for chunk in response.content.iter_any():
-                pending += chunk
-                *lines, rest = pending.split(b"\n")
-                pending = rest
-                if len(pending) > limits.WATCH_LINE:
-                    raise UnreachableError("an event of the watch is too large")
-                for line in lines:
+                *ends, rest = chunk.split(b"\n")
+                for end in ends:
+                    line += end[: limits.WATCH_LINE - len(line)]
                     if line:
                         yield bytes(line)
+                    line.clear()
+                line += rest[: limits.WATCH_LINE - len(line)]
 
     async def _call(
         self,
@@ -114,15 +148,18 @@ class Api:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        at_most: int = limits.ANSWER,
     ) -> bytes:
-        try:
-            async with (
-                asyncio.timeout(timeout),
-                self._answer(method, path, params=params, headers=headers, body=body) as response,
-            ):
-                return await response.read()
-        except TimeoutError:
-            raise UnreachableError(f"no answer within {timeout:g} s") from None
+        received = bytearray()
+        async with (
+            _within(timeout),
+            self._answer(method, path, params=params, headers=headers, body=body) as response,
+        ):
+            async for chunk in response.content.iter_any():
+                received += chunk
+                if len(received) > at_most:
+                    raise TooLargeError
+        return bytes(received)
 
     @contextlib.asynccontextmanager
     async def _answer(
@@ -162,6 +199,15 @@ class Api:
             raise UnreachableError(str(error)) from None
         except aiohttp.ClientError as error:
             raise UnreachableError(_describe(error)) from None
+
+
+@contextlib.asynccontextmanager
+async def _within(timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109
+    try:
+        async with asyncio.timeout(timeout):
+            yield
+    except TimeoutError:
+        raise TimedOutError(f"no answer within {timeout:g} s") from None
 
 
 @contextlib.contextmanager

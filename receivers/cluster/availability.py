@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 from receivers import limits
@@ -32,22 +32,41 @@ class Availability:
         self._api = api
         self._clock = clock
         self._away_since: float | None = None
-        self._gone: asyncio.Future[None] | None = None
+        self._leaving: set[asyncio.Future[None]] = set()  # one for each who leaves when the cluster is away
+        self._asking: set[asyncio.Future[None]] = set()  # one for each who waits for the next probe's end
         self._back = asyncio.Event()
         self._back.set()
         self._probing: asyncio.Task[None] | None = None
+        self.on_back: Callable[[], None] | None = None  # told once the cluster is back
 
     @property
     def away_for(self) -> float | None:
         """Seconds since the cluster was found away; None while it is there."""
         return None if self._away_since is None else self._clock() - self._away_since
 
-    @property
-    def gone(self) -> asyncio.Future[None]:
-        """Done once the cluster is away. Many may wait for it; nobody may cancel it."""
-        if self._gone is None:
-            self._gone = asyncio.get_running_loop().create_future()
-        return self._gone
+    @contextlib.contextmanager
+    def gone(self) -> Iterator[asyncio.Future[None]]:
+        """A future that is done once the cluster is away, for one who may leave then. Any number may have one each."""
+        gone = asyncio.get_running_loop().create_future()
+        if self._away_since is not None:
+            gone.set_result(None)
+        self._leaving.add(gone)
+        try:
+            yield gone
+        finally:
+            self._leaving.discard(gone)
+
+    async def is_away(self) -> bool:
+        """Whether the cluster is away, by a probe that ends after this call began, unless it is known to be away."""
+        if self._away_since is None:
+            self.suspect()
+            waiter = asyncio.get_running_loop().create_future()
+            self._asking.add(waiter)
+            try:
+                await waiter
+            finally:
+                self._asking.discard(waiter)
+        return self._away_since is not None
 
     async def back(self) -> None:
         """Wait until the cluster is there."""
@@ -61,9 +80,10 @@ class Availability:
         if self.away_for is not None:
             raise AwayError
         asked = asyncio.ensure_future(call())
-        either: set[asyncio.Future[Any]] = {asked, self.gone}
         try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            with self.gone() as gone:
+                either: set[asyncio.Future[Any]] = {asked, gone}
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if not asked.done():
                 raise AwayError
             return asked.result()
@@ -106,13 +126,16 @@ class Availability:
                 logger.warning("the cluster is away: %s", failure)
                 self._away_since = self._clock()
                 self._back.clear()
-                self.gone.set_result(None)
+                _tell(self._leaving)
+            _tell(self._asking)
             await asyncio.sleep(backoff.next())
         if self._away_since is not None:
             logger.warning("the cluster is back after %.1f s", self._clock() - self._away_since)
             self._away_since = None
-            self._gone = None
             self._back.set()
+            if self.on_back is not None:
+                self.on_back()
+        _tell(self._asking)
 
     async def _failure(self) -> ClusterError | None:
         """What a probe failed with, if it did."""
@@ -121,6 +144,12 @@ class Availability:
         except ClusterError as error:
             return None if _is_answer(error) else error
         return None
+
+
+def _tell(waiting: Iterable[asyncio.Future[None]]) -> None:
+    for future in waiting:
+        if not future.done():
+            future.set_result(None)
 
 
 def _is_answer(error: ClusterError) -> bool:

@@ -13,7 +13,7 @@ from kubernetes.aio.client import Configuration
 from kubernetes.aio.config import ConfigException, load_kube_config
 from yaml import YAMLError
 
-from receivers import limits
+from receivers import limits, loopback
 from receivers.cluster.credentials import Connection, CredentialsError, RenewedHeader
 
 # What reading raises beside its own error, for files, YAML and structures that are not as they should be. Their texts
@@ -29,10 +29,24 @@ class KubeconfigUser(RenewedHeader):
         self.configuration = Configuration()  # as it was read last
         self._path = path
         self._context = context
+        self._hops: list[str] = []  # the URLs that the first credential went to: later ones go there too
 
     async def fetch(self, *, rejected: bool) -> tuple[str | None, float]:  # noqa: ARG002 - nothing is cached here
-        self.configuration = await _load(self._path, self._context)
+        configuration = await _load(self._path, self._context)
+        self._refuse_clear(configuration)
+        self.configuration = configuration
         return self.configuration.api_key.get("BearerToken"), time.time() + limits.KUBECONFIG_FRESH
+
+    def _refuse_clear(self, configuration: Configuration) -> None:
+        """kubectl, too, sends no credential to ``http://``; here it may still go to a process of this machine."""
+        self._hops = self._hops or [configuration.host, configuration.proxy or ""]
+        server, proxy = self._hops
+        plain = not server.startswith("https://")
+        if configuration.api_key and plain and any(map(loopback.in_clear, (server, proxy))):
+            raise CredentialsError(
+                "KUBECONFIG: the server's URL must start with https://, since the user's token is sent there; "
+                "http:// is for this machine alone"
+            )
 
 
 async def connect(path: str, *, context: str | None) -> Connection:

@@ -3,24 +3,21 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from urllib.parse import quote
 
-import msgspec
-
 from receivers import limits
-from receivers.cluster import records
 from receivers.cluster.api import KARGO, Api, ClusterError
 from receivers.cluster.availability import Availability
-from receivers.cluster.reflector import Reflector, read_list
+from receivers.cluster.listing import Lister
+from receivers.cluster.reflector import Reflector
+from receivers.cluster.stores import ConfigStore, ReceiversChanged, WarehouseStore
 from receivers.cluster.tasks import retrieve_exception
-from receivers.events import Receiver, Target
-from receivers.kargo import configs
+from receivers.cluster.unreadable import UnreadableObject
+from receivers.events import Receiver
 from receivers.kargo.index import SubscriptionIndex
-
-CLUSTER_CONFIG = "cluster"  # the only name that counts (Kargo's rule)
 
 
 class NotReadyError(ClusterError):
@@ -37,97 +34,8 @@ class Health:
     age: float | None  # seconds since the cluster last confirmed it
     denied: bool  # this identity may not list it, or the resource does not exist
     objects: int
-    unreadable: int
+    unreadable: int  # objects that cannot be read, or not whole
     fault: str
-
-
-class WarehouseStore:
-    """Warehouses, as an index of their subscriptions."""
-
-    def __init__(self) -> None:
-        self.index = SubscriptionIndex()
-        self.on_handled: Callable[[Target, str], None] | None = None  # (Warehouse, the refresh that Kargo handled)
-        self._specs: dict[Target, tuple[str, int]] = {}  # uid and generation of what is indexed
-        self._handled: dict[Target, str] = {}
-
-    def __len__(self) -> int:
-        return len(self._specs)
-
-    def apply(self, encoded: msgspec.Raw) -> Hashable:
-        warehouse = msgspec.json.decode(encoded, type=records.Warehouse)
-        target = Target(warehouse.metadata.namespace, warehouse.metadata.name)
-        if self._is_newer(target, warehouse.metadata):
-            self.index.put(target, warehouse.spec.subscriptions)
-            self._specs[target] = (warehouse.metadata.uid, warehouse.metadata.generation or 0)
-        self._note_handled(target, warehouse.status)
-        return target
-
-    def delete(self, encoded: msgspec.Raw) -> None:
-        metadata = msgspec.json.decode(encoded, type=records.Warehouse).metadata
-        self._forget(Target(metadata.namespace, metadata.name))
-
-    def retain(self, keys: set[Hashable]) -> None:
-        for target in [target for target in self._specs if target not in keys]:
-            self._forget(target)
-
-    def retain_in(self, namespace: str, keys: set[Hashable]) -> None:
-        """As :meth:`retain`, of one namespace."""
-        for target in [target for target in self._specs if target.namespace == namespace and target not in keys]:
-            self._forget(target)
-
-    def _forget(self, target: Target) -> None:
-        self.index.remove(target)
-        self._specs.pop(target, None)
-        self._handled.pop(target, None)
-
-    def _is_newer(self, target: Target, metadata: records.Metadata) -> bool:
-        """Whether the spec is another than the indexed one, and not one before it: a list may lag behind the watch."""
-        uid, generation = self._specs.get(target, ("", 0))
-        return metadata.uid != uid or not metadata.generation or metadata.generation > generation
-
-    def _note_handled(self, target: Target, status: records.WarehouseStatus | None) -> None:
-        token = status.last_handled_refresh if status else None
-        if isinstance(token, str) and token and self._handled.get(target) != token:
-            self._handled[target] = token
-            if self.on_handled is not None:
-                self.on_handled(target, token)
-
-
-class ConfigStore:
-    """ProjectConfigs or the ClusterConfig, as the receivers they define."""
-
-    def __init__(self, read: Callable[[records.Config], list[Receiver]]) -> None:
-        self.version = 0  # grows with every change
-        self._read = read
-        self._receivers: dict[Hashable, list[Receiver]] = {}
-
-    def __len__(self) -> int:
-        return len(self._receivers)
-
-    def receivers(self) -> list[Receiver]:
-        """Every receiver, in no particular order."""
-        return [receiver for receivers in self._receivers.values() for receiver in receivers]
-
-    def apply(self, encoded: msgspec.Raw) -> Hashable:
-        config = msgspec.json.decode(encoded, type=records.Config)
-        key = (config.metadata.namespace, config.metadata.name)
-        found = self._read(config)
-        if self._receivers.get(key) != found:
-            self._receivers[key] = found
-            self.version += 1
-        return key
-
-    def delete(self, encoded: msgspec.Raw) -> None:
-        metadata = msgspec.json.decode(encoded, type=records.Config).metadata
-        self._forget((metadata.namespace, metadata.name))
-
-    def retain(self, keys: set[Hashable]) -> None:
-        for key in [key for key in self._receivers if key not in keys]:
-            self._forget(key)
-
-    def _forget(self, key: Hashable) -> None:
-        if self._receivers.pop(key, None) is not None:
-            self.version += 1
 
 
 class Mirror:
@@ -145,8 +53,8 @@ class Mirror:
         self._availability = availability
         self._clock = clock
         self.warehouses = WarehouseStore()
-        self._projects = ConfigStore(_project_receivers)
-        self._cluster = ConfigStore(lambda config: _cluster_receivers(config, system_resources_namespace))
+        self._projects = ConfigStore()
+        self._cluster = ConfigStore(system_resources_namespace)
         reflector = partial(Reflector, api, clock=clock, on_failure=availability.failed)
         self._project_configs = reflector(f"{KARGO}/projectconfigs", self._projects)
         self._cluster_configs = reflector(f"{KARGO}/clusterconfigs", self._cluster)
@@ -158,7 +66,8 @@ class Mirror:
         }
         self._tasks: list[asyncio.Task[None]] = []
         self._listings: dict[str, asyncio.Task[None]] = {}
-        self._listed: dict[str, float] = {}  # when a project was listed by itself
+        self._listed: dict[str, float] = {}  # when a project was listed by itself, within limits.PROJECT_FRESH
+        self._slots = asyncio.Semaphore(limits.PROJECT_LISTS_IN_FLIGHT)
 
     def start(self) -> None:
         """Begin to list and watch. Returns at once."""
@@ -178,6 +87,15 @@ class Mirror:
         return self.warehouses.index
 
     @property
+    def on_receivers_changed(self) -> ReceiversChanged | None:
+        """Who is told of every change of :meth:`receivers`, config by config."""
+        return self._projects.on_changed
+
+    @on_receivers_changed.setter
+    def on_receivers_changed(self, told: ReceiversChanged | None) -> None:
+        self._projects.on_changed = self._cluster.on_changed = told
+
+    @property
     def version(self) -> int:
         """Grows whenever :meth:`receivers` changes."""
         return self._projects.version + self._cluster.version
@@ -185,6 +103,11 @@ class Mirror:
     def receivers(self) -> list[Receiver]:
         """Every receiver that the cluster defines."""
         return self._projects.receivers() + self._cluster.receivers()
+
+    @property
+    def receivers_trusted(self) -> bool:
+        """Whether the receivers are as the cluster has them now, as far as this identity may read them."""
+        return all(each.trusted or each.refused for each in (self._project_configs, self._cluster_configs))
 
     @property
     def receivers_denied(self) -> bool:
@@ -232,11 +155,17 @@ class Mirror:
                 age=reflector.age,
                 denied=bool(reflector.refused),
                 objects=len(store),
-                unreadable=reflector.unreadable,
+                unreadable=len(store.unreadable),
                 fault=reflector.fault,
             )
             for reflector, store in self._reflectors.items()
         ]
+
+    def unreadable(self) -> dict[str, list[UnreadableObject]]:
+        """By resource, the objects that cannot be read, or not whole: those that have names, and not too many."""
+        return {
+            reflector.path.rsplit("/", 1)[-1]: store.unreadable.named() for reflector, store in self._reflectors.items()
+        }
 
     async def _attempt(self, read: Callable[[], Awaitable[None]]) -> None:
         """Read anew, if that can be done at once; what was known stays otherwise."""
@@ -246,8 +175,9 @@ class Mirror:
 
     async def _list_project(self, project: str) -> None:
         """List one project's Warehouses, unless that was done a moment ago; callers at the same time share one list."""
-        listed = self._listed.get(project)
-        if listed is not None and self._clock() - listed < limits.PROJECT_FRESH:
+        now = self._clock()
+        self._listed = {each: when for each, when in self._listed.items() if now - when < limits.PROJECT_FRESH}
+        if project in self._listed:
             return
         listing = self._listings.get(project)
         if listing is None:
@@ -259,29 +189,8 @@ class Mirror:
 
     async def _read_project(self, project: str) -> None:
         path = f"{KARGO}/namespaces/{quote(project, safe='')}/warehouses"
-        listing = await read_list(self._api, path, self.warehouses)
+        async with self._slots:
+            listing = await Lister(self._api, path, self.warehouses).read()
         if not self._warehouses.trusted:  # the watch may have brought newer ones meanwhile
             self.warehouses.retain_in(project, listing.keys)
         self._listed[project] = self._clock()
-
-
-def _project_receivers(config: records.Config) -> list[Receiver]:
-    """Secrets and Warehouses of a project live in the namespace of its name."""
-    project = config.metadata.namespace
-    return _receivers(config, project=project, secrets_namespace=project, source=f"ProjectConfig {project}")
-
-
-def _cluster_receivers(config: records.Config, secrets_namespace: str) -> list[Receiver]:
-    if config.metadata.name != CLUSTER_CONFIG:
-        return []
-    return _receivers(config, project=None, secrets_namespace=secrets_namespace, source="ClusterConfig")
-
-
-def _receivers(config: records.Config, *, project: str | None, secrets_namespace: str, source: str) -> list[Receiver]:
-    return configs.receivers(
-        config.spec.webhook_receivers if config.spec else None,
-        config.status.webhook_receivers if config.status else None,
-        project=project,
-        secrets_namespace=secrets_namespace,
-        source=source,
-    )

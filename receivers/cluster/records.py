@@ -1,12 +1,38 @@
 """What is kept of a Kubernetes object: the few fields that count, decoded without building the rest.
 
-A Warehouse's status lists everything it discovered, tens of kilobytes; msgspec skips it without allocating. Where a
-schema does not fix a field's type, anything is taken here and judged by its reader.
+A Warehouse's status lists everything it discovered, tens of kilobytes; msgspec skips it without allocating. What a
+tenant can fill with anything stays undecoded here: ``receivers.kargo`` takes what counts of it.
 """
 
-from typing import Any
+import re
+from typing import Annotated, NamedTuple
 
 import msgspec
+
+from receivers import limits
+
+# The names of Kargo's objects: https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?")
+
+_ABSENT = msgspec.Raw(b"null")
+
+
+class Key(NamedTuple):
+    """Which object of its kind. The namespace of a cluster-scoped one is empty."""
+
+    namespace: str
+    name: str
+
+
+class Identity(NamedTuple):
+    """Which object, as far as that can be read, and in which version; "" where that cannot be read."""
+
+    key: Key | None
+    version: str
+
+
+class UnreadableError(Exception):
+    """An object is not what Kubernetes and Kargo write. The text says why, for people."""
 
 
 class Metadata(msgspec.Struct):
@@ -15,29 +41,58 @@ class Metadata(msgspec.Struct):
     name: str
     namespace: str = ""
     uid: str = ""  # another one when the name is used again
-    generation: int | None = None  # changes with the spec only
+    generation: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None  # changes with the spec only
+    resource_version: str = msgspec.field(name="resourceVersion", default="")
+
+    @property
+    def key(self) -> Key:
+        """Which object it is. Raises :class:`UnreadableError` for a name that Kubernetes would refuse."""
+        if not is_name(self.name) or not (self.namespace == "" or is_name(self.namespace)):
+            raise UnreadableError("its name is none that Kubernetes accepts")
+        return Key(self.namespace, self.name)
+
+    @property
+    def identity(self) -> Identity:
+        """As :attr:`key`, with the version."""
+        return Identity(self.key, bounded(self.resource_version))
+
+
+def bounded(version: str) -> str:
+    """A resourceVersion or uid; one that is longer than those of Kubernetes counts as absent."""
+    return version if len(version) <= limits.OBJECT_VERSION else ""
+
+
+def is_name(text: str) -> bool:
+    """Whether Kubernetes accepts this as the name of an object or a namespace."""
+    return len(text) <= limits.OBJECT_NAME and _NAME.fullmatch(text) is not None
+
+
+class Identified(msgspec.Struct):
+    """Of any object: which one it is."""
+
+    metadata: Metadata
 
 
 class _Subscriptions(msgspec.Struct):
-    subscriptions: Any = None
-
-
-class WarehouseStatus(msgspec.Struct):
-    """What Kargo did last."""
-
-    last_handled_refresh: Any = msgspec.field(name="lastHandledRefresh", default=None)
+    subscriptions: msgspec.Raw = _ABSENT
 
 
 class Warehouse(msgspec.Struct):
-    """Of a Warehouse: what it subscribes to, and which refresh Kargo handled last."""
+    """Of a Warehouse: what it subscribes to, and what Kargo did last."""
 
     metadata: Metadata
     spec: _Subscriptions = msgspec.field(default_factory=_Subscriptions)
-    status: WarehouseStatus | None = None
+    status: msgspec.Raw = _ABSENT
+
+
+class WarehouseStatus(msgspec.Struct):
+    """Of a Warehouse's status: which refresh Kargo handled last."""
+
+    last_handled_refresh: msgspec.Raw = msgspec.field(name="lastHandledRefresh", default=_ABSENT)
 
 
 class _WebhookReceivers(msgspec.Struct):
-    webhook_receivers: Any = msgspec.field(name="webhookReceivers", default=None)
+    webhook_receivers: msgspec.Raw = msgspec.field(name="webhookReceivers", default=_ABSENT)
 
 
 class Config(msgspec.Struct):
@@ -48,7 +103,9 @@ class Config(msgspec.Struct):
     status: _WebhookReceivers | None = None
 
 
-class _ListMetadata(msgspec.Struct):
+class ListMetadata(msgspec.Struct):
+    """Where a list goes on, and from which version a watch follows it."""
+
     resource_version: str = msgspec.field(name="resourceVersion", default="")
     continue_token: str = msgspec.field(name="continue", default="")
 
@@ -56,7 +113,7 @@ class _ListMetadata(msgspec.Struct):
 class Page(msgspec.Struct):
     """One page of a list. Items stay undecoded, so that one odd object does not hide the others."""
 
-    metadata: _ListMetadata
+    metadata: ListMetadata
     items: list[msgspec.Raw] | None = None
 
 
@@ -70,7 +127,7 @@ class WatchEvent(msgspec.Struct):
 class Bookmark(msgspec.Struct):
     """The version a watch has reached."""
 
-    metadata: _ListMetadata
+    metadata: ListMetadata
 
 
 class Failure(msgspec.Struct):

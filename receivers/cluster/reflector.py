@@ -7,36 +7,40 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 
 from receivers import limits
-from receivers.cluster import records
+from receivers.cluster import objects, records, scanning
 from receivers.cluster.api import Api, ClusterError, RefusedError, UnreachableError
 from receivers.cluster.backoff import Backoff
+from receivers.cluster.listing import GONE, Lister
+from receivers.cluster.objects import Store
+from receivers.cluster.records import Identity
 from receivers.cluster.tasks import retrieve_exception
+from receivers.cluster.turns import Turns
 
 logger = logging.getLogger(__name__)
 
 DENIED = (401, 403, 404)  # no right to list, or Kargo's resources are not installed
-GONE = 410
-OBJECTS_PER_TURN = 50  # decoded before other tasks of the event loop get their turn
+WATCHES_BEFORE_LIST = 3  # that stop at the same event
 
 
-class Store(Protocol):
-    """Where a reflector puts what it reads. ``apply`` and ``delete`` raise msgspec.DecodeError for an odd object."""
+class LostTrackError(UnreachableError):
+    """An event tells neither its object nor its version, so what the store holds may be wrong from here on."""
 
-    def apply(self, encoded: msgspec.Raw) -> Hashable:
-        """Take a new or changed object and return its key."""
+    def __init__(self) -> None:
+        super().__init__("an event of the watch is not what an API server sends")
 
-    def delete(self, encoded: msgspec.Raw) -> None:
-        """Forget an object."""
 
-    def retain(self, keys: set[Hashable]) -> None:
-        """Forget every object whose key is not among these: a whole list was read."""
+class _Event(NamedTuple):
+    """One line of a watch. ``encoded`` is None where only the identity can be read."""
+
+    type: str
+    identity: Identity
+    encoded: msgspec.Raw | None
 
 
 class Reflector:
@@ -50,6 +54,7 @@ class Reflector:
         *,
         clock: Callable[[], float] = time.monotonic,
         backoff: Backoff | None = None,
+        relist_backoff: Backoff | None = None,
         on_failure: Callable[[ClusterError], None] = lambda _: None,
     ) -> None:
         self.path = path
@@ -57,13 +62,15 @@ class Reflector:
         self.watching = False
         self.fault = ""  # why it is not watching
         self.refused = 0  # one of DENIED, while the API server answers the first list so
-        self.unreadable = 0  # objects of the last list that could not be decoded
         self._api = api
         self._store = store
+        self._lister = Lister(api, path, store)
         self._clock = clock
         self._backoff = backoff or Backoff()
+        self._relist_backoff = relist_backoff or Backoff(last=limits.RELIST_LAST)
         self._on_failure = on_failure
         self._version = ""
+        self._lost = 0  # how often an event of the present version could not be followed
         self._contact: float | None = None
         self._listing: asyncio.Task[None] | None = None
         self._attempted = asyncio.Event()
@@ -96,28 +103,42 @@ class Reflector:
         """List and watch until cancelled. Failures are logged once, shown in ``fault``, and tried again."""
         try:
             while True:
-                await self._list_and_watch()
+                pause = await self._try_to_follow()
+                await asyncio.sleep(pause)
         finally:
             if self._listing is not None:
                 self._listing.cancel()
 
-    async def _list_and_watch(self) -> None:
-        """Until the watch ends; after a failure with a pause."""
-        retry_after = None
+    async def _try_to_follow(self) -> float:
+        """Until the watch ends, for whatever reason; the seconds to wait before the next try."""
+        try:
+            return await self._list_and_watch()
+        except Exception:
+            logger.exception("%s: a defect of this service; listing anew", self.path)
+            self.fault, self._version = "a defect of this service; its log has the details", ""
+            return self._relist_backoff.next()
+
+    async def _list_and_watch(self) -> float:
         try:
             if not self._version:
                 await self.list_now()
             await self._watch()
+        except LostTrackError as error:
+            self._note(error)
+            return self._after_losing_track()
         except ClusterError as error:
             self._note(error)
             self._on_failure(error)
-            retry_after = error.retry_after if isinstance(error, RefusedError) else None
-        except Exception:
-            logger.exception("%s: a defect of this service; listing anew", self.path)
-            self.fault, self._version = "a defect of this service; its log has the details", ""
-        else:
-            return
-        await asyncio.sleep(self._backoff.next(retry_after))
+            return self._backoff.next(error.retry_after if isinstance(error, RefusedError) else None)
+        return 0.0
+
+    def _after_losing_track(self) -> float:
+        """What the network garbled comes whole when the watch is resumed; what stays so makes a list necessary."""
+        self._lost += 1
+        if self._lost < WATCHES_BEFORE_LIST:
+            return self._backoff.next()
+        self._lost, self._version = 0, ""
+        return self._relist_backoff.next()
 
     def _note(self, error: ClusterError) -> None:
         if isinstance(error, RefusedError):
@@ -133,11 +154,12 @@ class Reflector:
         self.fault = fault
 
     async def _list(self) -> None:
-        listing = await read_list(self._api, self.path, self._store)
+        self._store.unreadable.begin_list()
+        listing = await self._lister.read()
         self._store.retain(listing.keys)
         self._version = listing.version
         self._contact = self._clock()
-        self.synced, self.refused, self.unreadable = True, 0, listing.unreadable
+        self.synced, self.refused = True, 0
         self._attempted.set()
 
     async def _watch(self) -> None:
@@ -147,7 +169,7 @@ class Reflector:
             "resourceVersion": self._version,
             "timeoutSeconds": str(limits.WATCH_TIMEOUT),
         }
-        began = self._clock()
+        began, turns = self._clock(), Turns()
         try:
             watch = self._api.watch(self.path, params=query, silence=limits.WATCH_SILENCE)
             async with contextlib.aclosing(watch) as lines:
@@ -155,12 +177,16 @@ class Reflector:
                     self._stands()
                     if line:
                         await self._listing_ended()
-                        self._handle(_decode(line, records.WatchEvent))
+                        event = await _read_event(line)
+                        await turns.take()
+                        await self._handle(event)
+                        await turns.take()
         finally:
             self.watching = False
         if self._clock() - began < limits.WATCH_SHORTEST:
             raise UnreachableError("the watch was closed at once")
         self._backoff.reset()
+        self._relist_backoff.reset()
 
     async def _listing_ended(self) -> None:
         """Events come after a list that is under way: it would put older objects over theirs."""
@@ -175,57 +201,51 @@ class Reflector:
                 logger.info("%s: watching again", self.path)
             self.fault = ""
 
-    def _handle(self, event: records.WatchEvent) -> None:
+    async def _handle(self, event: _Event) -> None:
         self._backoff.reset()
         if event.type == "ERROR":
-            failure = _decode(event.object, records.Failure)
-            raise RefusedError(failure.code, failure.message or "error in the watch")
-        try:
-            if event.type == "DELETED":
-                self._store.delete(event.object)
-            elif event.type in {"ADDED", "MODIFIED"}:
-                self._store.apply(event.object)
-        except msgspec.DecodeError:
-            logger.warning("%s: an object cannot be read and is left out", self.path)
-        self._version = _decode(event.object, records.Bookmark).metadata.resource_version or self._version
+            raise _failure(event.encoded)
+        identity = event.identity
+        if event.type in {"ADDED", "MODIFIED"}:
+            identity = await self._put(event)
+        elif event.encoded is not None:
+            identity = await objects.identify(event.encoded)
+        if event.type == "DELETED":
+            self._delete(identity)
+        if not identity.version:
+            raise LostTrackError
+        self._version, self._lost = identity.version, 0
+
+    async def _put(self, event: _Event) -> Identity:
+        if event.encoded is not None:
+            return await objects.put(self._store, event.encoded)
+        objects.note(self._store, event.identity, objects.UNDECODABLE)
+        return event.identity
+
+    def _delete(self, identity: Identity) -> None:
+        if identity.key is None:
+            raise LostTrackError
+        self._store.delete(identity.key)
+        self._store.unreadable.forget(identity.key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """A whole list, read into a store."""
-
-    keys: set[Hashable]
-    version: str  # from which a watch continues
-    unreadable: int  # items that could not be decoded
-
-
-async def read_list(api: Api, path: str, store: Store) -> Listing:
-    """Read all pages of a list into a store, giving other tasks their turn. Raises :class:`ClusterError`."""
-    keys: set[Hashable] = set()
-    unreadable = 0
-    query = {"limit": str(limits.PAGE)}
-    while True:
-        body = await api.get(path, params=query, timeout=limits.LIST_TIMEOUT)
-        page = _decode(body, records.Page)
-        for position, item in enumerate(page.items or ()):
-            if position % OBJECTS_PER_TURN == 0:
-                await asyncio.sleep(0)
-            try:
-                keys.add(store.apply(item))
-            except msgspec.DecodeError:
-                unreadable += 1
-        if not page.metadata.continue_token:
-            return Listing(keys=keys, version=page.metadata.resource_version, unreadable=unreadable)
-        query = {"limit": _next_limit(query["limit"], len(body)), "continue": page.metadata.continue_token}
-
-
-def _next_limit(limit: str, page_size: int) -> str:
-    """Pages that are large to parse are followed by smaller ones."""
-    return str(max(OBJECTS_PER_TURN, int(limit) // 2)) if page_size > limits.PAGE_BYTES else limit
-
-
-def _decode[T](encoded: bytes | msgspec.Raw, model: type[T]) -> T:
+async def _read_event(line: bytes) -> _Event:
+    """Read a line, whatever object it holds. Raises :class:`LostTrackError`."""
     try:
-        return msgspec.json.decode(encoded, type=model)
+        event = msgspec.json.decode(line, type=records.WatchEvent)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        try:
+            kind, identity = await scanning.of_event(line)
+        except scanning.UnscannableError:
+            raise LostTrackError from None
+        return _Event(kind, identity, None)
+    return _Event(event.type, Identity(None, ""), event.object)
+
+
+def _failure(encoded: msgspec.Raw | None) -> RefusedError:
+    """What an ERROR event tells."""
+    try:
+        failure = msgspec.json.decode(encoded or b"{}", type=records.Failure)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise UnreachableError("the answer is not what an API server sends") from None
+        failure = records.Failure()
+    return RefusedError(failure.code, failure.message[: limits.FREE_TEXT] or "error in the watch")

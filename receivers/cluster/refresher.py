@@ -16,6 +16,7 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from receivers import limits
+from receivers.bounded import Bounded
 from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
 from receivers.cluster.availability import Availability
 from receivers.cluster.backoff import Backoff
@@ -26,6 +27,7 @@ logger = logging.getLogger(__name__)
 ANNOTATION = "kargo.akuity.io/refresh"
 _PLURALS = {TargetKind.WAREHOUSE: "warehouses", TargetKind.PROMOTION: "promotions"}
 NOT_FOUND = 404
+COVERED_SIZE = 2048  # bytes that one remembered refresh takes at most; Kubernetes allows names of 253 characters
 CLOCK_SKEW = timedelta(seconds=limits.CLOCK_SKEW)
 # What asking again cannot mend: the object or the request is not as the API server wants it.
 FINAL = frozenset({400, 405, 406, 413, 415, 422})
@@ -96,7 +98,9 @@ class Refresher:
         self._clock = clock
         self._now = now
         self._lanes: dict[Target, _Lane] = {}
-        self._covered: dict[Target, tuple[datetime, Outcome]] = {}  # the last success, and when its patch began
+        self._covered: Bounded[Target, tuple[datetime, Outcome]] = Bounded(  # the last success; when its patch began
+            entries=limits.COVERED, size=limits.COVERED * COVERED_SIZE, age=limits.COVERED_AGE, clock=clock
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._slots = asyncio.Semaphore(limits.PATCHES_IN_FLIGHT)
@@ -125,7 +129,8 @@ class Refresher:
     def covered(self, target: Target, *, since: datetime) -> Outcome | None:
         """The refresh of an object by a patch of this process that surely began after ``since``, if there was one.
 
-        ``since`` may have been read from another machine's clock, so a margin is kept.
+        ``since`` may have been read from another machine's clock, so a margin is kept. Only the latest refreshes are
+        remembered, for an hour.
         """
         known = self._covered.get(target)
         return known[1] if known is not None and known[0] - since > CLOCK_SKEW else None
@@ -177,11 +182,11 @@ class Refresher:
                     failure = error
                 else:
                     outcome = Outcome(result=Result.REFRESHED, attempts=attempts, value=value)
-                    self._covered[target] = (began, outcome)
+                    self._covered.put(target, (began, outcome), size=COVERED_SIZE)
                     return outcome
             refused = failure if isinstance(failure, RefusedError) else None
             if refused and refused.status == NOT_FOUND:
-                self._covered.pop(target, None)
+                self._covered.pop(target)
                 logger.info("%s %s is gone", target.kind, target)
                 return Outcome(result=Result.GONE, attempts=attempts, error=str(failure))
             pause = backoff.next(refused.retry_after if refused else None)

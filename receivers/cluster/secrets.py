@@ -5,21 +5,28 @@ They are never listed or watched: an identity needs no more than ``get`` on Secr
 
 import asyncio
 import base64
+import re
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from urllib.parse import quote
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from receivers import limits
+from receivers.bounded import Bounded
 from receivers.cluster import records
 from receivers.cluster.api import Api, ClusterError, RefusedError, UnreachableError
 from receivers.cluster.availability import Availability
-from receivers.cluster.tasks import retrieve_exception
+from receivers.cluster.tasks import Shared
 from receivers.events import SecretReference
 
 FORBIDDEN, NOT_FOUND = 403, 404
+
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_NAMESPACE = re.compile(_LABEL)
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_NAMESPACE_LONGEST, _NAME_LONGEST = 63, 253  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,87 +35,111 @@ class Secret:
 
     data: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     forbidden: bool = False  # this identity may not read it
+    stale: bool = False  # the cluster could not be asked: this is how it was before
+    read_at: float = field(default=0.0, compare=False)  # by the reader's clock
+    reading: int = field(default=0, compare=False)  # the reader's how manieth; 0: none
 
 
-@dataclass(slots=True)
-class _Entry:
-    secret: Secret
-    read_at: float
+NONE = Secret()
 
 
 class SecretReader:
-    """Reads Secrets; at most one read of each at a time, and few at once."""
+    """Reads Secrets; at most one read of each at a time, and few at once.
 
-    def __init__(self, api: Api, availability: Availability, *, clock: Callable[[], float] = time.monotonic) -> None:
+    ``keys`` are the data keys that are kept, None: all. What else a Secret holds is its owner's matter.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        availability: Availability,
+        *,
+        keys: Collection[str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._api = api
         self._availability = availability
+        self._keys = keys
         self._clock = clock
-        self._entries: dict[SecretReference, _Entry] = {}
-        self._reads: dict[SecretReference, asyncio.Task[Secret]] = {}
+        self._known: Bounded[SecretReference, Secret] = Bounded(
+            entries=limits.SECRETS_KEPT, size=limits.SECRETS_BYTES, age=limits.SECRET_KEPT, clock=clock
+        )
+        self._reads: dict[tuple[SecretReference, bool], Shared[Secret]] = {}  # by what is urgent, too
+        self._readings = 0
         self._slots = asyncio.Semaphore(limits.SECRET_READS_IN_FLIGHT)
+        self._slots_behind = asyncio.Semaphore(limits.SECRET_READS_BEHIND)
 
-    async def read(self, reference: SecretReference, *, fresh: float = limits.SECRET_FRESH) -> Secret:
-        """The Secret as it was at most ``fresh`` seconds ago. A missing one has no data.
+    async def read(
+        self, reference: SecretReference, *, fresh: float = limits.SECRET_FRESH, urgent: bool = True
+    ) -> Secret:
+        """The Secret as it was at most ``fresh`` seconds ago. A missing one has no data, nor has one that cannot exist.
 
-        When the cluster cannot be asked, what was read before counts, however old. Raises :class:`ClusterError` when
-        nothing was.
+        When the cluster cannot be asked, what was read before is returned as ``stale``. Raises :class:`ClusterError`
+        when nothing was. What is not ``urgent`` never delays what is.
         """
-        entry = self._entries.get(reference)
-        if entry is not None and self._clock() - entry.read_at < fresh:
-            return entry.secret
+        if not can_exist(reference):
+            return NONE
+        known = self._known.get(reference)
+        if known is not None and self._clock() - known.read_at < fresh:
+            return known
         try:
-            async with asyncio.timeout(None if entry is None else limits.STALE_WAIT):
-                return await self._availability.unless_gone(lambda: asyncio.shield(self._reading(reference)))
+            async with asyncio.timeout(None if known is None else limits.SECRET_WAIT):
+                return await self._availability.unless_gone(lambda: self._reading(reference, urgent=urgent))
         except (ClusterError, TimeoutError):
-            if entry is None:
+            if known is None:
                 raise
-            return entry.secret
+            return replace(known, stale=True)
 
     async def close(self) -> None:
         """Stop reading."""
-        for read in self._reads.values():
+        reads = list(self._reads.values())
+        for read in reads:
             read.cancel()
-        await asyncio.gather(*self._reads.values(), return_exceptions=True)
+        for read in reads:
+            await read.ended()
 
-    def _reading(self, reference: SecretReference) -> asyncio.Task[Secret]:
-        read = self._reads.get(reference)
-        if read is None:
-            read = asyncio.get_running_loop().create_task(self._read(reference))
-            self._reads[reference] = read
-            read.add_done_callback(lambda _: self._reads.pop(reference))
-            read.add_done_callback(retrieve_exception)
-        return read
+    async def _reading(self, reference: SecretReference, *, urgent: bool) -> Secret:
+        """Read it, or wait for who is reading it."""
+        read = self._reads.get((reference, urgent))
+        if read is None or read.done:
+            read = self._reads[reference, urgent] = Shared(self._read(reference, urgent=urgent))
+        return await read.result()
 
-    async def _read(self, reference: SecretReference) -> Secret:
-        if not (_is_name(reference.namespace) and _is_name(reference.name)):
-            return Secret()
-        namespace, name = quote(reference.namespace, safe=""), quote(reference.name, safe="")
-        async with self._slots:
+    async def _read(self, reference: SecretReference, *, urgent: bool) -> Secret:
+        async with self._slots if urgent else self._slots_behind:
             began = self._clock()
+            self._readings += 1
+            reading = self._readings
             try:
-                path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
+                path = f"/api/v1/namespaces/{reference.namespace}/secrets/{reference.name}"
                 with self._availability.observed():
                     body = await self._api.get(path, timeout=limits.SECRET_TIMEOUT)
-                secret = Secret(_decode(body))
+                secret = Secret(self._decode(body), read_at=began, reading=reading)
             except RefusedError as error:
                 if error.status not in {FORBIDDEN, NOT_FOUND}:
                     raise
-                secret = Secret(forbidden=error.status == FORBIDDEN)
-        self._entries[reference] = _Entry(secret, began)
+                secret = Secret(forbidden=error.status == FORBIDDEN, read_at=began, reading=reading)
+            finally:
+                del self._reads[reference, urgent]
+        self._known.put(reference, secret, size=sum(map(len, secret.data.values())))
         return secret
 
+    def _decode(self, body: bytes) -> dict[str, bytes]:
+        try:
+            data = msgspec.json.decode(body, type=records.Secret).data or {}
+            return {key: base64.b64decode(data[key]) for key in data if self._keys is None or key in self._keys}
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            raise UnreachableError("a Secret cannot be read: the answer is not what an API server sends") from None
 
-def _is_name(text: str) -> bool:
-    """Whether an object can have this name; in a path, others would ask for something else, as a list.
 
-    https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
+def can_exist(reference: SecretReference) -> bool:
+    """Whether Kubernetes allows a Secret of this name: no call is made for another.
+
+    A name is chosen by a tenant; an odd one, in a path, would ask for something else, or be too long to be answered.
     """
-    return text not in {"", ".", ".."} and "/" not in text and "%" not in text
-
-
-def _decode(body: bytes) -> dict[str, bytes]:
-    try:
-        secret = msgspec.json.decode(body, type=records.Secret)
-        return {key: base64.b64decode(value) for key, value in (secret.data or {}).items()}
-    except (msgspec.DecodeError, ValueError):
-        raise UnreachableError("a Secret cannot be read: the answer is not what an API server sends") from None
+    return (
+        len(reference.namespace) <= _NAMESPACE_LONGEST
+        and len(reference.name) <= _NAME_LONGEST
+        and _NAMESPACE.fullmatch(reference.namespace) is not None
+        and _NAME.fullmatch(reference.name) is not None
+    )

@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import batched
 
 from receivers.cluster.api import ClusterError
 from receivers.deliveries.directory import Directory
@@ -10,6 +12,7 @@ from receivers.events import Provider, Receiver
 from receivers.kargo import paths
 from receivers.providers import PROVIDERS
 
+AT_ONCE = 50  # Secrets asked for; the reader reads fewer at the same time
 _TOKEN_SHOWN = 4  # hex digits: enough to tell two receivers apart
 
 
@@ -34,14 +37,24 @@ class Address:
         return f"{self.receiver.project or '(cluster)'}/{self.receiver.name}"
 
 
-async def addresses(directory: Directory, *, within: float | None = None) -> list[Address]:
-    """Every receiver, by project and name. The cluster's own receivers come first.
+def ordered(directory: Directory) -> list[Receiver]:
+    """Every receiver, by project and name. The cluster's own receivers come first."""
+    return sorted(directory.receivers(), key=lambda each: (each.project or "", each.name, each.provider))
 
-    What could not be read ``within`` so many seconds has a problem instead of a token.
+
+async def addresses(
+    directory: Directory, receivers: Sequence[Receiver] | None = None, *, within: float | None = None
+) -> list[Address]:
+    """The addresses of these receivers, or of every receiver in order.
+
+    What could not be read ``within`` so many seconds has a problem instead of a token. Deliveries come first: however
+    many Secrets are read here, none of theirs waits.
     """
-    receivers = sorted(directory.receivers(), key=lambda each: (each.project or "", each.name, each.provider))
     deadline = None if within is None else asyncio.get_running_loop().time() + within
-    return await asyncio.gather(*(_address_by(directory, receiver, deadline) for receiver in receivers))
+    found: list[Address] = []
+    for some in batched(ordered(directory) if receivers is None else receivers, AT_ONCE, strict=False):
+        found += await asyncio.gather(*(_address_by(directory, receiver, deadline) for receiver in some))
+    return found
 
 
 async def _address_by(directory: Directory, receiver: Receiver, deadline: float | None) -> Address:
@@ -58,7 +71,7 @@ async def address(directory: Directory, receiver: Receiver) -> Address:
     if provider is None:
         return Address(receiver=receiver, problem=f"receivers of kind {receiver.provider} are not served")
     try:
-        secrets = await directory.secrets_of(provider, receiver)
+        secrets = await directory.secrets_of(provider, receiver, urgent=False)
     except ClusterError as error:
         return Address(receiver=receiver, problem=f"its Secret cannot be read: {error}")
     if secrets is None:

@@ -6,6 +6,7 @@ itself, where time to live is switched on for the container.
 
 import asyncio
 import logging
+import sys
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ import msgspec
 from receivers import limits
 from receivers.deliveries import journal
 from receivers.deliveries.journal import Filter, Row
+from receivers.deliveries.sampled import Sampled
 from receivers.deliveries.storage import IDENTITY, StorageError, calling, load
 from receivers.deliveries.write_behind import WriteBehind
 from receivers.settings import Settings
@@ -22,7 +24,7 @@ from receivers.settings import Settings
 if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
 
-logger = logging.getLogger(__name__)
+unreadable = Sampled(logging.getLogger(__name__))
 
 LIBRARY = "azure.cosmos.aio"
 AT_ONCE = 16  # documents written at the same time: each is a partition, so there are no transactions
@@ -47,17 +49,20 @@ class CosmosJournal:
         self._client: Any = None
         self._connecting = asyncio.Lock()
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._writing = WriteBehind(self._store, what="journal row")
+        self._writing: WriteBehind[str] = WriteBehind(self._store, what="journal row", named=True)  # rows as JSON
 
     def write(self, row: Row) -> None:
-        """Add a row, or replace the one with its id. Returns at once; the row is written soon."""
-        self._writing.add(row.id, row)
+        """Add a row as it is now, or replace the one with its id. Returns at once; the row is written soon."""
+        text = journal.encode(row)
+        self._writing.add(row.id, text, size=sys.getsizeof(text), rank=journal.rank(row))
 
     async def read(self, delivery: str) -> Row | None:
         """The row of a delivery. Raises StorageError."""
         unwritten = self._writing.get(delivery)
-        if unwritten is not None or not journal.is_id(delivery):
-            return unwritten
+        if unwritten is not None:
+            return journal.decode(unwritten)
+        if not journal.is_id(delivery):
+            return None
         container = await self._container()
         try:
             async with calling():
@@ -103,9 +108,9 @@ class CosmosJournal:
             if each is not None:
                 await each.close()
 
-    async def _store(self, rows: list[Row]) -> None:
+    async def _store(self, texts: list[str]) -> None:
         """Write rows at the same time; a failure is that of all of them."""
-        documents = [_document(row, days=self._settings.journal_days) for row in rows]
+        documents = [_document(text, days=self._settings.journal_days) for text in texts]
         try:
             await self._upsert(documents)
         except StorageError as error:
@@ -176,7 +181,7 @@ def _query(only: Filter, before: str) -> tuple[str, list[dict[str, Any]]]:
     ]
     where = " AND ".join(["IS_DEFINED(c.delivery)", *(condition for _, _, condition in chosen)])
     parameters = [{"name": name, "value": value} for name, value, _ in chosen]
-    return f"SELECT c.delivery FROM c WHERE {where} ORDER BY c.id DESC", parameters  # noqa: S608 - of the texts above
+    return f"SELECT c.id, c.delivery FROM c WHERE {where} ORDER BY c.id DESC", parameters  # noqa: S608 - of the texts above
 
 
 def _text(time: datetime) -> str:
@@ -184,7 +189,8 @@ def _text(time: datetime) -> str:
     return time.astimezone(UTC).isoformat()
 
 
-def _document(row: Row, *, days: int) -> dict[str, Any]:
+def _document(text: str, *, days: int) -> dict[str, Any]:
+    row = journal.decode(text)
     return {
         "id": row.id,
         "loginServer": row.registry,
@@ -199,14 +205,16 @@ def _document(row: Row, *, days: int) -> dict[str, Any]:
         "state": row.state.value,
         "repository": f"{row.registry}/{row.repository}".lower(),  # to search in
         "ttl": days * 24 * 3600,
-        "delivery": msgspec.json.decode(journal.encode(row)),
+        "delivery": msgspec.json.decode(text),
     }
 
 
 def _row(document: Mapping[str, Any]) -> Row | None:
     """None: another version of this service wrote it, or somebody else."""
     try:
-        return msgspec.convert(document.get("delivery"), Row)
-    except msgspec.ValidationError:
-        logger.warning("a document of the journal cannot be read")
+        row = msgspec.convert(document.get("delivery"), Row)
+        journal.check(row)
+    except (journal.Unreadable, UnicodeError, RecursionError, msgspec.ValidationError):
+        unreadable.warn("a document of the journal cannot be read: %s", str(document.get("id"))[: limits.ROW_KEY])
         return None
+    return row

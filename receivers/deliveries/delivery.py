@@ -36,6 +36,7 @@ class Delivery:
     received_at: datetime
     provider: str
     receiver: Receiver | None = None
+    voucher: str = ""  # what proved the receiver's URL, as long as the cluster has not
     events: list[Event] = field(default_factory=list)
     matched: bool = False  # the cluster's Warehouses were known, so that decisions and outcomes are complete
     decisions: list[Decision] = field(default_factory=list)

@@ -4,6 +4,9 @@
 by hints: the paths that Kargo published, and every token that was computed before. A hint never decides by itself,
 so an old path stops to work with the Secret it was made from; with ``<key>-previous`` in the Secret it goes on.
 
+A URL without a hint may be that of a receiver which Kargo has not published yet. A few Secrets are read to find out,
+within a budget that no number of URLs or receivers raises: :mod:`receivers.deliveries.unread`.
+
 An identity without rights on Secrets cannot compute anything. Then the published path decides, as in Kargo's own
 server.
 """
@@ -11,39 +14,39 @@ server.
 import asyncio
 import hmac
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from receivers import limits
 from receivers.cluster.api import ClusterError
 from receivers.cluster.mirror import Mirror, NotReadyError
-from receivers.cluster.secrets import SecretReader
-from receivers.cluster.tasks import retrieve_exception
+from receivers.cluster.secrets import Secret, SecretReader, can_exist
+from receivers.cluster.tasks import Shared
+from receivers.deliveries.hints import Hints, Key, key_of, published
+from receivers.deliveries.unread import Budget, Turns
 from receivers.events import Provider, Receiver, UnknownReceiver
 from receivers.kargo import paths
+from receivers.providers import PROVIDERS
 from receivers.settings import StaticReceiver
 
 PREVIOUS = "-previous"  # appended to a data key: the secret before the present one, during a rotation
-
-type _Key = tuple[str, str]  # where a receiver is configured, and its name
+DATA_KEYS = frozenset(
+    key + suffix for provider in PROVIDERS.values() for key in provider.secret_keys for suffix in ("", PREVIOUS)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verified:
-    """A receiver whose URL was proven, with the secrets that count: none where Secrets cannot be read."""
+    """A receiver whose URL was proven, with the secrets that count: none where Secrets cannot be read.
+
+    Without a ``voucher`` the cluster proved it just now. With one, something known from before vouches for it, because
+    the cluster is away or slow: :meth:`Directory.confirms` must say yes before anything is refreshed.
+    """
 
     receiver: Receiver
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sweep:
-    """One reading of the Secrets of a provider's receivers, under way or done."""
-
-    task: asyncio.Task[None]
-    began: float
-    version: int  # of the mirror
+    voucher: str = ""  # a hash of the URL's token
 
 
 class Directory:
@@ -63,10 +66,15 @@ class Directory:
         self._read_secrets = read_secrets
         self._clock = clock
         self._static = [_verified(receiver) for receiver in static]
-        self._receivers: dict[_Key, Receiver] = {}
-        self._hints: defaultdict[str, set[_Key]] = defaultdict(set)
-        self._version = -1
-        self._sweeps: dict[str, _Sweep] = {}  # the last one, by provider
+        self._hints = Hints()
+        self._learned: dict[Key, int] = {}  # the reading of its Secret from which a receiver's tokens are known
+        self._turns: dict[str, Turns] = {}  # by the kind of receiver
+        self._budget = Budget(at_once=limits.UNKNOWN_READS, per_second=limits.UNKNOWN_READS_PER_SECOND, clock=clock)
+        self._searches: dict[str, Shared[None]] = {}  # the last one, by provider
+        # Told the vouchers of all URLs that a receiver has, whenever that is learned: no other is a URL of it.
+        self.on_vouchers: Callable[[Receiver, frozenset[str]], None] | None = None
+        mirror.on_receivers_changed = self._note_changes
+        self._note_changes([], mirror.receivers())
 
     async def find(self, provider: Provider, path: str) -> Verified:
         """The receiver that ``path`` belongs to.
@@ -81,7 +89,7 @@ class Directory:
         await self._mirror.receivers_ready()
         found = await self._verify_hinted(provider, token)
         if not found and self._read_secrets:
-            await self._sweep(provider)
+            await self._search(provider)
             found = await self._verify_hinted(provider, token)
         if len(found) == 1:
             return found[0]
@@ -89,96 +97,164 @@ class Directory:
             raise NotReadyError("this identity may not list ProjectConfigs")
         raise UnknownReceiver
 
+    async def confirms(self, provider: str, *, source: str, name: str, voucher: str) -> bool:
+        """Whether the URL that something vouched for is one of that receiver's. Raises :class:`ClusterError`."""
+        await self._mirror.receivers_ready()
+        receiver = self._hints.get((source, name))
+        if not self._mirror.receivers_trusted or (receiver is None and self._mirror.receivers_denied):
+            raise NotReadyError("the receivers cannot be read")
+        if receiver is None or provider not in PROVIDERS or not _serves(PROVIDERS[provider], receiver):
+            return False
+        secret = await self._read(receiver)
+        if secret is not None and secret.stale:
+            raise NotReadyError("the receiver's Secret cannot be read")
+        vouchers = map(voucher_of, _tokens(PROVIDERS[provider], receiver, secret))
+        return any(hmac.compare_digest(voucher.encode(), each.encode()) for each in vouchers)
+
     def receivers(self) -> list[Receiver]:
         """Every receiver that is configured, in the cluster or in the settings."""
         return [verified.receiver for verified in self._static] + self._mirror.receivers()
 
     async def secrets_of(
-        self, provider: Provider, receiver: Receiver, *, fresh: float = limits.SECRET_FRESH
+        self, provider: Provider, receiver: Receiver, *, urgent: bool = True
     ) -> tuple[bytes, ...] | None:
-        """The secrets that count for a receiver, as they were at most ``fresh`` seconds ago, the present one first.
+        """The secrets that count for a receiver, the present one first. None where they may not be read.
 
-        None where they may not be read.
+        What is not ``urgent`` delays no delivery.
         """
         for verified in self._static:
             if verified.receiver is receiver:
                 return verified.secrets
-        if not self._read_secrets:
-            return None
-        if receiver.secret is None or not receiver.secret.name:
-            return ()
-        secret = await self._secrets.read(receiver.secret, fresh=fresh)
-        return None if secret.forbidden else _accepted(provider, secret.data)
+        secret = await self._read(receiver, urgent=urgent)
+        return None if secret is None else _accepted(provider, secret.data)
+
+    async def close(self) -> None:
+        """Stop looking for what nobody waits for any more."""
+        for search in self._searches.values():
+            search.cancel()
+            await search.ended()
 
     async def _verify_hinted(self, provider: Provider, token: str) -> list[Verified]:
-        self._take_hints()
-        candidates = [self._receivers[key] for key in self._hints.get(token, ()) if key in self._receivers]
-        found = [await self._verify(provider, receiver, token) for receiver in candidates]
-        return [verified for verified in found if verified is not None]
+        """The receivers that a token belongs to; more than one is one too many.
+
+        A Secret that cannot be read says nothing of the others. Raises :class:`ClusterError` when it might be the one.
+        """
+        candidates = [each for each in self._hints.candidates(token) if _serves(provider, each)]
+        if len(candidates) == 1:
+            verified = await self._verify(provider, candidates[0], token)
+            return [verified] if verified is not None else []
+        verifying = (self._verify(provider, each, token) for each in candidates)
+        results = await asyncio.gather(*verifying, return_exceptions=True)
+        found = [result for result in results if isinstance(result, Verified)]
+        for failure in results:
+            if isinstance(failure, BaseException) and not found:
+                raise failure
+        return found
 
     async def _verify(self, provider: Provider, receiver: Receiver, token: str) -> Verified | None:
-        if not _serves(provider, receiver):
+        secret = await self._read(receiver)
+        secrets = () if secret is None else _accepted(provider, secret.data)
+        if not (_is_published(token, provider, receiver) if secret is None else _proves(token, receiver, secrets)):
             return None
-        secrets = await self.secrets_of(provider, receiver)
-        if secrets is None:
-            published = receiver.status_path.rpartition("/")[2]
-            proven = not provider.needs_secret and hmac.compare_digest(token.encode(), published.encode())
-            return Verified(receiver=receiver) if proven else None
-        self._hint(receiver, secrets)
-        return Verified(receiver=receiver, secrets=secrets) if _proves(token, receiver, secrets) else None
+        is_stale = not self._mirror.receivers_trusted or (secret is not None and secret.stale)
+        return Verified(receiver=receiver, secrets=secrets, voucher=voucher_of(token) if is_stale else "")
 
-    def _take_hints(self) -> None:
-        """Learn the published paths, whenever the receivers have changed."""
-        if self._version == self._mirror.version:
-            return
-        self._version = self._mirror.version
-        self._receivers = {(receiver.source, receiver.name): receiver for receiver in self._mirror.receivers()}
-        for token in [token for token, keys in self._hints.items() if not keys & self._receivers.keys()]:
-            del self._hints[token]
-        for key, receiver in self._receivers.items():
-            if receiver.status_path:
-                self._hints[receiver.status_path.rpartition("/")[2]].add(key)
+    async def _read(
+        self, receiver: Receiver, *, fresh: float = limits.SECRET_FRESH, urgent: bool = True
+    ) -> Secret | None:
+        """A receiver's Secret, and learn its tokens. None where it may not be read."""
+        if not self._read_secrets:
+            self._learn(receiver, None)
+            return None
+        if receiver.secret is None:
+            return Secret()
+        key = key_of(receiver)
+        secret = await self._secrets.read(receiver.secret, fresh=fresh if key in self._learned else 0, urgent=urgent)
+        readable = None if secret.forbidden else secret
+        if not secret.stale and self._learned.get(key) != secret.reading and self._hints.get(key) == receiver:
+            self._learn(receiver, readable)
+            self._learned[key] = secret.reading
+        return readable
 
-    def _hint(self, receiver: Receiver, secrets: Iterable[bytes]) -> None:
-        for secret in secrets:
-            self._hints[_compute(receiver, secret)].add((receiver.source, receiver.name))
-
-    async def _sweep(self, provider: Provider) -> None:
-        """Learn the tokens of all receivers of a provider, unless that was done a while ago.
-
-        An unknown URL must not be a way to make the cluster work: sweeps are rare, unless receivers changed.
-        """
-        sweep = self._sweeps.get(provider.name)
-        if sweep is None or self._is_outdated(sweep):
-            task = asyncio.get_running_loop().create_task(self._learn(provider))
-            task.add_done_callback(retrieve_exception)
-            sweep = _Sweep(task=task, began=self._clock(), version=self._mirror.version)
-            self._sweeps[provider.name] = sweep
-        await asyncio.shield(sweep.task)
-
-    def _is_outdated(self, sweep: _Sweep) -> bool:
-        if sweep.version != self._mirror.version:
-            return True
-        if not sweep.task.done():
-            return False
-        failed = sweep.task.cancelled() or sweep.task.exception() is not None
-        return self._clock() - sweep.began >= (limits.SWEEP_RETRY if failed else limits.SWEEP_INTERVAL)
-
-    async def _learn(self, provider: Provider) -> None:
-        """Compute the tokens of all receivers of a provider: finds those not published yet, and previous secrets.
-
-        Every Secret is read anew: one that has just been changed may be why a URL is not known.
-        """
-        receivers = [receiver for receiver in self._receivers.values() if _serves(provider, receiver)]
-        results = await asyncio.gather(
-            *(self.secrets_of(provider, receiver, fresh=0) for receiver in receivers), return_exceptions=True
+    def _learn(self, receiver: Receiver, secret: Secret | None) -> None:
+        """Know the tokens of a receiver as its Secret makes them now, for every provider that serves it."""
+        tokens = frozenset(
+            token
+            for provider in PROVIDERS.values()
+            if _serves(provider, receiver)
+            for token in _tokens(provider, receiver, secret)
         )
-        for receiver, secrets in zip(receivers, results, strict=True):
-            if isinstance(secrets, tuple):
-                self._hint(receiver, secrets)
-        failures = [result for result in results if isinstance(result, BaseException)]
+        self._hints.computed(receiver, tokens)
+        if self.on_vouchers is not None:
+            self.on_vouchers(receiver, frozenset(map(voucher_of, tokens)))
+
+    def _note_changes(self, before: list[Receiver], after: list[Receiver]) -> None:
+        """The receivers of one config have changed."""
+        gone = {key_of(receiver): receiver for receiver in before}
+        for receiver in after:
+            earlier = gone.pop(key_of(receiver), None)
+            if earlier != receiver:
+                self._hints.put(receiver)
+                self._learned.pop(key_of(receiver), None)  # with another path published, its Secret may be another too
+                self._note_turn(earlier, receiver)
+        for key, receiver in gone.items():
+            self._hints.remove(key)
+            self._learned.pop(key, None)
+            self._turns_of(receiver).remove(key)
+            if self.on_vouchers is not None:
+                self.on_vouchers(receiver, frozenset())
+
+    def _note_turn(self, earlier: Receiver | None, receiver: Receiver) -> None:
+        """A receiver is new, or has changed: its Secret may be one that was never read."""
+        key = key_of(receiver)
+        if earlier is not None and (earlier.provider, earlier.secret) == (receiver.provider, receiver.secret):
+            return
+        if earlier is not None:
+            self._turns_of(earlier).remove(key)
+        if receiver.secret is not None and can_exist(receiver.secret):
+            self._turns_of(receiver).add(key)
+
+    def _turns_of(self, receiver: Receiver) -> Turns:
+        return self._turns.setdefault(receiver.provider, Turns(clock=self._clock))
+
+    async def _search(self, provider: Provider) -> None:
+        """Read Secrets that may make an unknown URL known, as many as the budget allows.
+
+        When there are none, wait for those that are being read. Fails as the last such search did.
+        """
+        found = list(self._worth_reading(provider))
+        if found:
+            self._searches[provider.name] = Shared(self._read_all(found))
+        search = self._searches.get(provider.name)
+        if search is not None:
+            await search.result()
+
+    def _worth_reading(self, provider: Provider) -> Iterator[Receiver]:
+        for kind in provider.serves or (provider.name,):
+            turns = self._turns.get(kind)
+            while turns is not None and (key := turns.next()) is not None and self._budget.take():
+                receiver = self._hints.get(key)
+                turns.begun(key)
+                if receiver is not None:
+                    yield receiver
+
+    async def _read_all(self, receivers: list[Receiver]) -> None:
+        """Read Secrets anew: one that has just been changed may be why a URL is not known."""
+        reads = (self._read(receiver, fresh=0, urgent=False) for receiver in receivers)
+        results = await asyncio.gather(*reads, return_exceptions=True)
+        failures: list[BaseException] = []
+        for receiver, result in zip(receivers, results, strict=True):
+            if isinstance(result, BaseException):
+                failures.append(result)
+                if self._hints.get(key_of(receiver)) is not None:
+                    self._turns_of(receiver).failed(key_of(receiver))
         if failures:
             raise next((failure for failure in failures if not isinstance(failure, ClusterError)), failures[0])
+
+
+def voucher_of(token: str) -> str:
+    """What vouches for a URL and does not tell it: the token cannot be had from it unless the secret can be guessed."""
+    return sha256(token.encode()).hexdigest()
 
 
 def _token(path: str, provider: str) -> str:
@@ -191,6 +267,19 @@ def _token(path: str, provider: str) -> str:
 
 def _serves(provider: Provider, receiver: Receiver) -> bool:
     return receiver.provider in (provider.serves or (provider.name,))
+
+
+def _tokens(provider: Provider, receiver: Receiver, secret: Secret | None) -> list[str]:
+    """The tokens that a receiver has under a provider; where its Secret may not be read, the published one."""
+    if secret is not None:
+        return [_compute(receiver, each) for each in _accepted(provider, secret.data)]
+    token = published(receiver)
+    return [token] if token and not provider.needs_secret else []
+
+
+def _is_published(token: str, provider: Provider, receiver: Receiver) -> bool:
+    """Whether this is the published token of a receiver that needs no more proof than its URL."""
+    return not provider.needs_secret and hmac.compare_digest(token.encode(), published(receiver).encode())
 
 
 def _compute(receiver: Receiver, secret: bytes) -> str:
@@ -206,8 +295,9 @@ def _proves(token: str, receiver: Receiver, secrets: Iterable[bytes]) -> bool:
 
 
 def _accepted(provider: Provider, data: Mapping[str, bytes]) -> tuple[bytes, ...]:
+    """The values that count. An empty one does not: anybody could compute the URL it makes."""
     keys = [*provider.secret_keys, *(key + PREVIOUS for key in provider.secret_keys)]
-    return tuple(data[key] for key in keys if key in data)
+    return tuple(value for key in keys if (value := data.get(key)))
 
 
 def _verified(static: StaticReceiver) -> Verified:
@@ -218,5 +308,7 @@ def _verified(static: StaticReceiver) -> Verified:
         source="settings",
         options=static.options,
     )
-    secrets = [static.secret, static.previous_secret]
-    return Verified(receiver=receiver, secrets=tuple(secret.encode() for secret in secrets if secret is not None))
+    return Verified(
+        receiver=receiver,
+        secrets=tuple(secret.encode() for secret in (static.secret, static.previous_secret) if secret),
+    )

@@ -4,44 +4,60 @@ A duplicate is only named, never dropped: it asks for a refresh like any other, 
 the same time. So what looks alike and is news after all costs nothing but a patch.
 """
 
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from hashlib import blake2b
 
 from receivers import limits
+from receivers.bounded import Bounded
 from receivers.deliveries.delivery import Delivery
 from receivers.events import ArtifactPushed
 
 WINDOW = timedelta(seconds=limits.DUPLICATE_WINDOW)
+EVENT_WINDOW = timedelta(seconds=limits.DUPLICATE_EVENT_WINDOW)
+DIGEST = 16  # bytes
+REMEMBERED = 400  # bytes that one takes, whatever was pushed: digest, id, time, and Python's part
 
 
 class Duplicates:
-    """Remembers the latest deliveries of this process."""
+    """Remembers the latest deliveries of this process, for a day at most. Of what was pushed it keeps a digest."""
 
-    def __init__(self) -> None:
-        self._told: dict[tuple[object, ...], tuple[str, datetime]] = {}  # the first to tell it, and when
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._told: Bounded[bytes, tuple[str, datetime]] = Bounded(  # the first to tell it, and when
+            entries=limits.DUPLICATES_REMEMBERED,
+            size=limits.DUPLICATES_REMEMBERED * REMEMBERED,
+            age=limits.DUPLICATE_EVENT_WINDOW,
+            clock=clock,
+        )
 
     def of(self, delivery: Delivery) -> str:
         """The id of the earlier delivery that told the same; empty when there is none, or it was no push."""
         if len(delivery.pushes) != 1 or delivery.redelivery_of or delivery.test:
             return ""
-        key = _key(delivery, delivery.pushes[0])
-        earlier, told_at = self._told.get(key, ("", delivery.received_at))
-        if earlier and delivery.received_at - told_at <= _window(key):
+        push = delivery.pushes[0]
+        key = _digest(_told(delivery, push))
+        earlier, told_at = self._told.get(key) or ("", delivery.received_at)
+        window = EVENT_WINDOW if push.sender_event_id else WINDOW
+        if earlier and delivery.received_at - told_at <= window:
             return earlier
-        self._told.pop(key, None)
-        self._told[key] = (delivery.id, delivery.received_at)
-        while len(self._told) > limits.DUPLICATES_REMEMBERED:
-            del self._told[next(iter(self._told))]
+        self._told.put(key, (delivery.id, delivery.received_at), size=REMEMBERED)
         return ""
 
+    def __len__(self) -> int:
+        """How many are remembered."""
+        return len(self._told)
 
-def _key(delivery: Delivery, push: ArtifactPushed) -> tuple[object, ...]:
+
+def _told(delivery: Delivery, push: ArtifactPushed) -> tuple[object, ...]:
     """By the sender's own id where there is one; otherwise by what was pushed."""
-    scope = (delivery.provider, delivery.receiver)
+    receiver = delivery.receiver
+    told_to = (receiver.source, receiver.project, receiver.name) if receiver else ()
     if push.sender_event_id:
-        return ("id", *scope, push.sender_event_id)
-    return ("push", *scope, push.repository_urls, push.qualifiers, push.digest)
+        return ("id", delivery.provider, told_to, push.sender_event_id)
+    return ("push", delivery.provider, told_to, push.repository_urls, push.qualifiers, push.digest)
 
 
-def _window(key: tuple[object, ...]) -> timedelta:
-    """A sender's id is its own for good; the same push may be news after some seconds."""
-    return timedelta.max if key[0] == "id" else WINDOW
+def _digest(told: tuple[object, ...]) -> bytes:
+    """Differs for whatever differs: a representation quotes each text and escapes what is within."""
+    return blake2b(repr(told).encode(errors="backslashreplace"), digest_size=DIGEST).digest()

@@ -5,7 +5,7 @@ that have the delivery's id. docs/operations.md says what each metric means.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from opentelemetry.context import Context
@@ -23,10 +23,9 @@ from receivers import limits
 from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Outcome
-from receivers.deliveries import rows
-from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.journal import Row, State
+from receivers.deliveries.journal import State
 from receivers.deliveries.retry_queue import Contents
+from receivers.deliveries.telemetry import Answered
 
 SERVICE = "kargo-receivers"  # unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES say otherwise
 SERVICE_NAME = "service.name"
@@ -80,42 +79,43 @@ class Instruments:
         ):
             meter.create_observable_gauge(f"kargo_receivers.{name}", [observe], unit, about)
 
-    def delivered(self, delivery: Delivery) -> None:
-        """Count a delivery, and make its spans."""
-        outcome = rows.state_of(delivery)
-        status = delivery.answer.status if delivery.answer else 0
-        told = {"provider": delivery.provider, "outcome": outcome.value}
-        self._deliveries.add(1, {**told, "status": status})
+    def delivered(self, delivery: Answered) -> None:
+        """Count a delivery, and make its spans where it is to be traced."""
+        told = {"provider": delivery.provider, "outcome": delivery.outcome.value}
+        self._deliveries.add(1, {**told, "status": delivery.status})
         self._answers.record(delivery.duration, told)
+        if delivery.traced:
+            self._trace(delivery, told)
+
+    def refreshed(self, outcome: Outcome, seconds: float) -> None:
+        """Record how long the refresh of one object took."""
+        self._refreshes.record(seconds, {"result": outcome.result.value})
+
+    def handled(self, provider: str, seconds: float) -> None:
+        """Record how long it took from arrival until Kargo had acted on a delivery."""
+        self._handlings.record(seconds, {"provider": provider})
+
+    def close(self) -> None:
+        """Send what waits. A collector that hangs is waited for: do not wait for this."""
+        self._tracers.shutdown()
+        self._meters.shutdown()
+
+    def _trace(self, delivery: Answered, told: Mapping[str, str]) -> None:
         began = round(delivery.received_at.timestamp() * SECOND)
         root = Context()
         span = self._tracer.start_span(
             f"delivery {delivery.provider}",
             root,
             SpanKind.SERVER,
-            {**told, "status": status, "delivery": delivery.id},
+            {**told, "status": delivery.status, "delivery": delivery.id},
             start_time=began,
         )
-        if outcome == State.FAILED:
+        if delivery.outcome == State.FAILED:
             span.set_status(StatusCode.ERROR)
         within = set_span_in_context(span, root)
         for step in delivery.steps:
             self._tracer.start_span(step.name, within, start_time=step.began).end(step.ended)
         span.end(began + round(delivery.duration * SECOND))
-
-    def refreshed(self, outcome: Outcome, seconds: float) -> None:
-        """Record how long the refresh of one object took."""
-        self._refreshes.record(seconds, {"result": outcome.result.value})
-
-    def handled(self, row: Row) -> None:
-        """Record how long it took from arrival until Kargo had acted on a delivery."""
-        if row.handled_at is not None:
-            self._handlings.record((row.handled_at - row.received_at).total_seconds(), {"provider": row.provider})
-
-    def close(self) -> None:
-        """Send what waits. A collector that hangs is waited for: do not wait for this."""
-        self._tracers.shutdown()
-        self._meters.shutdown()
 
     def _ages(self, _: CallbackOptions) -> Iterator[Observation]:
         for health in self._mirror.health():

@@ -13,10 +13,15 @@ from typing import Protocol
 import msgspec
 
 from receivers import limits
-from receivers.deliveries.messages import Attempt
+from receivers.deliveries.messages import Attempt, Time, refuse_odd
+from receivers.deliveries.waiting import Rank
 from receivers.events import ArtifactPushed
 
 _ID = re.compile("[0-9a-f]{24}")
+
+
+class Unreadable(Exception):
+    """A version of this service wrote a row that this one does not understand, or somebody else did."""
 
 
 class State(StrEnum):
@@ -42,17 +47,20 @@ class WarehouseRow(msgspec.Struct, kw_only=True):
     state: State | None = None  # None: it was not to be refreshed
     value: str = ""  # what was written into its annotation
     error: str = ""
-    handled_at: datetime | None = None  # when Kargo was seen to have acted
+    handled_at: Time | None = None  # when Kargo was seen to have acted
 
 
 class Row(msgspec.Struct, kw_only=True):
     """One delivery."""
 
     id: str
-    received_at: datetime
+    received_at: Time
     provider: str
     receiver: str = ""  # empty: none was found
     project: str = ""  # empty: cluster scope, or no receiver
+    # What vouches for the receiver's URL and where the receiver is configured, until the cluster has proven it.
+    voucher: str = ""
+    source: str = ""
     event: str = ""  # push, ping, handshake, ignored; empty when the request was refused
     registry: str = ""
     repository: str = ""
@@ -69,7 +77,7 @@ class Row(msgspec.Struct, kw_only=True):
     others: int = 0  # Warehouses in scope that subscribe to other repositories
     unlisted: int = 0  # Warehouses that were decided on, and for which the row has no room
     attempts: list[Attempt] = []  # tries after the answer, the latest ones
-    handled_at: datetime | None = None  # when Kargo had acted on every Warehouse refreshed
+    handled_at: Time | None = None  # when Kargo had acted on every Warehouse refreshed
     duplicate_of: str = ""  # the id of the delivery that told the same
     redelivery_of: str = ""
     redelivered_as: str = ""
@@ -132,10 +140,32 @@ def encode(row: Row) -> str:
 
 
 def decode(text: str) -> Row:
-    """The row that was encoded. Raises msgspec.DecodeError."""
-    return msgspec.json.decode(text, type=Row)
+    """The row that was encoded. Raises :class:`Unreadable`."""
+    try:
+        row = msgspec.json.decode(text, type=Row)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise Unreadable("it is not a row of this service, or was damaged") from None
+    check(row)
+    return row
+
+
+def check(row: Row) -> None:
+    """What its types do not tell. Raises :class:`Unreadable`."""
+    if not is_id(row.id):
+        raise Unreadable("its id is none of this service")
+    try:
+        for time in (row.received_at, row.handled_at, *(each.handled_at for each in row.warehouses)):
+            if time is not None:
+                refuse_odd(time)
+    except ValueError as odd:
+        raise Unreadable(str(odd)) from None
 
 
 def is_id(text: str) -> bool:
     """Whether a delivery can have this id."""
     return _ID.fullmatch(text) is not None
+
+
+def rank(row: Row) -> Rank:
+    """How much is lost with a row that cannot be stored."""
+    return Rank.MUCH if row.state in {State.REFRESHED, State.QUEUED, State.FAILED} else Rank.LITTLE

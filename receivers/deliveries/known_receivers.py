@@ -1,19 +1,25 @@
 """Receivers whose URLs were verified before, for a process that starts while the cluster is away.
 
 The table holds no token and no secret: a row is found by a hash of its URL's token. So only what the URL alone proves
-can be accepted by it; a sender that signs has to wait until its secret can be read.
+can be accepted by it; a sender that signs has to wait until its secret can be read. And a row does no more than vouch:
+what it vouched for is verified in the cluster before anything is refreshed.
+
+The whole table is read at once and kept, so that looking a URL up costs nothing, whether anybody knows it or not.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 
 import msgspec
 
 from receivers import limits
-from receivers.deliveries.directory import Verified
+from receivers.bounded import Bounded
+from receivers.cluster.tasks import Shared
+from receivers.deliveries.directory import Verified, voucher_of
+from receivers.deliveries.hints import Key, key_of
 from receivers.deliveries.storage import Storage, StorageError
 from receivers.deliveries.tables import Entity, Table, batches, literal
 from receivers.deliveries.write_behind import WriteBehind
@@ -22,41 +28,98 @@ from receivers.events import Provider, Receiver
 TABLE = "receivers"
 RENEWED = timedelta(seconds=limits.KNOWN_RENEWED)
 EXPIRED = timedelta(days=limits.KNOWN_DAYS)
+_VOUCHER_BYTES, _ROW_BYTES = 128, 1024  # in memory, beside what a row's receiver says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    receiver: Receiver
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """A row to write, or to delete where there is no entity."""
+
+    provider: str
+    voucher: str
+    entity: Entity | None = None
 
 
 class KnownReceivers:
     """A :class:`~receivers.deliveries.pipeline.KnownReceivers`, over Table Storage."""
 
-    def __init__(self, storage: Storage, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        storage: Storage,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._table = Table(storage, TABLE)
         self._now = now
-        self._writing = WriteBehind(self._store, what="known receiver")
-        self._noted: dict[str, tuple[Receiver, datetime]] = {}
+        self._clock = clock
+        self._writing: WriteBehind[_Change] = WriteBehind(self._store, what="known receiver")
+        self._rows: Bounded[tuple[str, str], _Known] = Bounded(  # by provider and voucher
+            entries=limits.KNOWN_RECEIVERS,
+            size=limits.KNOWN_BYTES,
+            age=limits.KNOWN_DAYS * 24 * 3600.0,
+            clock=clock,
+            on_forgotten=self._forgotten,
+        )
+        self._rows_of: dict[Key, set[tuple[str, str]]] = {}
+        self._told: Bounded[Key, frozenset[str]] = Bounded(  # what the cluster said of each receiver last
+            entries=limits.KNOWN_RECEIVERS, size=limits.KNOWN_BYTES, age=limits.KNOWN_RENEWED, clock=clock
+        )
+        self._loading: Shared[None] | None = None
+        self._loaded_at: float | None = None
 
     async def find(self, provider: Provider, path: str) -> Verified | None:
-        """The receiver of a URL, if its URL alone proves the sender. Raises StorageError."""
+        """The receiver of a URL, if its URL alone proves the sender. Raises StorageError.
+
+        To be asked only while the cluster cannot be.
+        """
         if provider.needs_secret:
             return None
-        entity = await self._table.read(provider.name, _key(path))
-        if entity is None or datetime.fromisoformat(entity["seen_at"]) < self._now() - EXPIRED:
+        voucher = voucher_of(path.rpartition("/")[2])
+        known = self._rows.get((provider.name, voucher))
+        if known is None and self._is_outdated():
+            await self._load()
+            known = self._rows.get((provider.name, voucher))
+        if known is None or known.seen_at < self._now() - EXPIRED:
             return None
-        return Verified(receiver=msgspec.json.decode(entity["receiver"], type=Receiver))
+        return Verified(receiver=known.receiver, voucher=voucher)
 
     def learn(self, provider: Provider, path: str, verified: Verified) -> None:
-        """Remember a receiver that was found in the cluster. Returns at once."""
+        """Remember a receiver that the cluster has just verified. Returns at once."""
         receiver, now = verified.receiver, self._now()
-        if provider.needs_secret or receiver.secret is None:  # one of the settings is always known
+        if provider.needs_secret or verified.voucher or receiver.secret is None:  # one of the settings is always known
             return
-        key = _key(path)
-        noted, noted_at = self._noted.get(key, (None, now))
-        if noted != receiver or now - noted_at >= RENEWED:
-            self._noted[key] = (receiver, now)
-            self._writing.add(f"{provider.name}/{key}", _entity(provider, key, receiver, now))
+        receiver = replace(receiver, status_path="")  # which holds the token
+        voucher = voucher_of(path.rpartition("/")[2])
+        known = self._rows.get((provider.name, voucher))
+        if known is None or known.receiver != receiver or now - known.seen_at >= RENEWED:
+            entity = _entity(provider, voucher, receiver, now)
+            self._keep(provider.name, voucher, _Known(receiver=receiver, seen_at=now), size=len(entity["receiver"]))
+            self._write(_Change(provider=provider.name, voucher=voucher, entity=entity))
+
+    def has_vouchers(self, receiver: Receiver, vouchers: frozenset[str]) -> None:
+        """The cluster says which URLs a receiver has: rows of others are deleted. Returns at once."""
+        key = key_of(receiver)
+        self._told.put(key, vouchers, size=_VOUCHER_BYTES * (1 + len(vouchers)))
+        for provider, voucher in list(self._rows_of.get(key, ())):
+            if voucher not in vouchers:
+                self.refuted(provider, voucher)
+
+    def refuted(self, provider: str, voucher: str) -> None:
+        """The cluster says that this is no receiver's URL any more: its row is deleted. Returns at once."""
+        self._forget(provider, voucher)
+        self._write(_Change(provider=provider, voucher=voucher))
 
     async def warm_up(self) -> None:
-        """Make the connection, so that the first delivery need not wait for it."""
+        """Read the table, so that the first delivery need not wait for it."""
         with suppress(StorageError):  # whoever needs it will see
-            await self._table.read("", "")
+            await self._load()
 
     async def clean(self) -> int:
         """Forget receivers that are not used any more; how many they were. Raises StorageError."""
@@ -65,23 +128,71 @@ class KnownReceivers:
 
     async def close(self) -> None:
         """Write what waits."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await self._loading.ended()
         await self._writing.close()
 
-    async def _store(self, entities: list[Entity]) -> None:
-        for batch in batches(entities):
+    def _is_outdated(self) -> bool:
+        return self._loaded_at is None or self._clock() - self._loaded_at >= limits.KNOWN_FRESH
+
+    async def _load(self) -> None:
+        """Read the table; who asks meanwhile shares it."""
+        if self._loading is None or self._loading.done:
+            self._loading = Shared(self._read())
+        await self._loading.result()
+
+    async def _read(self) -> None:
+        async for page in self._table.pages("", size=limits.JOURNAL_PAGE):
+            for entity in page:
+                self._take(entity)
+        self._loaded_at = self._clock()
+
+    def _take(self, entity: Entity) -> None:
+        """Keep a row of the table, unless this process knows better; one that cannot be read is no row."""
+        provider, voucher = entity["PartitionKey"], entity["RowKey"]
+        if self._writing.get(f"{provider}/{voucher}") is not None:
+            return
+        with suppress(KeyError, ValueError, TypeError, RecursionError):  # msgspec's errors are ValueErrors
+            receiver = msgspec.json.decode(entity["receiver"], type=Receiver)
+            seen_at = datetime.fromisoformat(entity["seen_at"]).astimezone(UTC)
+            told = self._told.get(key_of(receiver))
+            if told is not None and voucher not in told:
+                self.refuted(provider, voucher)
+            else:
+                self._keep(provider, voucher, _Known(receiver=receiver, seen_at=seen_at), size=len(entity["receiver"]))
+
+    def _keep(self, provider: str, voucher: str, known: _Known, *, size: int) -> None:
+        self._forget(provider, voucher)
+        if self._rows.put((provider, voucher), known, size=size + _ROW_BYTES):
+            self._rows_of.setdefault(key_of(known.receiver), set()).add((provider, voucher))
+
+    def _forget(self, provider: str, voucher: str) -> None:
+        known = self._rows.pop((provider, voucher))
+        if known is not None:
+            self._forgotten((provider, voucher), known)
+
+    def _forgotten(self, row: tuple[str, str], known: _Known) -> None:
+        rows = self._rows_of.get(key_of(known.receiver), set())
+        rows.discard(row)
+        if not rows:
+            self._rows_of.pop(key_of(known.receiver), None)
+
+    def _write(self, change: _Change) -> None:
+        self._writing.add(f"{change.provider}/{change.voucher}", change)
+
+    async def _store(self, changes: list[_Change]) -> None:
+        for batch in batches([change.entity for change in changes if change.entity is not None]):
             await self._table.merge(batch)
+        for change in changes:
+            if change.entity is None:
+                await self._table.remove(change.provider, change.voucher)
 
 
-def _key(path: str) -> str:
-    """A hash of the URL's token. The token cannot be had from it, as long as the receiver's secret is not guessable."""
-    return sha256(path.rpartition("/")[2].encode()).hexdigest()
-
-
-def _entity(provider: Provider, key: str, receiver: Receiver, now: datetime) -> Entity:
-    known = replace(receiver, status_path="")  # which holds the token
+def _entity(provider: Provider, voucher: str, receiver: Receiver, now: datetime) -> Entity:
     return {
         "PartitionKey": provider.name,
-        "RowKey": key,
-        "receiver": msgspec.json.encode(known).decode(),
+        "RowKey": voucher,
+        "receiver": msgspec.json.encode(receiver).decode(),
         "seen_at": now.astimezone(UTC).isoformat(),
     }

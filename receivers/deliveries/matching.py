@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Outcome, Refresher
+from receivers.cluster.turns import Turns
 from receivers.events import ArtifactPushed, Decision, Target
-
-EVENTS_PER_TURN = 50  # matched before other tasks of the event loop get their turn
+from receivers.kargo import repositories
+from receivers.kargo.effort import DeliveryEffort
+from receivers.kargo.index import qualifiers
+from receivers.kargo.repositories import Repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +39,39 @@ class Refreshes:
 async def match(mirror: Mirror, events: Iterable[ArtifactPushed], *, project: str | None) -> Match:
     """Decide on every Warehouse that subscribes to what was pushed; one event that wants it is enough.
 
+    However many there are, other tasks of the event loop get their turns.
+
     Raises ClusterError when too little is known of the cluster.
     """
     await mirror.warehouses_ready(project)
+    turns = Turns()
+    effort = DeliveryEffort()
     decisions: dict[Target, Decision] = {}
-    for position, event in enumerate(events, start=1):
-        for decision in mirror.index.match(event, project=project):
-            known = decisions.get(decision.target)
-            if known is None or (decision.refresh and not known.refresh):
+    for repository, tags in (await _pushed(events, turns)).items():
+        for decision in mirror.index.decisions(repository, tags, project=project, effort=effort):
+            if decision is not None and (
+                (known := decisions.get(decision.target)) is None or (decision.refresh and not known.refresh)
+            ):
                 decisions[decision.target] = decision
-        if position % EVENTS_PER_TURN == 0:
-            await asyncio.sleep(0)
+            await turns.take()
     return Match(
-        decisions=[decisions[target] for target in sorted(decisions)],
-        others=mirror.index.count(project) - len(decisions),
+        decisions=sorted(decisions.values(), key=lambda decision: (decision.target.namespace, decision.target.name)),
+        others=max(0, mirror.index.count(project) - len(decisions)),  # Warehouses may have come or gone meanwhile
     )
+
+
+async def _pushed(events: Iterable[ArtifactPushed], turns: Turns) -> dict[Repository, tuple[str, ...]]:
+    """The tags that were pushed to each repository, by all events; none where one of them names none."""
+    pushed: dict[Repository, dict[str, None]] = {}
+    whole: set[Repository] = set()
+    for event in events:
+        repository = repositories.of(event)
+        tags = qualifiers(event)
+        if not tags:
+            whole.add(repository)
+        pushed.setdefault(repository, {}).update(dict.fromkeys(tags))
+        await turns.take()
+    return {repository: () if repository in whole else tuple(tags) for repository, tags in pushed.items()}
 
 
 async def refresh(
@@ -68,18 +88,28 @@ async def refresh(
     by itself.
     """
     refreshes = Refreshes()
+    turns = Turns()
     for target in targets:
+        await turns.take()
         if (covered := refresher.covered(target, since=since)) is not None:
             refreshes.outcomes[target] = covered
         else:
             refreshes.waiting[target] = refresher.refresh(target)
     if refreshes.waiting:
-        futures = refreshes.waiting.values()
-        waits: set[asyncio.Future[Any]] = {asyncio.gather(*futures)} if len(futures) > 1 else set(futures)
-        if unless is not None:
-            waits.add(unless)
+        waiting = asyncio.ensure_future(_settled(list(refreshes.waiting.values())))
+        waits: set[asyncio.Future[None]] = {waiting} if unless is None else {waiting, unless}
         remaining = max(0.0, until - asyncio.get_running_loop().time())
-        await asyncio.wait(waits, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait(waits, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waiting.cancel()
         for target in [target for target, future in refreshes.waiting.items() if future.done()]:
             refreshes.outcomes[target] = refreshes.waiting.pop(target).result()
     return refreshes
+
+
+async def _settled(futures: list["asyncio.Future[Outcome]"]) -> None:
+    """Wait for all of them, one after the other: to gather thousands at once holds the event loop."""
+    for future in futures:
+        if not future.done():
+            await asyncio.wait([future])

@@ -12,12 +12,23 @@ from receivers.deliveries.delivery import Delivery
 from receivers.events import ArtifactPushed
 
 VERSION = 1
+HERALD = (
+    b'{"herald":1}'  # a message of the queue that is no delivery: while it is there, somebody looks for the cluster
+)
 
 type Time = Annotated[datetime, msgspec.Meta(tz=True)]
+type Id = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{24}\\Z")]
+FIRST_YEAR, LAST_YEAR = 2, 9998  # in any other year a change of the zone can leave what Python has times for
 
 
 class UnreadableMessage(Exception):
     """A message that this version cannot read. The text says why, and quotes nothing of it."""
+
+
+def refuse_odd(time: datetime) -> None:
+    """Refuse a time that cannot be told in every zone. Raises ValueError."""
+    if not FIRST_YEAR <= time.year <= LAST_YEAR:
+        raise ValueError("a time is of no year in which this service was there")
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,20 +38,31 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     refreshed: int  # Warehouses
     error: str = ""
 
+    def __post_init__(self) -> None:
+        """What is decoded is refused where this raises ValueError."""
+        refuse_odd(self.at)
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery that waits."""
 
     version: int = VERSION
-    delivery: str  # its id
+    delivery: Id
     received_at: Time
     provider: str
     receiver: str
     project: str | None
+    # Where the cluster could not prove the receiver's URL on arrival: what is to be confirmed before any refresh.
+    voucher: str = ""
+    source: str = ""
     events: list[ArtifactPushed]
     parts: int = 1  # the messages among which the delivery's events are spread
     tries: Annotated[int, msgspec.Meta(ge=0)] = 0
     attempts: list[Attempt] = []  # the latest ones
+
+    def __post_init__(self) -> None:
+        """What is decoded is refused where this raises ValueError."""
+        refuse_odd(self.received_at)
 
     def tried(self, attempt: Attempt) -> "Message":
         """The same, after one more try."""
@@ -73,6 +95,8 @@ def of(delivery: Delivery) -> list[Message]:
             provider=delivery.provider,
             receiver=receiver.name,
             project=receiver.project,
+            voucher=delivery.voucher,
+            source=receiver.source if delivery.voucher else "",
             events=events,
             parts=len(groups),
         )

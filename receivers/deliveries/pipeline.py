@@ -23,6 +23,7 @@ from receivers.events import (
     Ping,
     Provider,
     TooLarge,
+    UnknownReceiver,
     WebhookError,
     WebhookRequest,
 )
@@ -86,8 +87,8 @@ class Pipeline:
         return await self._process(delivery, partial(self._understand, delivery, request, provider))
 
     async def redeliver(self, delivery: Delivery) -> Answer:
-        """Match and refresh a delivery whose receiver and events are known already."""
-        return await self._process(delivery, _understood)
+        """Match and refresh a delivery whose receiver and events are known already, once its receiver is verified."""
+        return await self._process(delivery, partial(self._confirm, delivery))
 
     async def _process(self, delivery: Delivery, understand: Understand) -> Answer:
         loop = asyncio.get_running_loop()
@@ -110,7 +111,10 @@ class Pipeline:
             await understand(deadline)
             if not delivery.pushes:
                 return _nothing_to_refresh(delivery)
-            await self._refresh(delivery, until=deadline - self._reserve)
+            if delivery.voucher:
+                delivery.error = "the cluster has to verify its URL first"
+            else:
+                await self._refresh(delivery, until=deadline - self._reserve)
             if delivery.settled:
                 return answers.refreshed(delivery.wanted)
             return await self._defer(delivery, deadline=deadline)
@@ -131,38 +135,57 @@ class Pipeline:
         """Find the receiver, authenticate the request, and parse it."""
         with delivery.step("find"):
             verified = await self._find(provider, request.path, deadline=deadline)
-        delivery.receiver = verified.receiver
+        delivery.receiver, delivery.voucher = verified.receiver, verified.voucher
         if len(request.body) > limits.BODY:
             raise TooLarge(f"content exceeds limit of {limits.BODY} bytes")
         with delivery.step("parse"):
             proof = provider.authenticate(request, verified.receiver, verified.secrets)
             delivery.events = provider.parse(proof)
 
+    async def _confirm(self, delivery: Delivery, deadline: float) -> None:
+        """Have the cluster verify what something else vouched for on arrival; as long as it cannot, that stays so."""
+        receiver = delivery.receiver
+        if not delivery.voucher or receiver is None:
+            return
+        try:
+            async with asyncio.timeout_at(deadline - self._reserve):
+                confirmed = await self._directory.confirms(
+                    receiver.provider, source=receiver.source, name=receiver.name, voucher=delivery.voucher
+                )
+        except (ClusterError, TimeoutError):
+            return
+        if not confirmed:
+            raise UnknownReceiver
+        delivery.voucher = ""
+
     async def _find(self, provider: Provider, path: str, *, deadline: float) -> Verified:
-        """Ask the cluster for the receiver; where it does not answer, what was known of it before."""
-        if self._known is None:
+        """Ask the cluster for the receiver; where it cannot be reached, what was known of it before."""
+        known = self._known
+        if known is None:
             async with asyncio.timeout_at(deadline):
                 return await self._directory.find(provider, path)
         try:
             async with asyncio.timeout_at(deadline - limits.FALLBACK_RESERVE):
                 verified = await self._directory.find(provider, path)
         except (ClusterError, TimeoutError):
-            known = await self._find_known(self._known, provider, path, deadline=deadline)
-            if known is None:
+            found = await self._find_known(known, provider, path, deadline=deadline)
+            if found is None:
                 raise
-            return known
-        self._known.learn(provider, path, verified)
+            return found
+        known.learn(provider, path, verified)
         return verified
 
     async def _find_known(
         self, known: KnownReceivers, provider: Provider, path: str, *, deadline: float
     ) -> Verified | None:
+        """What is known from before; None while the cluster is there, slow as it may be: it alone decides then."""
         try:
             async with asyncio.timeout_at(deadline):
-                return await known.find(provider, path)
+                if await self._availability.is_away():
+                    return await known.find(provider, path)
         except (StorageError, TimeoutError) as error:
-            logger.warning("known receivers cannot be read: %s", error)
-            return None
+            logger.warning("known receivers cannot be read: %s", _describe(error))
+        return None
 
     async def _refresh(self, delivery: Delivery, *, until: float) -> None:
         """Match and refresh. What is not done by then goes on by itself, or was never known."""
@@ -176,14 +199,14 @@ class Pipeline:
             return
         delivery.matched = True
         delivery.decisions, delivery.others = match.decisions, match.others
-        with delivery.step("refresh"):
+        with delivery.step("refresh"), self._availability.gone() as gone:
             delivery.refreshes = await matching.refresh(
                 self._refresher,
                 match.targets,
                 since=delivery.received_at,
                 until=until,
                 # With a queue nobody need wait for a cluster that is away; without one it may be back in time.
-                unless=self._availability.gone if self._queue else None,
+                unless=gone if self._queue else None,
             )
 
     async def _defer(self, delivery: Delivery, *, deadline: float) -> Answer:
@@ -200,10 +223,6 @@ class Pipeline:
             return answers.unavailable()
         delivery.queued = True
         return answers.queued(unfinished, delivery.wanted) if delivery.matched else answers.queued_unmatched()
-
-
-async def _understood(_deadline: float) -> None:
-    """Receiver and events are there."""
 
 
 def _describe(error: Exception) -> str:

@@ -1,17 +1,22 @@
 """Keeps journal rows up to date after the answer: refreshes that go on, later tries, and Kargo's own acting.
 
-A row stays open in this process until Kargo has acted on all that was refreshed, or until too many are open.
+A row stays open in this process until Kargo has acted on all that was refreshed, for a day without news, or until the
+open ones are too many or too large. One that is closed early loses later news of this process alone: that a refresh
+which outlived its answer has ended, and when Kargo acted. Later tries read the row from the journal.
 """
 
 import asyncio
-from collections import OrderedDict, defaultdict
-from collections.abc import Callable
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import UTC, datetime
 from functools import partial
 
 from receivers import limits
+from receivers.bounded import Bounded
 from receivers.cluster.refresher import Outcome
-from receivers.deliveries import rows
+from receivers.deliveries import journal, refusals, rows
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.duplicates import Duplicates
 from receivers.deliveries.journal import Journal, Row, State, WarehouseRow
@@ -21,46 +26,70 @@ from receivers.deliveries.storage import StorageError
 from receivers.events import Target
 
 MICROSECONDS = len("2026-11-21T08:56:47.404158")  # of a refresh's value, whose rest is random
+INDEXED = 512  # bytes that it takes to find a row by one of its Warehouses
+HANDLED_SIZE = 1024  # bytes that the last handled refresh of a Warehouse takes at most
+TURN = 50  # rows brought up to date before other tasks of the event loop get their turn
 
 
 class Recorder:
     """Writes a journal. Nothing here delays or fails a delivery."""
 
-    def __init__(self, journal: Journal, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._journal = journal
+    def __init__(
+        self,
+        store: Journal,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._journal = store
         self._now = now
-        self._duplicates = Duplicates()
-        self._open: OrderedDict[str, Row] = OrderedDict()
+        self._duplicates = Duplicates(clock=clock)
+        self._open: Bounded[str, tuple[str, list[Target]]] = Bounded(  # as JSON, whose size is known; what it awaits
+            entries=limits.JOURNAL_OPEN,
+            size=limits.JOURNAL_OPEN_BYTES,
+            age=limits.JOURNAL_OPEN_AGE,
+            clock=clock,
+            on_forgotten=self._unindex,
+        )
         self._waiting: defaultdict[Target, set[str]] = defaultdict(set)  # open rows that name a Warehouse
-        self._handled: dict[Target, str] = {}  # the newest refresh that Kargo was seen to have handled
+        self._handled: Bounded[Target, str] = Bounded(  # the newest refresh that Kargo was seen to have handled
+            entries=limits.HANDLED, size=limits.HANDLED * HANDLED_SIZE, age=limits.HANDLED_AGE, clock=clock
+        )
         self._tasks: set[asyncio.Task[None]] = set()
         self.on_handled: Callable[[Row], None] | None = None  # told once Kargo has acted on all of a delivery
 
     def delivered(self, delivery: Delivery) -> None:
-        """A delivery was answered."""
+        """A delivery was answered. One for which no receiver is known has no row: it is counted elsewhere."""
+        if refusals.reason_of(delivery) is not None:
+            return
         delivery.duplicate_of = self._duplicates.of(delivery)
         row = rows.row_of(delivery)
-        self._hold(row)
-        self._follow(row, delivery.refreshes)
         self._save(row)
+        self._follow(row, delivery.refreshes)
 
     def tried(self, message: Message, match: Match | None, refreshes: Refreshes, *, given_up: bool) -> None:
         """A delivery of the retry queue was tried."""
-        task = asyncio.get_running_loop().create_task(self._note_try(message, match, refreshes, given_up=given_up))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._begin(self._note_try(message, match, refreshes, given_up=given_up))
+
+    def refused(self, message: Message, reason: str) -> None:
+        """A delivery of the retry queue came by a URL that is none any more."""
+        self._begin(self._note_refusal(message, reason))
 
     def handled(self, target: Target, value: str) -> None:
         """Kargo says that it has handled a refresh."""
-        self._handled[target] = value
-        for row in [self._open[delivery] for delivery in self._waiting.get(target, ())]:
-            if self._note_handled(row):
-                self._save(row)
+        self._handled.put(target, value[: limits.HANDLED_VALUE], size=HANDLED_SIZE)
+        deliveries = list(self._waiting.get(target, ()))
+        self._update(deliveries[:TURN])
+        if len(deliveries) > TURN:
+            self._begin(self._update_in_turns(deliveries[TURN:]))
 
     def redelivered(self, row: Row, delivery: str) -> None:
         """A delivery was delivered again, as another one."""
-        row = self._open.get(row.id, row)
+        opened = self._opened(row.id)
+        row = opened or row
         row.redelivered_as = delivery
+        if opened is not None:
+            self._hold(row)
         self._journal.write(row)
 
     async def close(self) -> None:
@@ -69,17 +98,36 @@ class Recorder:
             await asyncio.wait(self._tasks, timeout=limits.CLOSE_GRACE)
         await self._journal.close()
 
-    async def _note_try(self, message: Message, match: Match | None, refreshes: Refreshes, *, given_up: bool) -> None:
-        row = self._open.get(message.delivery)
-        if row is None:
-            try:
-                row = await self._journal.read(message.delivery) or rows.row_of_message(message)
-            except StorageError:  # the next try tells it too
-                return
-        rows.note_try(row, message, match, refreshes, given_up=given_up)
-        self._hold(row)
-        self._follow(row, refreshes)
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _note_refusal(self, message: Message, reason: str) -> None:
+        try:
+            row = await self._row_of(message)
+        except StorageError:
+            return
+        row.state, row.reason = State.REFUSED, reason
         self._save(row)
+
+    async def _note_try(self, message: Message, match: Match | None, refreshes: Refreshes, *, given_up: bool) -> None:
+        try:
+            row = await self._row_of(message)
+        except StorageError:  # the next try tells it too
+            return
+        row.voucher, row.source = message.voucher, message.source
+        rows.note_try(row, message, match, refreshes, given_up=given_up)
+        self._save(row)
+        self._follow(row, refreshes)
+
+    async def _row_of(self, message: Message) -> Row:
+        """The row of a message's delivery, open in this process or stored. Raises StorageError."""
+        row = self._opened(message.delivery)
+        if row is None:
+            read = await self._journal.read(message.delivery)
+            row = self._opened(message.delivery) or read or rows.row_of_message(message)
+        return row
 
     def _follow(self, row: Row, refreshes: Refreshes) -> None:
         """Hear of refreshes that go on."""
@@ -88,13 +136,25 @@ class Recorder:
 
     def _settled(self, delivery: str, target: Target, future: asyncio.Future[Outcome]) -> None:
         """A refresh that outlived its answer has ended."""
-        row = self._open.get(delivery)
+        row = self._opened(delivery)
         if row is None or future.cancelled():
             return
         for warehouse in row.warehouses:
             if _target(warehouse) == target:
                 rows.settle(warehouse, future.result(), queued=row.state == State.QUEUED)
         self._save(row)
+
+    async def _update_in_turns(self, deliveries: list[str]) -> None:
+        for start in range(0, len(deliveries), TURN):
+            await asyncio.sleep(0)
+            self._update(deliveries[start : start + TURN])
+
+    def _update(self, deliveries: Iterable[str]) -> None:
+        """Note what Kargo has handled meanwhile."""
+        for delivery in deliveries:
+            row = self._opened(delivery)
+            if row is not None and self._note_handled(row):
+                self._save(row)
 
     def _save(self, row: Row) -> None:
         """Bring a row up to date and write it; close it when nothing more will come."""
@@ -106,6 +166,8 @@ class Recorder:
         self._journal.write(row)
         if row.handled_at is not None or row.state not in {State.REFRESHED, State.QUEUED, State.FAILED}:
             self._release(row)
+        else:
+            self._hold(row)
 
     def _note_handled(self, row: Row) -> bool:
         """Whether Kargo is seen to have handled a refresh of this row that it had not before."""
@@ -114,27 +176,37 @@ class Recorder:
             for warehouse in row.warehouses
             if warehouse.state == State.REFRESHED
             and warehouse.handled_at is None
-            and _covers(self._handled.get(_target(warehouse), ""), warehouse.value)
+            and _covers(self._handled.get(_target(warehouse)) or "", warehouse.value)
         ]
         for warehouse in news:
             warehouse.handled_at = self._now()
         return bool(news)
 
+    def _opened(self, delivery: str) -> Row | None:
+        found = self._open.get(delivery)
+        return journal.decode(found[0]) if found is not None else None
+
     def _hold(self, row: Row) -> None:
-        self._open[row.id] = row
-        for warehouse in row.warehouses:
-            if warehouse.refresh:
-                self._waiting[_target(warehouse)].add(row.id)
-        while len(self._open) > limits.JOURNAL_OPEN:
-            self._release(next(iter(self._open.values())))
+        """Keep a row open, as it is now."""
+        self._release(row)
+        text = journal.encode(row)
+        targets = [_target(warehouse) for warehouse in row.warehouses if warehouse.refresh]
+        for target in targets:
+            self._waiting[target].add(row.id)
+        if not self._open.put(row.id, (text, targets), size=sys.getsizeof(text) + len(targets) * INDEXED):
+            self._unindex(row.id, (text, targets))
 
     def _release(self, row: Row) -> None:
-        self._open.pop(row.id, None)
-        for warehouse in row.warehouses:
-            deliveries = self._waiting.get(_target(warehouse), set())
-            deliveries.discard(row.id)
+        found = self._open.pop(row.id)
+        if found is not None:
+            self._unindex(row.id, found)
+
+    def _unindex(self, delivery: str, held: tuple[str, list[Target]]) -> None:
+        for target in held[1]:
+            deliveries = self._waiting.get(target, set())
+            deliveries.discard(delivery)
             if not deliveries:
-                self._waiting.pop(_target(warehouse), None)
+                self._waiting.pop(target, None)
 
 
 def _target(warehouse: WarehouseRow) -> Target:

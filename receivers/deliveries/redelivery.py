@@ -46,8 +46,12 @@ class Redelivery:
             received_at=now,
             provider=row.provider,
             receiver=Receiver(
-                provider=row.provider, name=row.receiver, project=row.project or None, source="the journal"
+                provider=row.provider,
+                name=row.receiver,
+                project=row.project or None,
+                source=row.source or "the journal",
             ),
+            voucher=row.voucher,
             events=list(row.events),
             redelivery_of=row.id,
         )

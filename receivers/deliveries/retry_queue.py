@@ -2,12 +2,19 @@
 
 Azure Storage queues. A try that fails is put back with a growing delay; after three days it goes to the poison queue.
 At least once: whatever stops in between, a message is tried again, and a refresh does no harm twice.
+
+While the cluster is away nothing is tried: messages are parked in a queue of their own, which costs nothing however
+long that lasts, and one herald in the retry queue has somebody look for the cluster every few seconds. Once it is seen,
+by the herald or by any process, everything that is parked is released.
 """
 
 import asyncio
 import base64
 import binascii
+import contextlib
+import logging
 import random
+import time
 from collections.abc import AsyncIterator, Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -24,11 +31,14 @@ if TYPE_CHECKING:
     from azure.storage.queue import QueueMessage
     from azure.storage.queue.aio import QueueClient
 
+logger = logging.getLogger(__name__)
+
 QUEUE = "refreshes"
+PARKED = "refreshes-parked"  # nothing is triggered by it
 POISON = "refreshes-poison"  # where the Functions host puts what failed maxDequeueCount times
 NEVER = -1  # time to live
 PAGE = 32  # messages in one answer: Azure's limit
-REVIVAL = 60  # seconds for which messages are hidden while some of them are revived
+REVIVAL = 60  # seconds for which messages are hidden while some of them are revived or released
 NOT_FOUND = 404
 EXISTS = (204, 409)  # answers to who creates what is there
 
@@ -44,7 +54,7 @@ class PoisonedMessage(msgspec.Struct, frozen=True, kw_only=True):
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
     """What is in the queues. The counts are Azure's, which are approximate."""
 
-    waiting: int
+    waiting: int  # parked ones too
     due: list[Message]  # the first of those that are tried next; Azure shows none whose delay still runs
     poisoned: int
     poison: list[PoisonedMessage]  # the first of them
@@ -59,10 +69,13 @@ class RetryQueue:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         jitter: Callable[[], float] = random.random,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._storage = storage
         self._now = now
         self._jitter = jitter
+        self._clock = clock
+        self._herald_sent_at = -limits.HERALD_DELAY
         self._fault = ""
         self._creating = asyncio.Lock()
 
@@ -83,6 +96,51 @@ class RetryQueue:
         await self._send(QUEUE, messages.encode(message), delay=self._delay(message.tries))
         return True
 
+    @contextlib.asynccontextmanager
+    async def insured(self, text: bytes) -> AsyncIterator[None]:
+        """While a message is worked on: if this process is killed, the message is there again within a minute.
+
+        The Functions host alone would hide it for ten. Works without insurance when the queue cannot be written to.
+        """
+        copy = None
+        with contextlib.suppress(StorageError):
+            copy = await self._send(QUEUE, text, delay=limits.RETRY_INSURANCE)
+        try:
+            yield
+        except Exception:
+            await self._discard(copy)
+            raise
+        await self._discard(copy)
+
+    async def park(self, message: Message) -> None:
+        """Keep a message until the cluster is back, however long that takes. Raises :class:`StorageError`."""
+        await self._send(PARKED, messages.encode(message), delay=0)
+        await self.send_herald()
+
+    async def send_herald(self) -> None:
+        """Have somebody look for the cluster soon. Raises :class:`StorageError`.
+
+        One that this process sent a moment ago is as good as another.
+        """
+        if self._clock() - self._herald_sent_at >= limits.HERALD_DELAY / 2:
+            await self._send(QUEUE, messages.HERALD, delay=limits.HERALD_DELAY)
+            self._herald_sent_at = self._clock()
+
+    async def release(self) -> int:
+        """Have everything that is parked tried soon. Returns how many messages that were.
+
+        Several processes may do it at the same time. Raises :class:`StorageError`; what is not released stays parked.
+        """
+        queue = await self._storage.queue(PARKED)
+        released = 0
+        while page := await _page(queue, PAGE):
+            results = await asyncio.gather(*(self._release(queue, each) for each in page), return_exceptions=True)
+            for failure in results:
+                if isinstance(failure, BaseException):
+                    raise failure
+            released += len(page)
+        return released
+
     async def poison(self, poisoned: Poisoned) -> None:
         """Give a message up, for people to look at. Raises :class:`StorageError`."""
         await self._send(POISON, messages.poison(poisoned), delay=0)
@@ -90,10 +148,12 @@ class RetryQueue:
     async def peek(self, *, limit: int = PAGE) -> Contents:
         """What is in the queues, and the first messages of each, 32 at most. Raises :class:`StorageError`."""
         waiting, due = await self._peek(QUEUE, limit)
+        parked, first = await self._peek(PARKED, limit)
         poisoned, poison = await self._peek(POISON, limit)
+        deliveries = [text for text in map(_text, [*due, *first]) if text != messages.HERALD]
         return Contents(
-            waiting=waiting,
-            due=[message for each in due if (message := _readable(_text(each))) is not None],
+            waiting=waiting + parked - (len(due) + len(first) - len(deliveries)),
+            due=[message for text in deliveries[:limit] if (message := _readable(text)) is not None],
             poisoned=poisoned,
             poison=[
                 PoisonedMessage(id=each.id, since=each.inserted_on, poisoned=messages.decode_poisoned(_text(each)))
@@ -141,21 +201,37 @@ class RetryQueue:
         delay = limits.RETRY_DELAYS[min(tries, len(limits.RETRY_DELAYS) - 1)]
         return delay * (1 + limits.RETRY_JITTER * (2 * self._jitter() - 1))
 
-    async def _send(self, name: str, text: bytes, *, delay: float) -> None:
+    async def _release(self, parked: "QueueClient", message: "QueueMessage") -> None:
+        await self._send(QUEUE, _text(message), delay=limits.RELEASE_SPREAD * self._jitter())
+        async with calling():
+            await parked.delete_message(message)
+
+    async def _discard(self, copy: "QueueMessage | None") -> None:
+        if copy is None:
+            return
+        try:
+            queue = await self._storage.queue(QUEUE)
+            async with calling():
+                await queue.delete_message(copy)
+        except StorageError as error:
+            logger.debug("a message will be tried once more than need be: %s", error)
+
+    async def _send(self, name: str, text: bytes, *, delay: float) -> "QueueMessage":
         encoded = base64.b64encode(text).decode()  # what host.json tells the host to expect
         try:
             queue = await self._storage.queue(name)
             try:
-                await _send(queue, encoded, delay)
+                sent = await _send(queue, encoded, delay)
             except StorageError as error:
                 if error.status != NOT_FOUND:
                     raise
                 await self._create(queue)
-                await _send(queue, encoded, delay)
+                sent = await _send(queue, encoded, delay)
         except StorageError as error:
             self._fault = str(error)
             raise
         self._fault = ""
+        return sent
 
     async def _count(self, name: str, *, create: bool = False) -> int:
         queue = await self._storage.queue(name)
@@ -187,17 +263,27 @@ class RetryQueue:
             return count, await queue.peek_messages(max_messages=min(limit, PAGE))
 
 
-async def _send(queue: "QueueClient", encoded: str, delay: float) -> None:
+async def _send(queue: "QueueClient", encoded: str, delay: float) -> "QueueMessage":
     async with calling():
-        await queue.send_message(encoded, visibility_timeout=round(delay), time_to_live=NEVER)
+        return await queue.send_message(encoded, visibility_timeout=round(delay), time_to_live=NEVER)
+
+
+async def _page(queue: "QueueClient", most: int) -> "list[QueueMessage]":
+    """The first messages of a queue, hidden from everybody else for a while. One that is not there yet has none."""
+    try:
+        async with calling():
+            pages = queue.receive_messages(max_messages=min(most, PAGE), visibility_timeout=REVIVAL)
+            return [message async for message in pages]
+    except StorageError as error:
+        if error.status != NOT_FOUND:
+            raise
+        return []
 
 
 async def _taken(queue: "QueueClient", *, most: int) -> "AsyncIterator[QueueMessage]":
     """The messages of a queue, hidden from everybody else for a while; no more than were there at first."""
     while most > 0:
-        async with calling():
-            pages = queue.receive_messages(max_messages=min(most, PAGE), visibility_timeout=REVIVAL)
-            page = [message async for message in pages]
+        page = await _page(queue, most)
         if not page:
             return
         most -= len(page)

@@ -6,6 +6,7 @@ is JSON, in as many properties as it takes.
 """
 
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -15,11 +16,12 @@ from receivers import limits
 from receivers.deliveries import journal
 from receivers.deliveries.journal import Filter, Row
 from receivers.deliveries.messages import Attempt
+from receivers.deliveries.sampled import Sampled
 from receivers.deliveries.storage import Storage
 from receivers.deliveries.tables import Entity, Table, batches, literal
 from receivers.deliveries.write_behind import WriteBehind
 
-logger = logging.getLogger(__name__)
+unreadable = Sampled(logging.getLogger(__name__))
 
 TABLE = "deliveries"
 CHUNK = 16_000  # characters in one property, which holds 32 Ki units of UTF-16
@@ -35,17 +37,20 @@ class TableJournal:
         self._table = Table(storage, TABLE)
         self._days = days
         self._now = now
-        self._writing = WriteBehind(self._store, what="journal row")
+        self._writing: WriteBehind[str] = WriteBehind(self._store, what="journal row", named=True)  # rows as JSON
 
     def write(self, row: Row) -> None:
-        """Add a row, or replace the one with its id. Returns at once; the row is written soon."""
-        self._writing.add(row.id, row)
+        """Add a row as it is now, or replace the one with its id. Returns at once; the row is written soon."""
+        text = journal.encode(row)
+        self._writing.add(row.id, text, size=sys.getsizeof(text), rank=journal.rank(row))
 
     async def read(self, delivery: str) -> Row | None:
         """The row of a delivery. Raises StorageError."""
         unwritten = self._writing.get(delivery)
-        if unwritten is not None or not journal.is_id(delivery):
-            return unwritten
+        if unwritten is not None:
+            return journal.decode(unwritten)
+        if not journal.is_id(delivery):
+            return None
         entity = await self._table.read(partition_of(delivery), inverted(delivery))
         return _row(entity) if entity is not None else None
 
@@ -56,7 +61,8 @@ class TableJournal:
                 row = _row(entity)
                 if row is None:
                     continue
-                row = self._writing.get(row.id) or row  # what is known of it, though not stored yet
+                unwritten = self._writing.get(row.id)  # what is known of it, though not stored yet
+                row = journal.decode(unwritten) if unwritten is not None else row
                 if only.accepts(row):
                     yield row
 
@@ -74,8 +80,8 @@ class TableJournal:
         """Write what waits."""
         await self._writing.close()
 
-    async def _store(self, rows: list[Row]) -> None:
-        for entities in batches([_entity(row) for row in rows]):
+    async def _store(self, texts: list[str]) -> None:
+        for entities in batches([_entity(journal.decode(text), text) for text in texts]):
             for batch in _bounded(entities):
                 await self._table.merge(batch)
 
@@ -116,8 +122,7 @@ def _text(time: datetime) -> str:
     return time.astimezone(UTC).isoformat()
 
 
-def _entity(row: Row) -> Entity:
-    text = journal.encode(row)
+def _entity(row: Row, text: str) -> Entity:
     entity = {
         "PartitionKey": partition_of(row.id),
         "RowKey": inverted(row.id),
@@ -140,15 +145,21 @@ def _entity(row: Row) -> Entity:
 
 
 def _row(entity: Entity) -> Row | None:
-    """None: a version of this service wrote it that this one does not understand."""
+    """None: a version of this service wrote it that this one does not understand, or somebody else."""
     try:
-        row = journal.decode("".join(entity[f"row{number}"] for number in range(entity["rows"])))
-        if "attempts" in entity:
-            row.attempts = msgspec.json.decode(entity["attempts"], type=list[Attempt])
-        row.redelivered_as = entity.get("redelivered_as", "")
-    except (KeyError, TypeError, msgspec.DecodeError):
-        logger.warning("a row of the journal cannot be read: %s", entity.get("RowKey"))
+        return _read(entity)
+    except (journal.Unreadable, KeyError, TypeError, UnicodeError, RecursionError, msgspec.DecodeError):
+        unreadable.warn("a row of the journal cannot be read: %s", str(entity.get("RowKey"))[: limits.ROW_KEY])
         return None
+
+
+def _read(entity: Entity) -> Row:
+    row = journal.decode("".join(entity[f"row{number}"] for number in range(entity["rows"])))
+    if "attempts" in entity:
+        row.attempts = msgspec.json.decode(entity["attempts"], type=list[Attempt])
+    row.redelivered_as = msgspec.convert(entity.get("redelivered_as", ""), str)
+    if inverted(row.id) != entity["RowKey"]:
+        raise journal.Unreadable("it stands under the key of another one")
     return row
 
 

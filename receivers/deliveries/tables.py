@@ -63,6 +63,16 @@ class Table:
                 return
             yield page
 
+    async def remove(self, partition: str, row: str) -> None:
+        """Delete one entity; one that is not there is deleted already."""
+        table = await self._storage.table(self._name)
+        try:
+            async with calling():
+                await table.delete_entity(partition, row)
+        except StorageError as error:
+            if error.status != NOT_FOUND:
+                raise
+
     async def delete(self, query: str) -> int:
         """Delete what matches an OData filter. Returns how many entities that were."""
         table = await self._storage.table(self._name)

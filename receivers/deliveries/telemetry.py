@@ -10,14 +10,17 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
 
 from receivers import limits
 from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Outcome
-from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.journal import Row
+from receivers.deliveries import refusals, rows
+from receivers.deliveries.delivery import Delivery, Step
+from receivers.deliveries.journal import Row, State
 from receivers.deliveries.retry_queue import Contents, RetryQueue
 from receivers.deliveries.storage import StorageError, load
 
@@ -30,6 +33,34 @@ TURN = 20  # of what was kept is recorded before other tasks of the event loop g
 logger = logging.getLogger(__name__)
 
 type Record = Callable[["Instruments"], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What is recorded of a delivery: nothing of what it told, so that it takes the same few bytes for each."""
+
+    id: str
+    received_at: datetime
+    provider: str
+    outcome: State
+    status: int
+    duration: float  # seconds from arrival to answer
+    steps: tuple[Step, ...]
+    traced: bool  # False: no receiver is known, so anybody can have sent it, as often as they like
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> Self:
+        """A delivery that was answered."""
+        return cls(
+            id=delivery.id,
+            received_at=delivery.received_at,
+            provider=delivery.provider,
+            outcome=rows.state_of(delivery),
+            status=delivery.answer.status if delivery.answer else 0,
+            duration=delivery.duration,
+            steps=tuple(delivery.steps),
+            traced=refusals.reason_of(delivery) is None,
+        )
 
 
 class Telemetry:
@@ -52,7 +83,8 @@ class Telemetry:
 
     def delivered(self, delivery: Delivery) -> None:
         """A delivery was answered."""
-        self._record(lambda instruments: instruments.delivered(delivery))
+        answered = Answered.of(delivery)
+        self._record(lambda instruments: instruments.delivered(answered))
 
     def refreshed(self, outcome: Outcome, seconds: float) -> None:
         """The refresh of an object has ended."""
@@ -60,7 +92,9 @@ class Telemetry:
 
     def handled(self, row: Row) -> None:
         """Kargo has acted on all that a delivery refreshed."""
-        self._record(lambda instruments: instruments.handled(row))
+        if row.handled_at is not None:
+            provider, seconds = row.provider, (row.handled_at - row.received_at).total_seconds()
+            self._record(lambda instruments: instruments.handled(provider, seconds))
 
     async def close(self) -> None:
         """Send what waits, if that can be done within a few seconds."""
@@ -98,6 +132,7 @@ class Telemetry:
             )
         except Exception as error:
             self._failed = True
+            self._early.clear()
             logger.warning("there are no metrics and no traces: %s", error, exc_info=logger.isEnabledFor(logging.DEBUG))
             return
         while self._early:

@@ -5,6 +5,7 @@ takes a fifth of that.
 https://learn.microsoft.com/rest/api/storageservices/performing-entity-group-transactions
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,12 @@ def _body(url: str, entities: Sequence[Mapping[str, Any]]) -> bytes:
             f"PATCH {url}({key}) HTTP/1.1\r\n"
             "Content-Type: application/json\r\nAccept: application/json;odata=nometadata\r\n\r\n".encode()
         )
-        parts.append(msgspec.json.encode(entity) + b"\r\n")
+        parts.append(_ascii(entity) + b"\r\n")
     parts.append(f"--{CHANGES}--\r\n--{BATCH}--\r\n".encode())
     return b"".join(parts)
+
+
+def _ascii(entity: Mapping[str, Any]) -> bytes:
+    """JSON without any letter beyond ASCII: who splits the parts into lines may take U+2028 or U+0085 for an end."""
+    text = msgspec.json.encode(entity)
+    return text if text.isascii() else json.dumps(entity).encode()

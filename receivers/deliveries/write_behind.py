@@ -7,35 +7,42 @@ from contextlib import suppress
 
 from receivers import limits
 from receivers.cluster.backoff import Backoff
+from receivers.deliveries.drops import Drops
 from receivers.deliveries.storage import StorageError
+from receivers.deliveries.storing import Fruitless, Storing
+from receivers.deliveries.waiting import Entry, Rank, Waiting
 
 logger = logging.getLogger(__name__)
 
-FOR_EVER = (400, 413)  # what the store cannot take it cannot take later either
+USUAL = 2048  # bytes of an item whose size nobody told
 
 
 class WriteBehind[Item]:
     """Gathers items and stores them every second, or as soon as there are enough for one batch.
 
-    While the store is away items are kept, up to a limit, and tried again with growing pauses. A process that is killed
-    loses what it gathered within the last second; one whose event loop ends in good order loses nothing.
+    While the store is away items are kept, up to a limit, and tried again with growing pauses. One that the store
+    refuses is found and dropped; the others of its batch are stored. What was dropped is said, by :meth:`fault` and in
+    the log. A process that is killed loses what it gathered within the last second; one whose event loop ends in good
+    order loses nothing.
     """
 
-    def __init__(self, store: Callable[[list[Item]], Awaitable[None]], *, what: str) -> None:
-        self._store = store
+    def __init__(self, store: Callable[[list[Item]], Awaitable[None]], *, what: str, named: bool = False) -> None:
         self._what = what  # for the log: "journal row"
-        self._waiting: dict[str, Item] = {}
-        self._writing: dict[str, Item] = {}
+        self._named = named  # whether keys may stand in the log
+        self._waiting: Waiting[Item] = Waiting()
+        self._writing: dict[str, Entry[Item]] = {}
+        self._drops = Drops(what)
+        self._storing: Storing[Entry[Item]] = Storing(
+            lambda entries: store([entry.item for entry in entries]), on_dropped=self._refused
+        )
         self._full = asyncio.Event()
         self._backoff = Backoff()
         self._error = ""
-        self._dropped = 0
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, key: str, item: Item) -> None:
-        """Have an item stored soon, in place of an earlier one with its key. Returns at once."""
-        self._waiting[key] = item
-        self._drop_surplus()
+    def add(self, key: str, item: Item, *, size: int = USUAL, rank: Rank = Rank.MUCH) -> None:
+        """Have an item of so many bytes stored soon, in place of an earlier one with its key. Returns at once."""
+        self._note_surplus(self._waiting.put(key, item, size=size, rank=rank))
         if len(self._waiting) >= limits.JOURNAL_BATCH:
             self._full.set()
         if self._task is None or self._task.done():
@@ -43,14 +50,17 @@ class WriteBehind[Item]:
 
     def get(self, key: str) -> Item | None:
         """An item that is not stored yet."""
-        return self._waiting.get(key) or self._writing.get(key)
+        waiting = self._waiting.get(key)
+        if waiting is not None:
+            return waiting
+        writing = self._writing.get(key)
+        return writing.item if writing is not None else None
 
     def fault(self) -> str:
-        """Why nothing can be stored at the moment; empty when it can."""
-        if not self._error:
-            return ""
-        dropped = f", {self._dropped} dropped" if self._dropped else ""
-        return f"{self._error}; {len(self._waiting) + len(self._writing)} {self._what}s wait{dropped}"
+        """Why nothing can be stored at the moment, and what was dropped lately; empty when all is well."""
+        waiting = len(self._waiting) + len(self._writing)
+        away = f"{self._error}; {waiting} {self._what}s wait" if self._error else ""
+        return "; ".join(filter(None, (away, self._drops.said())))
 
     async def close(self) -> None:
         """Store what waits, if that can be done within a few seconds."""
@@ -86,43 +96,34 @@ class WriteBehind[Item]:
             logger.warning("%d %ss are lost: %s", len(self._waiting), self._what, self._error or "no time was left")
 
     async def _write_batch(self) -> None:
-        for key in list(self._waiting)[: limits.JOURNAL_BATCH]:
-            self._writing[key] = self._waiting.pop(key)
+        self._writing = self._waiting.take(most=limits.JOURNAL_BATCH, size=limits.JOURNAL_BATCH_BYTES)
         if len(self._waiting) < limits.JOURNAL_BATCH:
             self._full.clear()
+        put_back = self._waiting.put_back
         try:
-            await self._store(list(self._writing.values()))
+            await self._storing.store(self._writing)
+        except Fruitless as error:
+            put_back = self._waiting.put_behind
+            self._failed(error)
         except StorageError as error:
             self._failed(error)
-        except Exception:
-            logger.exception("a defect: %d %ss cannot be stored", len(self._writing), self._what)
-            self._drop_batch()
         else:
             self._error = ""
             self._backoff.reset()
-            self._writing.clear()
-        finally:  # what was not stored goes back, in front of what came since, unless there is a later version of it
-            self._waiting = {**self._writing, **self._waiting}
+            self._drops.say()
+        finally:  # what was not stored waits again, unless there is a later version of it
+            self._note_surplus(put_back(self._writing))
             self._writing = {}
-            self._drop_surplus()
 
     def _failed(self, error: StorageError) -> None:
-        if error.status in FOR_EVER:
-            logger.error(
-                "%d %ss are dropped, because the store refuses them: %s", len(self._writing), self._what, error
-            )
-            self._drop_batch()
-            return
         if not self._error:
             logger.warning("%ss cannot be stored: %s", self._what, error)
         self._error = str(error)
 
-    def _drop_batch(self) -> None:
+    def _refused(self, key: str, failure: Exception) -> None:
         """Nothing behind what fails for ever would be stored."""
-        self._dropped += len(self._writing)
-        self._writing.clear()
+        which = key if self._named else "it"
+        self._drops.note(1, f"the store refuses {which}: {failure}")
 
-    def _drop_surplus(self) -> None:
-        while len(self._waiting) > limits.JOURNAL_WAITING:
-            del self._waiting[next(iter(self._waiting))]
-            self._dropped += 1
+    def _note_surplus(self, dropped: int) -> None:
+        self._drops.note(dropped, "the store is away, and there is no room for more")

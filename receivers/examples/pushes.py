@@ -8,7 +8,6 @@ from hashlib import sha256
 from receivers.events import Kind
 from receivers.kargo import references
 from receivers.kargo.selectors import ChartVersions, MutableTag, Selector, SemverTags
-from receivers.kargo.semver import Constraint
 from receivers.kargo.subscriptions import Subscription
 
 IMAGE = "application/vnd.oci.image.index.v1+json"
@@ -42,7 +41,7 @@ def push(provider: str, subscriptions: Iterable[Subscription] = ()) -> Push:
 
 
 def _push(repository: str, tag: str, kind: Kind) -> Push:
-    digest = f"sha256:{sha256(f'{repository}:{tag}'.encode()).hexdigest()}"
+    digest = f"sha256:{sha256(f'{repository}:{tag}'.encode(errors='replace')).hexdigest()}"
     return Push(repository=repository, tag=tag, digest=digest, media_type=CHART if kind is Kind.CHART else IMAGE)
 
 
@@ -68,8 +67,8 @@ def _tags(selector: Selector) -> Iterator[str]:
     match selector:
         case MutableTag(tag):
             yield tag
-        case SemverTags(constraint=Constraint(text=text)) | ChartVersions(constraint=Constraint(text=text)):
-            yield from _versions_near(text)
+        case SemverTags(constraint=constraint) | ChartVersions(constraint=constraint):
+            yield from _versions_near(constraint)
     yield from ("v1.2.3", "latest", "main", "20250102", "abcdef0")
 
 

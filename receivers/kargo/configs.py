@@ -6,8 +6,13 @@ is nothing a user could learn from more.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple, TypeGuard
 
+import msgspec
+
+from receivers import limits
 from receivers.events import Receiver, SecretReference
+from receivers.kargo import shallow
 
 # An entry has one of these keys. Where it has several the first in this order counts (Kargo's rule).
 KEYS = (
@@ -24,14 +29,65 @@ KEYS = (
 )
 
 
+class Decoded(NamedTuple):
+    """What counts of a list of receivers, for :func:`receivers`, and whether it has more entries than are taken."""
+
+    entries: object
+    more: bool = False
+
+
+def decode(encoded: msgspec.Raw) -> Decoded:
+    """Take what counts from the JSON of ``webhookReceivers``, of spec or status, in bounded time, whatever it holds."""
+    found = shallow.elements(encoded, at_most=limits.RECEIVERS)
+    if found is None:
+        return Decoded(None)
+    return Decoded([_decode_entry(element) for element in found.first], found.more)
+
+
+_Entry = msgspec.defstruct(
+    "_Entry", [(name, msgspec.Raw, msgspec.Raw()) for name in ("name", "path", *KEYS)], frozen=True
+)
+
+
+class _Configuration(msgspec.Struct):
+    secret_reference: msgspec.Raw = msgspec.field(name="secretRef", default=msgspec.Raw())
+
+
+class _Reference(msgspec.Struct):
+    name: msgspec.Raw = msgspec.Raw()
+
+
+def _decode_entry(encoded: msgspec.Raw) -> object:
+    try:
+        members = msgspec.structs.asdict(msgspec.json.decode(encoded, type=_Entry))
+    except shallow.NO_JSON:
+        return shallow.OTHER
+    present = {key: member for key, member in members.items() if len(member)}
+    return {key: _configuration(each) if key in KEYS else shallow.value(each) for key, each in present.items()}
+
+
+def _configuration(encoded: msgspec.Raw) -> object:
+    """The one part of a receiver's configuration that counts: its Secret's name."""
+    try:
+        configuration = msgspec.json.decode(encoded, type=_Configuration)
+    except shallow.NO_JSON:
+        return shallow.OTHER
+    try:
+        reference = msgspec.json.decode(configuration.secret_reference, type=_Reference)
+    except shallow.NO_JSON:
+        return {}
+    return {"secretRef": {"name": shallow.value(reference.name)}}
+
+
 def receivers(
     configured: object, published: object, *, project: str | None, secrets_namespace: str, source: str
 ) -> list[Receiver]:
     """The receivers of one config: ``configured`` is its spec's list, ``published`` its status's.
 
-    ``project`` is None for the ClusterConfig. Of two entries with one name the first counts (Kargo's rule).
+    ``project`` is None for the ClusterConfig. Of two entries with one name the first counts (Kargo's rule). Names and
+    paths that are longer than Kubernetes and Kargo write them are none.
     """
-    paths = {name: path for name, entry in _entries(published) if isinstance(path := entry.get("path"), str)}
+    paths = {name: path for name, entry in _entries(published) if (path := _path(entry.get("path")))}
     found: dict[str, Receiver] = {}
     for name, entry in _entries(configured):
         key = next((key for key in KEYS if isinstance(entry.get(key), Mapping)), None)
@@ -53,11 +109,19 @@ def _entries(value: object) -> Iterator[tuple[str, Mapping[str, object]]]:
     if not isinstance(value, list):
         return
     for entry in value:
-        if isinstance(entry, Mapping) and isinstance(name := entry.get("name"), str):
+        if isinstance(entry, Mapping) and _is_name(name := entry.get("name")):
             yield name, entry
+
+
+def _path(value: object) -> str:
+    return value if isinstance(value, str) and len(value) <= limits.PUBLISHED_PATH else ""
+
+
+def _is_name(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and len(value) <= limits.OBJECT_NAME
 
 
 def _secret_name(configuration: object) -> str:
     reference = configuration.get("secretRef") if isinstance(configuration, Mapping) else None
     name = reference.get("name") if isinstance(reference, Mapping) else None
-    return name if isinstance(name, str) else ""
+    return name if _is_name(name) else ""

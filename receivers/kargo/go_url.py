@@ -11,6 +11,8 @@ import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
+from receivers.text import well_formed
+
 # Characters that Go leaves as they are, beside letters, digits and "_.-~", which quote() never escapes.
 _SAFE_IN_PATH = "$&+,/:;=@"
 _SAFE_IN_HOST = "!\"$&'()*+,:;<=>[]"
@@ -58,7 +60,7 @@ class Url(NamedTuple):
     def joined(self, *elements: str) -> "Url":
         """The same URL with path elements appended: one slash between two, dots resolved, no empty element."""
         escaped = self._escaped_path()
-        path = _clean("/".join((escaped, *elements)))
+        path = _clean("/".join((escaped, *map(well_formed, elements))))
         if elements[-1].endswith("/") and not path.endswith("/"):
             path += "/"
         if not escaped.startswith("/"):
@@ -107,7 +109,7 @@ def parse(text: str) -> Url:
     Raises:
         InvalidUrl: Go's parser refuses it.
     """
-    rest, _, fragment = text.partition("#")
+    rest, _, fragment = well_formed(text).partition("#")
     if _CONTROL.search(rest):
         raise InvalidUrl("a control character in a URL")
     scheme, rest = _split_scheme(rest)

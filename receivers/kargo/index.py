@@ -1,20 +1,26 @@
 """Which Warehouses a push concerns, without asking the cluster."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from receivers.events import ArtifactPushed, Decision, Kind, Target
-from receivers.kargo import media_types, urls
-from receivers.kargo.selectors import Broken
+from receivers.kargo import repositories
+from receivers.kargo.effort import DeliveryEffort, Effort
+from receivers.kargo.repositories import Repository
+from receivers.kargo.selectors import Broken, Selector, Unchecked
 from receivers.kargo.subscriptions import Subscription, read
+from receivers.kargo.verdicts import Verdict
 
+_CANDIDATES = 500  # found in one step
 _REASONS = 3  # shown of one Warehouse: enough to see what is wrong, and short
+
+type _Subscribers = dict[Target, tuple[Subscription, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A subscription that cannot be read."""
+    """A subscription that cannot be read, or not be checked."""
 
     target: Target
     position: int  # in spec.subscriptions, from 0
@@ -22,17 +28,20 @@ class Fault:
 
 
 class SubscriptionIndex:
-    """The subscriptions of all Warehouses, by normalised URL.
+    """The subscriptions of all Warehouses, by normalised URL and project.
 
-    All work that does not depend on the push is done when a Warehouse is put.
+    What does not depend on the push is done when a Warehouse is put, and what one project has costs the others nothing.
     """
 
     def __init__(self) -> None:
         self._urls: dict[Target, frozenset[str]] = {}
         self._faults: dict[Target, dict[int, str]] = {}
+        self._unchecked: dict[Target, dict[int, str]] = {}
+        self._fault_count = 0
         self._warehouses_in: Counter[str] = Counter()
-        self._subscribers: defaultdict[str, dict[Target, tuple[Subscription, ...]]] = defaultdict(dict)
-        self._charts_at: defaultdict[str, set[str]] = defaultdict(set)  # URLs of charts by their path in the registry
+        self._subscribers: defaultdict[str, defaultdict[str, _Subscribers]] = defaultdict(lambda: defaultdict(dict))
+        # by their path in the registry and by project: the URLs of charts, and their hosts
+        self._charts_at: defaultdict[str, defaultdict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
 
     def __len__(self) -> int:
         """How many Warehouses there are."""
@@ -47,32 +56,42 @@ class SubscriptionIndex:
         self.remove(target)
         reading = read(subscriptions)
         self._warehouses_in[target.namespace] += 1
-        self._urls[target] = frozenset(subscription.url for subscription in reading.subscriptions)
-        for url in self._urls[target]:
-            self._subscribers[url][target] = tuple(each for each in reading.subscriptions if each.url == url)
+        by_url: defaultdict[str, list[Subscription]] = defaultdict(list)
         for subscription in reading.subscriptions:
+            by_url[subscription.url].append(subscription)
             if subscription.kind is Kind.CHART:
-                self._charts_at[_path(subscription.url)].add(subscription.url)
-        if reading.faults:
-            self._faults[target] = reading.faults
+                charts = self._charts_at[repositories.path(subscription.url)][target.namespace]
+                charts[subscription.url] = repositories.host(subscription.url)
+        self._urls[target] = frozenset(by_url)
+        for url, found in by_url.items():
+            self._subscribers[url][target.namespace][target] = tuple(found)
+        self._note_faults(target, reading.faults, reading.subscriptions)
 
     def remove(self, target: Target) -> None:
         """Forget a Warehouse; one that is not there is forgotten already."""
         gone = self._urls.pop(target, None)
         if gone is None:
             return
-        self._faults.pop(target, None)
+        self._fault_count -= len(self._faults.pop(target, ()))
+        self._unchecked.pop(target, None)
         self._warehouses_in[target.namespace] -= 1
+        if not self._warehouses_in[target.namespace]:
+            del self._warehouses_in[target.namespace]
         for url in gone:
             self._remove_subscriber(url, target)
 
+    @property
+    def fault_count(self) -> int:
+        """How many subscriptions cannot be read."""
+        return self._fault_count
+
     def faults(self) -> list[Fault]:
         """Every subscription that cannot be read, by Warehouse and position."""
-        return [
-            Fault(target=target, position=position, reason=reason)
-            for target in sorted(self._faults)
-            for position, reason in sorted(self._faults[target].items())
-        ]
+        return _listed(self._faults)
+
+    def unchecked(self) -> list[Fault]:
+        """Every subscription that is more than is checked, so that each push refreshes; by Warehouse and position."""
+        return _listed(self._unchecked)
 
     def subscriptions(self, project: str | None) -> list[Subscription]:
         """Every subscription to images and charts of a project's Warehouses, or of all, by Warehouse and position."""
@@ -83,69 +102,128 @@ class SubscriptionIndex:
         ]
 
     def match(self, event: ArtifactPushed, *, project: str | None) -> list[Decision]:
-        """Decide on every Warehouse that subscribes to what was pushed, by namespace and name.
+        """Decide on every Warehouse that subscribes to what was pushed, by namespace and name, in one go.
 
         Args:
             event: What was pushed. Without qualifiers every subscriber is refreshed.
             project: Only Warehouses of this project; ``None``: of all.
         """
-        candidates: dict[Target, list[Subscription]] = {}
-        for target, subscription in self._matching(event):
-            if project is None or target.namespace == project:
-                candidates.setdefault(target, []).append(subscription)
-        qualifiers = sorted({qualifier for qualifier in event.qualifiers if qualifier})
+        steps = self.decisions(repositories.of(event), qualifiers(event), project=project, effort=DeliveryEffort())
+        return [decision for decision in steps if decision is not None]
+
+    def decisions(
+        self, repository: Repository, tags: Sequence[str], *, project: str | None, effort: DeliveryEffort
+    ) -> Iterator[Decision | None]:
+        """Decide on every Warehouse that subscribes to a repository, by namespace and name, one by one.
+
+        ``tags`` are what was pushed; without any every subscriber is refreshed.
+        Each step is short, and the index may change between two of them; None is a step that decided nothing. What
+        would take more effort than there is left is refreshed unchecked.
+        """
+        for namespace in [project] if project is not None else self._projects(repository):
+            verdicts: dict[Selector, Verdict] = {}
+            candidates = yield from self._candidates(repository, namespace)
+            for target in sorted(candidates, key=lambda each: each.name):
+                yield _decide(target, candidates[target], tags, effort.decision(namespace), verdicts)
+
+    def _projects(self, repository: Repository) -> list[str]:
+        """Where something subscribes to a repository."""
+        found: set[str] = set()
+        for url in repository.urls:
+            found.update(self._subscribers.get(url, ()))
+        for path in repository.chart_paths:
+            found.update(self._charts_at.get(path, ()))
+        return sorted(found)
+
+    def _candidates(
+        self, repository: Repository, namespace: str
+    ) -> Generator[None, None, dict[Target, list[Subscription]]]:
+        """What may subscribe to a repository in one project, found in short steps."""
+        found: dict[Target, list[Subscription]] = {}
+        for count, (target, subscription) in enumerate(self._matching(repository, namespace), start=1):
+            if subscription is not None:
+                found.setdefault(target, []).append(subscription)
+            if count % _CANDIDATES == 0:
+                yield
+        return found
+
+    def _matching(self, repository: Repository, namespace: str) -> Iterator[tuple[Target, Subscription | None]]:
+        charts_only = bool(repository.registry_suffix)
+        for url in (*repository.urls, *self._charts(repository, namespace)):
+            if namespace not in self._subscribers.get(url, ()):
+                continue
+            for target, subscriptions in list(self._subscribers[url][namespace].items()):
+                for subscription in subscriptions:
+                    yield target, subscription if subscription.kind is Kind.CHART or not charts_only else None
+
+    def _charts(self, repository: Repository, namespace: str) -> list[str]:
+        """A project's charts at a repository's paths, in any registry that may have sent the event."""
+        suffix = repository.registry_suffix
         return [
-            _decide(target, candidates[target], qualifiers)
-            for target in sorted(candidates, key=lambda target: (target.namespace, target.name))
+            url
+            for path in repository.chart_paths
+            if namespace in self._charts_at.get(path, ())
+            for url, host in self._charts_at[path][namespace].items()
+            if host.endswith(suffix)
         ]
 
     def _of(self, target: Target) -> list[Subscription]:
-        found = (each for url in self._urls[target] for each in self._subscribers[url][target])
+        found = (each for url in self._urls[target] for each in self._subscribers[url][target.namespace][target])
         return sorted(found, key=lambda each: each.position)
 
-    def _matching(self, event: ArtifactPushed) -> Iterator[tuple[Target, Subscription]]:
-        """Images and charts share one index, as in Kargo; but a push without a host is a chart's for certain."""
-        charts_only = bool(event.registry_suffix)
-        for url in self._chart_urls(event) if charts_only else _normalised_urls(event):
-            for target, subscriptions in self._subscribers.get(url, {}).items():
-                for subscription in subscriptions:
-                    if subscription.kind is Kind.CHART or not charts_only:
-                        yield target, subscription
-
-    def _chart_urls(self, event: ArtifactPushed) -> set[str]:
-        """The charts at the event's paths, in any registry that may have sent it."""
-        suffix = event.registry_suffix.lower()
-        return {
-            url
-            for path in event.repository_urls
-            for url in self._charts_at.get(path.strip("/").lower(), ())
-            if _host(url).endswith(suffix)
-        }
+    def _note_faults(self, target: Target, faults: dict[int, str], subscriptions: Iterable[Subscription]) -> None:
+        if faults:
+            self._faults[target] = faults
+            self._fault_count += len(faults)
+        selectors = ((each.position, each.selector) for each in subscriptions)
+        unchecked = {position: each.reason for position, each in selectors if isinstance(each, Unchecked)}
+        if unchecked:
+            self._unchecked[target] = unchecked
 
     def _remove_subscriber(self, url: str, target: Target) -> None:
-        del self._subscribers[url][target]
-        if self._subscribers[url]:
+        by_project = self._subscribers[url]
+        del by_project[target.namespace][target]
+        if by_project[target.namespace]:
             return
-        del self._subscribers[url]
-        path = _path(url)
-        if path in self._charts_at:
-            self._charts_at[path].discard(url)
-            if not self._charts_at[path]:
-                del self._charts_at[path]
+        _discard(self._subscribers, url, target.namespace)
+        path = repositories.path(url)
+        if target.namespace in self._charts_at.get(path, ()):
+            self._charts_at[path][target.namespace].pop(url, None)
+            if not self._charts_at[path][target.namespace]:
+                _discard(self._charts_at, path, target.namespace)
 
 
-def _normalised_urls(event: ArtifactPushed) -> list[str]:
-    """What the event's URLs may stand for."""
-    kinds = event.kinds or media_types.kinds(event.media_type)
-    return sorted({urls.normalise(kind, url) for kind in kinds for url in event.repository_urls} - {""})
+def qualifiers(event: ArtifactPushed) -> tuple[str, ...]:
+    """An event's qualifiers that say something, each once."""
+    return tuple(dict.fromkeys(filter(None, event.qualifiers)))
 
 
-def _decide(target: Target, matching: list[Subscription], qualifiers: list[str]) -> Decision:
-    if not qualifiers:
+def _discard[Value](outer: dict[str, defaultdict[str, Value]], key: str, namespace: str) -> None:
+    del outer[key][namespace]
+    if not outer[key]:
+        del outer[key]
+
+
+def _listed(reasons: dict[Target, dict[int, str]]) -> list[Fault]:
+    return [
+        Fault(target=target, position=position, reason=reason)
+        for target in sorted(reasons)
+        for position, reason in sorted(reasons[target].items())
+    ]
+
+
+def _decide(
+    target: Target,
+    matching: list[Subscription],
+    tags: Sequence[str],
+    effort: Effort,
+    verdicts: dict[Selector, Verdict],
+) -> Decision:
+    if not tags:
         return Decision(target=target, refresh=True, reason="the push names no tag, so every subscriber is refreshed")
     refusals: dict[str, None] = {}  # in their order, equal ones once
     for subscription in sorted(matching, key=lambda each: each.position):
-        verdict = subscription.selector.decide(qualifiers)
+        verdict = _verdict(subscription.selector, tags, effort, verdicts)
         if verdict.accepted:
             return Decision(target=target, refresh=True, reason=verdict.reason)
         broken = isinstance(subscription.selector, Broken)
@@ -153,18 +231,14 @@ def _decide(target: Target, matching: list[Subscription], qualifiers: list[str])
     return Decision(target=target, refresh=False, reason=_joined(list(refusals)))
 
 
+def _verdict(selector: Selector, tags: Sequence[str], effort: Effort, verdicts: dict[Selector, Verdict]) -> Verdict:
+    """Most Warehouses of a project want the same of a repository, so that one verdict does for all of them."""
+    known = verdicts.get(selector)
+    if known is None:
+        known = verdicts[selector] = selector.decide(tags, effort)
+    return known
+
+
 def _joined(reasons: list[str]) -> str:
     shown, more = reasons[:_REASONS], len(reasons[_REASONS:])
     return "; ".join([*shown, f"and {more} more"] if more else shown)
-
-
-def _host(url: str) -> str:
-    return _address(url).partition("/")[0].partition(":")[0]
-
-
-def _path(url: str) -> str:
-    return _address(url).partition("/")[2].strip("/")
-
-
-def _address(url: str) -> str:
-    return url.removeprefix("https://").removeprefix("http://")

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from receivers.kargo import go_url
+from receivers.text import well_formed
 
 DOCKER_HUB = "index.docker.io"
 
@@ -81,6 +82,6 @@ def _is_authority(text: str) -> bool:
 @lru_cache(maxsize=1024)  # a cluster has few registries, and asks of them often
 def _parses_as_authority(text: str) -> bool:
     try:
-        return go_url.parse(f"//{text}").host == text.encode()
+        return go_url.parse(f"//{text}").host == well_formed(text).encode()
     except go_url.InvalidUrl:
         return False

@@ -7,10 +7,11 @@ so; and nothing here asks a registry.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from receivers import limits
-from receivers.kargo import patterns, references, semver, urls
+from receivers.kargo import patterns, references, semver, urls, verdicts
+from receivers.kargo.effort import Effort, TooMuch
+from receivers.kargo.verdicts import Verdict
 
 type Fields = Mapping[str, object]
 
@@ -19,31 +20,46 @@ class Unreadable(ValueError):
     """A subscription, or a field of it, is not what Kargo accepts. The message is the reason."""
 
 
-class Verdict(NamedTuple):
-    """Whether a selector takes a push, and why: a short phrase for people."""
-
-    accepted: bool
-    reason: str
-
-
 class Selector(ABC):
     """What a subscription wants."""
 
     __slots__ = ()
 
-    def decide(self, qualifiers: Sequence[str]) -> Verdict:
-        """Whether any of these tags, at least one, is wanted; the reason tells of that tag, or else of the first."""
+    def decide(self, qualifiers: Sequence[str], effort: Effort | None = None) -> Verdict:
+        """Whether any of these tags, at least one, is wanted; the reason tells of that tag, or else of the first.
+
+        What would take more effort than there is left is wanted: a refresh too much does no harm. Without an ``effort``
+        there is as much as for one Warehouse.
+        """
+        effort = effort or Effort(limits.DECISION_EFFORT)
+        try:
+            return self._decide(qualifiers, effort)
+        except TooMuch:
+            return verdicts.UNCHECKED
+
+    def _decide(self, qualifiers: Sequence[str], effort: Effort) -> Verdict:
+        _spend(effort, self.preparation())
         refusals: dict[str, None] = {}
         for qualifier in qualifiers:
-            verdict = self._judge(qualifier)
+            _spend(effort, self.price(qualifier))
+            verdict = self.judge(qualifier)
             if verdict.accepted:
                 return verdict
             refusals[verdict.reason] = None
         first, *others = refusals
         return Verdict(False, f"{first}, and {len(others)} more like it" if others else first)
 
+    def preparation(self) -> int:
+        """Units of effort before the first tag."""
+        return 0
+
+    def price(self, tag: str) -> int:  # noqa: ARG002 - that of a selector that compares
+        """Units of effort to judge a tag."""
+        return verdicts.BASE
+
     @abstractmethod
-    def _judge(self, tag: str) -> Verdict: ...
+    def judge(self, tag: str) -> Verdict:
+        """Whether one tag is wanted. Raises TooMuch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +68,49 @@ class Broken(Selector):
 
     reason: str
 
-    def _judge(self, tag: str) -> Verdict:  # noqa: ARG002 - whatever was pushed
+    def _decide(self, qualifiers: Sequence[str], effort: Effort) -> Verdict:  # noqa: ARG002 - whatever was pushed
+        return self.judge("")
+
+    def judge(self, tag: str) -> Verdict:  # noqa: ARG002
         return Verdict(False, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Unchecked(Selector):
+    """Wants everything: what the subscription wants is more than we check."""
+
+    reason: str
+
+    def _decide(self, qualifiers: Sequence[str], effort: Effort) -> Verdict:  # noqa: ARG002 - whatever was pushed
+        return self.judge("")
+
+    def judge(self, tag: str) -> Verdict:  # noqa: ARG002
+        return Verdict(True, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
 class AllowedTags(Selector):
     """Tags that no ignore expression matches and, if there are allow expressions, that one of these matches."""
 
-    allow: tuple[patterns.Pattern, ...]
-    ignore: tuple[patterns.Pattern, ...]
+    allow: patterns.Expressions
+    ignore: patterns.Expressions
 
-    def _judge(self, tag: str) -> Verdict:
-        ignoring = next((pattern for pattern in self.ignore if pattern.search(tag)), None)
-        if ignoring:
-            return Verdict(False, f"tag {_shown(tag)} matches ignoreTagsRegexes {_shown(ignoring.text)}")
-        if not self.allow:
-            return Verdict(True, f"tag {_shown(tag)}: every tag is allowed")
-        allowing = next((pattern for pattern in self.allow if pattern.search(tag)), None)
-        if allowing:
-            return Verdict(True, f"tag {_shown(tag)} matches allowTagsRegexes {_shown(allowing.text)}")
-        return Verdict(False, f"tag {_shown(tag)}: no allowTagsRegexes matches")
+    def preparation(self) -> int:
+        return self.allow.preparation + self.ignore.preparation
+
+    def price(self, tag: str) -> int:
+        return verdicts.BASE + self.allow.price(tag) + self.ignore.price(tag)
+
+    def judge(self, tag: str) -> Verdict:
+        ignoring = self.ignore.first(tag)
+        if ignoring is not None:
+            return Verdict(False, f"tag {verdicts.shown(tag)} matches ignoreTagsRegexes {verdicts.shown(ignoring)}")
+        if not self.allow.texts:
+            return Verdict(True, f"tag {verdicts.shown(tag)}: every tag is allowed")
+        allowing = self.allow.first(tag)
+        if allowing is not None:
+            return Verdict(True, f"tag {verdicts.shown(tag)} matches allowTagsRegexes {verdicts.shown(allowing)}")
+        return Verdict(False, f"tag {verdicts.shown(tag)}: no allowTagsRegexes matches")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +118,18 @@ class SemverTags(Selector):
     """Allowed tags that are semantic versions and satisfy the constraint, if there is one."""
 
     allowed: AllowedTags
-    constraint: semver.Constraint | None
+    constraint: str
     strict: bool
 
-    def _judge(self, tag: str) -> Verdict:
-        verdict = self.allowed.decide([tag])
-        return _judge_version("tag", tag, self.constraint, strict=self.strict) if verdict.accepted else verdict
+    def preparation(self) -> int:
+        return self.allowed.preparation()
+
+    def price(self, tag: str) -> int:
+        return self.allowed.price(tag) + verdicts.price_of_version(tag, self.constraint)
+
+    def judge(self, tag: str) -> Verdict:
+        verdict = self.allowed.judge(tag)
+        return verdicts.of_version("tag", tag, self.constraint, strict=self.strict) if verdict.accepted else verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,113 +138,135 @@ class MutableTag(Selector):
 
     tag: str
 
-    def _judge(self, tag: str) -> Verdict:
+    def judge(self, tag: str) -> Verdict:
         if tag == self.tag:
-            return Verdict(True, f"tag {_shown(tag)} is the one subscribed to")
-        return Verdict(False, f"tag {_shown(tag)} is not {_shown(self.tag)}, the one subscribed to")
+            return Verdict(True, f"tag {verdicts.shown(tag)} is the one subscribed to")
+        return Verdict(False, f"tag {verdicts.shown(tag)} is not {verdicts.shown(self.tag)}, the one subscribed to")
 
 
 @dataclass(frozen=True, slots=True)
 class ChartVersions(Selector):
     """Chart versions that satisfy the constraint, if there is one."""
 
-    constraint: semver.Constraint | None
+    constraint: str
     is_oci: bool
 
-    def _judge(self, tag: str) -> Verdict:
+    def price(self, tag: str) -> int:
+        return verdicts.BASE + verdicts.price_of_version(tag, self.constraint)
+
+    def judge(self, tag: str) -> Verdict:
         version = tag.replace("_", "+") if self.is_oci else tag
-        return _judge_version("version", version, self.constraint, strict=False)
+        return verdicts.of_version("version", version, self.constraint, strict=False)
 
 
-def image_selector(fields: Fields) -> Selector:
-    """Read an ``image`` subscription.
+def image_selector(fields: Fields, effort: Effort | None = None) -> Selector:
+    """Read an ``image`` subscription. ``effort`` is that of its Warehouse; without it there is one for itself.
 
     Raises:
         Unreadable: with the field and what is wrong with it.
     """
+    effort = effort or Effort(limits.READING_EFFORT)
     try:
         references.parse(urls.normalise_image(repository_url(fields)))
     except references.InvalidReference as invalid:
         raise Unreadable(f"repoURL: {invalid}") from invalid
     platform = _text(fields, "platform")
     if platform and "/" not in platform:
-        raise Unreadable(f"platform {_shown(platform)} is not <os>/<architecture>")
+        raise Unreadable(f"platform {verdicts.shown(platform)} is not <os>/<architecture>")
     match strategy := _text(fields, "imageSelectionStrategy"):
-        case "SemVer" | "":
-            return SemverTags(_allowed(fields), _constraint(fields, "constraint"), _flag(fields, "strictSemvers"))
-        case "Lexical" | "NewestBuild":
-            return _allowed(fields)
+        case "SemVer" | "" | "Lexical" | "NewestBuild":
+            return _tags_selector(fields, effort, by_version=strategy in {"SemVer", ""})
         case "Digest":
-            return MutableTag(_text(fields, "constraint"))
+            return MutableTag(_tag(fields, "constraint"))
         case _:
-            raise Unreadable(f"imageSelectionStrategy {_shown(strategy)} is unknown")
+            raise Unreadable(f"imageSelectionStrategy {verdicts.shown(strategy)} is unknown")
 
 
-def chart_selector(fields: Fields) -> Selector:
-    """Read a ``chart`` subscription.
+def chart_selector(fields: Fields, effort: Effort | None = None) -> Selector:
+    """Read a ``chart`` subscription. ``effort`` is that of its Warehouse; without it there is one for itself.
 
     Raises:
         Unreadable: with the field and what is wrong with it.
     """
+    effort = effort or Effort(limits.READING_EFFORT)
     url = repository_url(fields)
     is_oci = url.startswith("oci://")
     if not is_oci and not url.startswith(("https://", "http://")):
         raise Unreadable("repoURL starts with none of oci://, https:// and http://")
     if is_oci and not references.is_oci(url.removeprefix("oci://")):
         raise Unreadable("repoURL is not oci://<registry>/<repository> in lower case")
-    return ChartVersions(_constraint(fields, "semverConstraint"), is_oci)
+    try:
+        return ChartVersions(_constraint(fields, "semverConstraint", effort), is_oci)
+    except TooMuch as too_much:
+        return Unchecked(_unchecked(too_much))
 
 
 def repository_url(fields: Fields) -> str:
     """The repository subscribed to, as written.
 
     Raises:
-        Unreadable: there is none.
+        Unreadable: there is none, or none that any registry would have.
     """
     url = _text(fields, "repoURL")
     if not url:
         raise Unreadable("repoURL is missing")
+    if len(url) > limits.REPOSITORY_URL:
+        raise Unreadable(f"repoURL is longer than {limits.REPOSITORY_URL} characters")
     return url
 
 
-def _judge_version(noun: str, text: str, constraint: semver.Constraint | None, *, strict: bool) -> Verdict:
-    subject = f"{noun} {_shown(text)}"
+def _spend(effort: Effort, units: int) -> None:
+    if not effort.spend(units):
+        raise TooMuch("no effort is left")
+
+
+def _tags_selector(fields: Fields, effort: Effort, *, by_version: bool) -> Selector:
     try:
-        version = semver.Version.parse(text, strict=strict)
-    except semver.InvalidVersion as invalid:
-        return Verdict(False, f"{subject} is {invalid}")
-    if constraint is None:
-        return Verdict(True, f"{subject} is a semantic version")
-    if constraint.accepts(version):
-        return Verdict(True, f"{subject} satisfies {_shown(constraint.text)}")
-    if not version.is_release and not constraint.names_prerelease():
-        return Verdict(False, f"{subject} is a prerelease, and {_shown(constraint.text)} asks for releases")
-    return Verdict(False, f"{subject} does not satisfy {_shown(constraint.text)}")
+        allowed = _allowed(fields, effort)
+        if not by_version:
+            return allowed
+        return SemverTags(allowed, _constraint(fields, "constraint", effort), _flag(fields, "strictSemvers"))
+    except TooMuch as too_much:
+        return Unchecked(_unchecked(too_much))
 
 
-def _allowed(fields: Fields) -> AllowedTags:
+def _unchecked(too_much: TooMuch) -> str:
+    return f"{too_much}: more than is checked, so every push refreshes"
+
+
+def _allowed(fields: Fields, effort: Effort) -> AllowedTags:
     for name in ("allowTags", "ignoreTags"):
         if fields.get(name) not in (None, "", []):
             raise Unreadable(f"{name} is no longer supported: use {name}Regexes")
-    return AllowedTags(_patterns(fields, "allowTagsRegexes"), _patterns(fields, "ignoreTagsRegexes"))
+    allow, ignore = (_expressions(fields, name, effort) for name in ("allowTagsRegexes", "ignoreTagsRegexes"))
+    return AllowedTags(allow, ignore)
 
 
-def _patterns(fields: Fields, name: str) -> tuple[patterns.Pattern, ...]:
-    compiled = []
-    for text in _texts(fields, name):
-        try:
-            compiled.append(patterns.compile(text))
-        except patterns.InvalidPattern as invalid:
-            raise Unreadable(f"{name} {_shown(text)}: {_shown(str(invalid))}") from invalid
-    return tuple(compiled)
-
-
-def _constraint(fields: Fields, name: str) -> semver.Constraint | None:
-    text = _text(fields, name)
+def _expressions(fields: Fields, name: str, effort: Effort) -> patterns.Expressions:
     try:
-        return semver.Constraint.parse(text) if text else None
+        return patterns.compile(_texts(fields, name), effort=effort)
+    except patterns.InvalidPattern as invalid:
+        raise Unreadable(f"{name} {verdicts.shown(invalid.pattern)}: {verdicts.shown(str(invalid))}") from invalid
+
+
+def _constraint(fields: Fields, name: str, effort: Effort) -> str:
+    """The text of a constraint that can be read; empty if there is none."""
+    text = _text(fields, name)
+    if not text:
+        return ""
+    if not effort.spend(verdicts.VERSION + verdicts.CONSTRAINT_CHARACTER * min(len(text), semver.LONGEST_CONSTRAINT)):
+        raise TooMuch("the Warehouse has too many constraints")
+    try:
+        return semver.Constraint.parse(text).text
     except semver.InvalidConstraint as invalid:
-        raise Unreadable(f"{name} {_shown(text)}: {invalid}") from invalid
+        raise Unreadable(f"{name} {verdicts.shown(text)}: {invalid}") from invalid
+
+
+def _tag(fields: Fields, name: str) -> str:
+    tag = _text(fields, name)
+    if len(tag) > limits.NAME:
+        raise Unreadable(f"{name} is longer than {limits.NAME} characters, and no tag is")
+    return tag
 
 
 def _text(fields: Fields, name: str) -> str:
@@ -228,9 +294,3 @@ def _flag(fields: Fields, name: str) -> bool:
     if not isinstance(value, bool):
         raise Unreadable(f"{name} is neither true nor false")
     return value
-
-
-def _shown(text: str) -> str:
-    """Free text of senders and users, fit for one line."""
-    clipped = text if len(text) <= limits.FREE_TEXT else f"{text[: limits.FREE_TEXT]}…"
-    return clipped if clipped.isprintable() else "".join(each if each.isprintable() else "\ufffd" for each in clipped)

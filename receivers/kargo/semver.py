@@ -10,25 +10,30 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+from receivers import limits
+from receivers.kargo.effort import TooMuch
+
 # Characters. Newer versions of the library have these limits; they also bound what a hostile text can cost.
 _LONGEST_VERSION = 256
-_LONGEST_CONSTRAINT = 512
+LONGEST_CONSTRAINT = 512
 _LARGEST_NUMBER = 2**64 - 1
 
 _SPACE = " \t\n\r\f"
-_IDENTIFIERS = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
+# Repetitions are possessive (``++``) where what follows cannot begin in what is repeated: trying again with less would
+# find nothing, and takes time that is quadratic in the text.
+_IDENTIFIERS = r"[0-9A-Za-z-]++(?:\.[0-9A-Za-z-]++)*+"
 _VERSION = re.compile(
     rf"v?(?P<major>[0-9]+)(?:\.(?P<minor>[0-9]+))?(?:\.(?P<patch>[0-9]+))?"
     rf"(?:-(?P<prerelease>{_IDENTIFIERS}))?(?:\+{_IDENTIFIERS})?"
 )
-_PART = r"[0-9xX*|]+"  # the bar is a slip of the library's grammar; past a wildcard it is accepted
-_OPERAND = rf"v?{_PART}(?:\.{_PART})?(?:\.{_PART})?(?:-{_IDENTIFIERS})?(?:\+{_IDENTIFIERS})?"
+_PART = r"[0-9xX*|]++"  # the bar is a slip of the library's grammar; past a wildcard it is accepted
+_OPERAND = rf"v?{_PART}(?:\.{_PART}){{0,2}}+(?:-{_IDENTIFIERS})?+(?:\+{_IDENTIFIERS})?+"
 _COMPARATOR = re.compile(
-    rf"(?P<operator>>=|=>|<=|=<|~>|!=|[=<>~^]|)[{_SPACE}]*"
+    rf"(?P<operator>>=|=>|<=|=<|~>|!=|[=<>~^]|)[{_SPACE}]*+"
     rf"v?(?P<parts>{_PART}(?:\.{_PART}){{0,2}})(?P<prerelease>-{_IDENTIFIERS})?(?:\+{_IDENTIFIERS})?"
 )
-_SEPARATOR = re.compile(rf"[{_SPACE}]*,[{_SPACE}]*|[{_SPACE}]+")
-_RANGE = re.compile(rf"[{_SPACE}]*({_OPERAND})[{_SPACE}]+-[{_SPACE}]+({_OPERAND})[{_SPACE}]*")
+_SEPARATOR = re.compile(rf"[{_SPACE}]*+,[{_SPACE}]*+|[{_SPACE}]++")
+_RANGE = re.compile(rf"[{_SPACE}]*+({_OPERAND})[{_SPACE}]++-[{_SPACE}]++({_OPERAND})[{_SPACE}]*+")
 _WILDCARDS = {"x", "X", "*"}
 
 
@@ -69,7 +74,7 @@ class Version(NamedTuple):
         return _version(text, strict)
 
 
-@lru_cache(maxsize=4096)  # one tag is asked of every subscriber
+@lru_cache(maxsize=limits.VERSIONS_REMEMBERED)  # one tag is asked of every subscriber
 def _version(text: str, strict: bool) -> Version:
     match = _VERSION.fullmatch(text) if len(text) <= _LONGEST_VERSION else None
     if match is None:
@@ -135,6 +140,7 @@ class Constraint:
 
         Raises:
             InvalidConstraint: with what is wrong.
+            TooMuch: it may be one, but is too long.
         """
         return _constraint(text)
 
@@ -158,10 +164,10 @@ def _names_prerelease(alternative: tuple[_Comparator, ...]) -> bool:
     return not all(comparator.version.is_release for comparator in alternative)
 
 
-@lru_cache(maxsize=4096)  # most Warehouses of a cluster share a few constraints
+@lru_cache(maxsize=limits.CONSTRAINTS_REMEMBERED)  # most Warehouses of a cluster share a few
 def _constraint(text: str) -> Constraint:
-    if len(text) > _LONGEST_CONSTRAINT:
-        raise InvalidConstraint(f"longer than {_LONGEST_CONSTRAINT} characters")
+    if len(text) > LONGEST_CONSTRAINT:
+        raise TooMuch(f"the constraint is longer than {LONGEST_CONSTRAINT} characters")
     rewritten = text
     for match in _RANGE.finditer(text):
         rewritten = rewritten.replace(match[0], f">= {match[1]}, <= {match[2]} ", 1)

@@ -4,8 +4,17 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
+from receivers import limits
 from receivers.events import Kind
-from receivers.kargo import selectors, urls
+from receivers.kargo import selectors, shallow, urls
+from receivers.kargo.effort import Effort
+
+_TOO_MANY = f"only the first {limits.SUBSCRIPTIONS} subscriptions of a Warehouse count, and there are more"
+_TOO_LARGE = (
+    f"together the subscriptions are larger than {limits.SUBSCRIPTIONS_BYTES // 1024} KiB: this one is left out"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +35,83 @@ class Reading:
     faults: dict[int, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Stands in a list for subscriptions that are not read, and says why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What counts of ``spec.subscriptions``, for :func:`read`, and how large it was."""
+
+    subscriptions: object
+    size: int = 0  # bytes of JSON
+
+
+def decode(encoded: msgspec.Raw) -> Decoded:
+    """Take what counts from the JSON of ``spec.subscriptions``, in bounded time and memory, whatever it holds."""
+    found = shallow.elements(encoded, at_most=limits.SUBSCRIPTIONS)
+    if found is None:
+        return Decoded(shallow.value(encoded))
+    decoded: list[object] = []
+    size = 0
+    for element in found.first:
+        if size + len(element) > limits.SUBSCRIPTIONS_BYTES:
+            decoded.append(_decode_large(element))
+        else:
+            size += len(element)
+            decoded.append(_decode_one(element))
+    return Decoded([*decoded, LeftOut(_TOO_MANY)] if found.more else decoded, size)
+
+
+class _Repositories(msgspec.Struct):
+    """The kinds that count, of a subscription that is too large to look at the others."""
+
+    image: msgspec.Raw = msgspec.Raw()
+    chart: msgspec.Raw = msgspec.Raw()
+
+
+def _decode_large(encoded: msgspec.Raw) -> object:
+    try:
+        kinds = msgspec.json.decode(encoded, type=_Repositories)
+    except shallow.NO_JSON:
+        return shallow.OTHER
+    return LeftOut(_TOO_LARGE) if len(kinds.image) or len(kinds.chart) else {"a kind that is passed over": None}
+
+
+def _decode_one(encoded: msgspec.Raw) -> object:
+    kinds = shallow.members(encoded)
+    if kinds is None:
+        return shallow.OTHER
+    return {key: _decode_member(key, each) for key, each in kinds.items()}
+
+
+def _decode_member(key: str, encoded: msgspec.Raw) -> object:
+    match key:
+        case "name":
+            return shallow.value(encoded)
+        case "image" | "chart":
+            return _fields(encoded)
+        case _:
+            return shallow.OTHER
+
+
+def _fields(encoded: msgspec.Raw) -> object:
+    fields = shallow.members(encoded)
+    return shallow.OTHER if fields is None else {name: shallow.value(each) for name, each in fields.items()}
+
+
 def read(raw: object) -> Reading:
     """Read a list of subscriptions, whatever it is.
 
     A fault in one leaves the others alone. One whose repository can be read but nothing else is in both parts, with a
-    selector that wants nothing. Git and unknown kinds are passed over: no sender of ours pushes to them.
+    selector that wants nothing. Git and unknown kinds are passed over: no sender of ours pushes to them. Of many faults
+    the first are told.
     """
     reading = Reading()
+    effort = Effort(limits.READING_EFFORT)
     if raw is None:
         return reading
     if not isinstance(raw, list):
@@ -40,30 +119,39 @@ def read(raw: object) -> Reading:
         return reading
     for position, item in enumerate(raw):
         try:
-            subscription = _read_one(position, item)
+            subscription = _read_one(position, item, effort)
         except selectors.Unreadable as unreadable:
-            reading.faults[position] = str(unreadable)
+            _note(reading, position, str(unreadable))
             continue
         if subscription is None:
             continue
         reading.subscriptions.append(subscription)
         if isinstance(subscription.selector, selectors.Broken):
-            reading.faults[position] = subscription.selector.reason
+            _note(reading, position, subscription.selector.reason)
     return reading
 
 
-def _read_one(position: int, item: object) -> Subscription | None:
+def _note(reading: Reading, position: int, reason: str) -> None:
+    if len(reading.faults) < limits.SUBSCRIPTION_FAULTS:
+        reading.faults[position] = reason
+    elif len(reading.faults) == limits.SUBSCRIPTION_FAULTS:
+        reading.faults[position] = "neither this one nor some after it can be read"
+
+
+def _read_one(position: int, item: object, effort: Effort) -> Subscription | None:
     kind, fields = _kind_and_fields(item)
     match kind:
         case "image":
-            return _subscription(position, Kind.IMAGE, fields)
+            return _subscription(position, Kind.IMAGE, fields, effort)
         case "chart":
-            return _subscription(position, Kind.CHART, fields)
+            return _subscription(position, Kind.CHART, fields, effort)
         case _:
             return None
 
 
 def _kind_and_fields(item: object) -> tuple[object, object]:
+    if isinstance(item, LeftOut):
+        raise selectors.Unreadable(item.reason)
     if not isinstance(item, Mapping):
         raise selectors.Unreadable("a subscription is not an object")
     if not isinstance(item.get("name", ""), str | None):
@@ -74,16 +162,19 @@ def _kind_and_fields(item: object) -> tuple[object, object]:
     return kinds[0]
 
 
-def _subscription(position: int, kind: Kind, fields: object) -> Subscription:
+def _subscription(position: int, kind: Kind, fields: object, effort: Effort) -> Subscription:
     if not isinstance(fields, Mapping):
         raise selectors.Unreadable(f"{kind} is not an object")
-    url = sys.intern(urls.normalise(kind, selectors.repository_url(fields)))
-    return Subscription(position, kind, url, _selector(kind, fields))
+    written = selectors.repository_url(fields)
+    if len(written) > limits.NAME:
+        raise selectors.Unreadable(f"repoURL is longer than {limits.NAME} characters")
+    url = sys.intern(urls.normalise(kind, written))
+    return Subscription(position, kind, url, _selector(kind, fields, effort))
 
 
-def _selector(kind: Kind, fields: selectors.Fields) -> selectors.Selector:
+def _selector(kind: Kind, fields: selectors.Fields, effort: Effort) -> selectors.Selector:
     read_selector = selectors.image_selector if kind is Kind.IMAGE else selectors.chart_selector
     try:
-        return read_selector(fields)
+        return read_selector(fields, effort)
     except selectors.Unreadable as unreadable:
         return selectors.Broken(str(unreadable))

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from receivers.events import Kind
 from receivers.kargo import go_url, references
+from receivers.text import well_formed
 
 _DOCKER_HUB = {references.DOCKER_HUB, "registry-1.docker.io"}
 _SCP = re.compile(r"(?P<user>[\w-]+@)?(?P<host>[\w-]+(?:\.[\w-]+)*)(?::(?P<path>.*))?", re.ASCII)
@@ -15,13 +16,14 @@ _SCP = re.compile(r"(?P<user>[\w-]+@)?(?P<host>[\w-]+(?:\.[\w-]+)*)(?::(?P<path>
 
 def normalise(kind: Kind, url: str) -> str:
     """The one spelling of a repository's URL, for a subscription of this kind."""
+    text = well_formed(url)
     match kind:
         case Kind.GIT:
-            return normalise_git(url)
+            return normalise_git(text)
         case Kind.IMAGE:
-            return normalise_image(url)
+            return normalise_image(text)
         case Kind.CHART:
-            return normalise_chart(url)
+            return normalise_chart(text)
         case _:
             assert_never(kind)
 
@@ -76,8 +78,8 @@ def _trimmed(url: go_url.Url) -> go_url.Url:
 
 
 def _lower(text: str) -> str:
-    """Lower case character by character, as Go has it: Python makes two of ``İ``, and minds a final sigma."""
-    return text.lower() if text.isascii() else "".join(character.lower()[0] for character in text)
+    """Lower case character by character, as Go has it: Python makes two of U+0130, and minds a final U+03A3."""
+    return text.lower() if text.isascii() else text.replace("\u0130", "i").replace("\u03a3", "\u03c3").lower()
 
 
 def _printable(text: str) -> str:

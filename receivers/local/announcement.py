@@ -8,6 +8,7 @@ from pathlib import Path
 from receivers.examples import payloads, pushes
 from receivers.kargo.index import SubscriptionIndex
 from receivers.local.addresses import Address, masked
+from receivers.local.terminal import printable
 
 SHOWN = 10  # receivers; `kargo-receivers urls` lists them all
 COLUMNS = r"WAREHOUSE:.metadata.name,REFRESH:.metadata.annotations.kargo\.akuity\.io/refresh"
@@ -27,15 +28,15 @@ def lines(
     """The announcement. Whole URLs are shown of the sample's receivers alone."""
     yield f"the cluster has {len(found)} receiver(s) and {len(index)} Warehouse(s)"
     for address in found[:SHOWN]:
-        yield f"\n{address.receiver.provider} {address.name}"
+        yield f"\n{printable(f'{address.receiver.provider} {address.name}')}"
         if address.problem:
-            yield f"  cannot be reached: {address.problem}"
+            yield f"  cannot be reached: {printable(address.problem)}"
         elif sample:
             yield f"  {address.url(url)}"
-            yield f"  {curl(address, url=url, index=index)}"
+            yield f"  {printable(curl(address, url=url, index=index))}"
         else:
             yield f"  {masked(address.url(url))}"
-            yield f"  {send(address, url=url, program=program)}"
+            yield f"  {printable(send(address, url=url, program=program))}"
     if len(found) > SHOWN:
         yield f"\n… and {len(found) - SHOWN} more: {program} urls"
     yield ""

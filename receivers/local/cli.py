@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
+from receivers.local import terminal
 from receivers.local.errors import Unable
 
 DONE, FAILED, UNABLE, INTERRUPTED = 0, 1, 2, 130
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(command: str, complaint: str) -> int:
-    print(f"kargo-receivers {command}: {complaint}", file=sys.stderr)
+    terminal.complain(f"kargo-receivers {command}: {complaint}")
     return UNABLE
 
 

@@ -1,7 +1,8 @@
 """Who may see the pages, and whose forms count.
 
 With a key (setting PAGES_KEY) a visitor shows it once and has a cookie from then on; a program sends it as a header.
-Without one the pages are closed on Azure, and open elsewhere to who asks this machine by address.
+Without one the pages are closed, unless this process listens on loopback alone (:mod:`receivers.pages.openness`); then
+they are open to who asks there by address.
 
 The cookie holds no key: an expiry and a random text, signed with the key. A form holds a token made from its visitor's
 cookie, so that another site can post nothing in the visitor's name. Nothing here limits how often a key is tried: a key
@@ -10,18 +11,18 @@ of 32 random bytes cannot be guessed.
 
 import base64
 import hmac
-import ipaddress
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
+from receivers import loopback
 from receivers.pages.visits import Refused, Visit
 
 COOKIE = "kargo-receivers"
 HEADER = "x-pages-key"
 LIFETIME = 12 * 3600  # seconds that a visitor's cookie counts
+PROXIED = ("forwarded", "via", "x-forwarded-for", "x-forwarded-host", "x-original-host")  # headers of a proxy
 OPEN_SECRET = secrets.token_hex(32)  # signs the cookies of pages that need no key, while this process lives
 
 
@@ -41,9 +42,9 @@ class Visitor:
 class Access:
     """Decides on each visit."""
 
-    def __init__(self, *, key: str, on_azure: bool, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, key: str, on_loopback: bool, clock: Callable[[], float] = time.time) -> None:
         self._key = key
-        self._on_azure = on_azure
+        self._on_loopback = on_loopback
         self._secret = key or OPEN_SECRET
         self._clock = clock
 
@@ -86,20 +87,23 @@ class Access:
             )
 
     def _refuse_closed(self, visit: Visit) -> None:
-        if self._on_azure:
+        if not self._on_loopback:
             raise Refused(
                 403,
                 "These pages are closed",
-                "To open them, set PAGES_KEY among the settings of this Function App to a long random text "
-                "(openssl rand -hex 32), best as a reference to Key Vault.",
+                "To open them, set PAGES_KEY among the settings of this service to a long random text "
+                "(openssl rand -hex 32), on Azure best as a reference to Key Vault. Without a key they are open only "
+                "where `kargo-receivers serve` listens on 127.0.0.1 or ::1.",
             )
-        if not _is_address(visit.headers.get("host", "")):
-            # A foreign site may have its own name lead here, and would then be let read everything.
+        if not loopback.means_this_machine(visit.headers.get("host", "")) or any(
+            name in visit.headers for name in PROXIED
+        ):
+            # A foreign site may have its own name lead here, and would then be let read everything. So may a proxy.
             raise Refused(
                 403,
                 "These pages are closed",
-                "Without a key they are shown under an address such as 127.0.0.1 or localhost alone. Set PAGES_KEY to "
-                "show them under a name.",
+                "Without a key they are shown under an address such as 127.0.0.1 or localhost alone, and to nobody "
+                "behind a proxy. Set PAGES_KEY to show them otherwise.",
             )
 
     def _new(self, *, secure: bool) -> Visitor:
@@ -119,7 +123,7 @@ class Access:
         return self._sign("form", cookie)
 
     def _sign(self, purpose: str, text: str) -> str:
-        signature = hmac.digest(self._secret.encode(), f"{purpose}:{text}".encode(), "sha256")
+        signature = hmac.digest(_bytes(self._secret), _bytes(f"{purpose}:{text}"), "sha256")
         return base64.urlsafe_b64encode(signature).decode().rstrip("=")
 
 
@@ -135,16 +139,9 @@ def refuse_foreign(visit: Visit) -> None:
 
 
 def _same(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(), other.encode())
+    return hmac.compare_digest(_bytes(one), _bytes(other))
 
 
-def _is_address(host: str) -> bool:
-    """Whether a Host header holds an address, or a name that means this machine everywhere."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        if name == "localhost" or name.endswith(".localhost"):
-            return True
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+def _bytes(text: str) -> bytes:
+    """Whatever a visitor sent, halves of characters too."""
+    return text.encode(errors="surrogatepass")

@@ -9,7 +9,7 @@ from typing import Any
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.journal import Filter, Journal, Row, is_id
 from receivers.deliveries.redelivery import NothingToRedeliver, Redelivery
-from receivers.pages import documents, wording
+from receivers.pages import documents, refusals, wording
 from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS
 from receivers.runtime import Runtime
@@ -27,7 +27,7 @@ SINCE = {"1h": "the last hour", "24h": "the last 24 hours", "3d": "the last 3 da
 WITHOUT_JOURNAL = (
     "Deliveries are not recorded: this service has no journal. It keeps one once a Storage account is configured "
     "(AzureWebJobsStorage) and the setting JOURNAL is not none. Deliveries are taken all the same; the log has one "
-    "line for each."
+    "line for each. Requests to unknown URLs are counted: see Refused."
 )
 
 
@@ -46,6 +46,7 @@ async def listing(visit: Visit, service: Runtime) -> View:
     limit = _limit(visit)
     before, after = (visit.query.get(name, "") for name in ("before", "after"))
     rows = await _newer(journal, only, after, limit) if is_id(after) else await _older(journal, only, before, limit)
+    refused = await service.refusals.summary()
     more, rows = len(rows) > limit, rows[:limit]
     older = rows[-1].id if more else ""
     newer = rows[0].id if rows and (is_id(before) or is_id(after)) else ""
@@ -64,11 +65,13 @@ async def listing(visit: Visit, service: Runtime) -> View:
             "on_first_page": not is_id(before) and not is_id(after),
             "since": SINCE,
             "redelivered": visit.number("redelivered"),
+            "refused": refused,
         },
         document={
             "deliveries": [documents.listed(row) for row in rows],
             "older": older or None,
             "newer": newer or None,
+            "refused": refusals.totals(refused),
         },
     )
 
@@ -122,7 +125,10 @@ async def _row(service: Runtime, delivery: str) -> Row:
         row = await journal.read(delivery)
     if row is None:
         raise Refused(
-            404, "No such delivery", "There is no delivery with this id, or it is older than the journal keeps."
+            404,
+            "No such delivery",
+            "There is no delivery with this id, or it is older than the journal keeps, or it was refused before a "
+            "receiver was known: these are counted, not recorded.",
         )
     return row
 

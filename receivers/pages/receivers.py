@@ -15,7 +15,8 @@ from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS
 from receivers.runtime import Runtime
 
-PATIENCE = 3.0  # seconds for the Secrets of all receivers
+SHOWN = 50  # receivers on one page: rendering holds the event loop, and deliveries wait
+PATIENCE = 3.0  # seconds for their Secrets
 LOOKED_AT = 500  # rows of the journal, to find each receiver's last delivery
 
 type Key = tuple[str, str, str]  # provider, project, name
@@ -52,14 +53,26 @@ class Entry:
 
 
 async def listing(visit: Visit, service: Runtime, *, shown: Key | None = None) -> View:
-    """Every receiver. The whole URL is told of the one that was asked for."""
-    found = await addresses.addresses(service.directory, within=PATIENCE)
+    """A page of the receivers. The whole URL is told of the one that was asked for."""
+    everyone = addresses.ordered(service.directory)
+    position = next((at for at, receiver in enumerate(everyone) if _key(receiver) == shown), 0)
+    page = position // SHOWN + 1 if shown else max(1, visit.number("page") or 1)
+    part = everyone[(page - 1) * SHOWN : page * SHOWN]
+    found = await addresses.addresses(service.directory, part, within=PATIENCE)
     last = await _last_deliveries(service.journal)
     entries = [_entry(visit, service, address, last.get(_key(address.receiver)[1:]), shown=shown) for address in found]
     return View(
         template="receivers.html",
-        values={"entries": entries, "hints": HINTS, "looked_at": LOOKED_AT, "journal": service.journal is not None},
-        document={"receivers": [entry.document for entry in entries]},
+        values={
+            "entries": entries,
+            "count": len(everyone),
+            "before": f"/receivers?page={page - 1}" if page > 1 else "",
+            "after": f"/receivers?page={page + 1}" if page * SHOWN < len(everyone) else "",
+            "hints": HINTS,
+            "looked_at": LOOKED_AT,
+            "journal": service.journal is not None,
+        },
+        document={"receivers": [entry.document for entry in entries], "count": len(everyone), "page": page},
     )
 
 

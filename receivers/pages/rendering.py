@@ -7,6 +7,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -16,6 +17,7 @@ from receivers.pages.visits import Page
 
 HERE = Path(__file__).parent
 STATIC = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
+AS_IT_IS = "!#$%&'()*+,/:;=?@[]"  # what a URL may hold beside letters and digits; escapes are not escaped again
 DAY = 24 * 3600  # seconds
 
 # Nothing but our own stylesheet, script and icon; forms post to ourselves; nobody may frame a page.
@@ -40,7 +42,7 @@ def html(template: str, values: Mapping[str, Any], *, status: int = 200) -> Page
     """A page for people. Everything in it is escaped, unless a template says otherwise, and none does."""
     text = _environment().get_template(template).render(**values, now=datetime.now(UTC))
     headers = {**PRIVATE, "Content-Type": "text/html; charset=utf-8"}
-    return Page(status=status, headers=headers, body=text.encode())
+    return Page(status=status, headers=headers, body=text.encode(errors="replace"))
 
 
 def document(content: Mapping[str, Any], *, status: int = 200) -> Page:
@@ -50,8 +52,9 @@ def document(content: Mapping[str, Any], *, status: int = 200) -> Page:
 
 
 def redirect(location: str) -> Page:
-    """Go on to another of our pages, by GET."""
-    return Page(status=303, headers={**PRIVATE, "Location": location}, body=b"")
+    """Go on to another of our pages, by GET. A header is one line of ASCII, whatever the location is made of."""
+    encoded = quote(location, safe=AS_IT_IS, errors="surrogatepass")
+    return Page(status=303, headers={**PRIVATE, "Location": encoded}, body=b"")
 
 
 def static(name: str) -> Page | None:

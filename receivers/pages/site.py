@@ -6,9 +6,10 @@ from typing import Any
 
 from receivers import runtime, settings
 from receivers.cluster.credentials import CredentialsError
+from receivers.deliveries import readiness
 from receivers.deliveries.storage import StorageError
 from receivers.events import WebhookRequest
-from receivers.pages import access, deliveries, queue, receivers, rendering
+from receivers.pages import access, deliveries, openness, queue, receivers, refusals, rendering
 from receivers.pages.access import Access, KeyNeeded, Visitor
 from receivers.pages.visits import Done, Page, Refused, View, Visit, visit
 from receivers.runtime import Runtime
@@ -30,13 +31,13 @@ async def answer(request: WebhookRequest, environment: Mapping[str, str]) -> Pag
             if found is not None:
                 return found
         configured = settings.from_environment(environment)
-        return await _admitted(visiting, Access(key=configured.pages_key, on_azure=on_azure))
+        return await _admitted(visiting, Access(key=configured.pages_key, on_loopback=openness.on_loopback_alone()))
     except KeyNeeded as needed:
         return _refusal(visiting, needed, template="key.html")
     except Refused as refused:
         return _refusal(visiting, refused)
     except (SettingsError, CredentialsError) as error:
-        return _refusal(visiting, Refused(503, "Not configured", str(error)))
+        return _refusal(visiting, Refused(503, "Not configured", readiness.told(error)))
 
 
 async def _admitted(visiting: Visit, door: Access) -> Page:
@@ -60,7 +61,7 @@ async def _admitted(visiting: Visit, door: Access) -> Page:
     return _with_cookie(_rendered(outcome, visiting, visitor, service), visitor)
 
 
-async def _outcome(visiting: Visit, service: Runtime) -> View | Done:  # noqa: PLR0911 - one line for each page
+async def _outcome(visiting: Visit, service: Runtime) -> View | Done:  # noqa: C901, PLR0911 - one line for each page
     asked: tuple[str, ...] = (visiting.method, *visiting.segments)
     match asked:
         case "GET", "deliveries":
@@ -81,6 +82,8 @@ async def _outcome(visiting: Visit, service: Runtime) -> View | Done:  # noqa: P
             return await queue.listing(visiting, service)
         case "POST", "queue", "revive":
             return await queue.revive(visiting, service)
+        case "GET", "refusals":
+            return await refusals.listing(visiting, service)
     raise Refused(404, "No such page", "There is nothing at this address.")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 from receivers.events import WebhookRequest
 
@@ -36,8 +36,8 @@ class Visit:
 
     @property
     def path(self) -> str:
-        """The path, without a slash at its end."""
-        return "/" + "/".join(self.segments)
+        """The path as a URL has it, percent-encoded, without a slash at its end."""
+        return "/" + "/".join(quote(segment, safe="", errors="surrogatepass") for segment in self.segments)
 
     @property
     def wants_json(self) -> bool:
@@ -65,7 +65,7 @@ class Visit:
     def link(self, **changes: str) -> str:
         """This page with another query; an empty value takes a parameter away."""
         query = {name: value for name, value in {**self.query, **changes}.items() if value}
-        return f"{self.path}?{urlencode(query)}" if query else self.path
+        return f"{self.path}?{urlencode(query, errors='surrogatepass')}" if query else self.path
 
 
 def visit(request: WebhookRequest, *, secure: bool) -> Visit:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from receivers import limits
 from receivers.events import ArtifactPushed, Kind, Malformed
+from receivers.text import well_formed
 
 
 def shown(text: str, limit: int = limits.FREE_TEXT) -> str:
@@ -49,7 +50,7 @@ def artifact_pushed(
 
 
 def _matched(names: Iterable[str]) -> tuple[str, ...]:
-    present = tuple(dict.fromkeys(name for name in names if name))
+    present = tuple(dict.fromkeys(well_formed(name) for name in names if name))
     if any(len(name) > limits.NAME for name in present):
         raise Malformed(f"a repository or tag is longer than {limits.NAME} characters")
     return present

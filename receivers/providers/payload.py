@@ -13,13 +13,13 @@ The one difference is that of two objects under the same key the first one is dr
 """
 
 import json
-import re
 from functools import cache
 from typing import get_args
 
 import msgspec
 
 from receivers.events import Malformed
+from receivers.text import well_formed
 
 # An object is a tuple of its members: duplicates and the case of keys matter until a model is laid upon it.
 type Json = str | float | bool | list[Json] | tuple[tuple[str, Json], ...] | None
@@ -31,7 +31,6 @@ EMPTY = (
 )
 
 _LONGEST_INTEGER = 18  # digits; longer ones, which nobody needs, are read as floats, whose reading takes linear time
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def decode[Model: msgspec.Struct](model: type[Model], body: bytes) -> Model:
@@ -69,7 +68,7 @@ def _fold(value: Json, model: type[msgspec.Struct] | None) -> object:
     """The value in the form that msgspec converts; objects within it are reduced to the fields of ``model``."""
     match value:
         case str():
-            return value if value.isascii() else _LONE_SURROGATE.sub("\ufffd", value)
+            return well_formed(value)
         case list():
             return [_fold(item, model) for item in value if item is not None]
         case tuple() if model is None:

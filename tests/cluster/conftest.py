@@ -1,5 +1,6 @@
 """What the tests of cluster/ share: the API as the service uses it, through the proxy with faults."""
 
+import ssl
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,7 +10,7 @@ from receivers.cluster.availability import Availability
 from receivers.cluster.credentials import Connection, FixedHeader
 from receivers.cluster.refresher import Refresher
 from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
+from tests.cluster.servers import ApiServer, RealServer
 
 
 def connect(server: ApiServer, url: str, *, user: str = "kargo-receivers") -> Api:
@@ -21,6 +22,16 @@ def connect(server: ApiServer, url: str, *, user: str = "kargo-receivers") -> Ap
 async def api(api_server: ApiServer, fault_proxy: FaultProxy) -> AsyncIterator[Api]:
     """The API with the least privileges, through ``fault_proxy``."""
     api = connect(api_server, fault_proxy.url)
+    yield api
+    await api.close()
+
+
+@pytest.fixture
+async def real_api(real_api_server: RealServer) -> AsyncIterator[Api]:
+    """The API of a real server with the least privileges, and nothing in between."""
+    tls = ssl.create_default_context(cafile=real_api_server.ca_file)
+    authorization = FixedHeader(f"Bearer {real_api_server.token('kargo-receivers')}")
+    api = Api(Connection(server=real_api_server.url, tls=tls, authorization=authorization))
     yield api
     await api.close()
 

@@ -1,6 +1,7 @@
 """Requests to an API server, and the paths of the kinds that the tests use."""
 
 import http.client
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,6 +71,9 @@ def collection_of(kind: str, each: Object) -> str:
     return path_of(kind, None, each["metadata"].get("namespace"))
 
 
+LARGE = 1_000_000  # bytes
+
+
 async def send(
     session: aiohttp.ClientSession,
     method: str,
@@ -80,7 +84,8 @@ async def send(
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """One request. ``body`` is sent as JSON, bytes as they are."""
-    data = body if body is None or isinstance(body, bytes) else json.dumps(body, default=str)
+    encoded = body if body is None or isinstance(body, bytes) else json.dumps(body, default=str).encode()
+    data = encoded if encoded is None or len(encoded) < LARGE else io.BytesIO(encoded)  # as aiohttp wants it
     everything = {"Content-Type": content_type, "Accept": "application/json", **(headers or {})}
     async with session.request(method, path, data=data, headers=everything) as response:
         text = await response.text()

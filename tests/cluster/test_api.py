@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import ssl
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from receivers import limits
-from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError, UnreachableError
+from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError, TooLargeError, UnreachableError
 from receivers.cluster.credentials import Connection, CredentialsError, FixedHeader
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.processes import free_port
@@ -211,10 +213,57 @@ async def test_a_watch_that_is_dropped(api: Api, fault_proxy: FaultProxy) -> Non
     assert isinstance(await failure(watching), UnreachableError)
 
 
-async def test_a_watch_event_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_watch_event_that_is_too_large_is_cut_and_the_next_one_is_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(limits, "WATCH_LINE", 1000)
-    async with speaking(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 5000, then_closes=False) as api:
-        assert str(await failure(lines_of(api))) == "an event of the watch is too large"
+    body = b"x" * 500_000 + b"\n" + b"y" * 1000 + b"\n" + b"z" * 1001 + b"\n"
+    async with speaking(http("200 OK", body)) as api:
+        assert await lines_of(api) == [b"", b"x" * 1000, b"y" * 1000, b"z" * 1000]
+
+
+async def test_a_watch_event_without_end_takes_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * 40_000_000
+    tracemalloc.start()
+    async with speaking(answer) as api:
+        tracemalloc.reset_peak()
+        before = tracemalloc.get_traced_memory()[0]
+        assert await lines_of(api) == [b""]
+        peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak - before < 3 * limits.WATCH_LINE
+
+
+@pytest.mark.parametrize("surplus", [0, 1])
+async def test_an_answer_that_is_too_large_is_not_read(surplus: int) -> None:
+    async with speaking(http("200 OK", b"x" * (1000 + surplus))) as api:
+        reading = api.get(WAREHOUSES, timeout=TIMEOUT, at_most=1000)
+        if surplus:
+            assert isinstance(await failure(reading), TooLargeError)
+        else:
+            assert len(await reading) == 1000
+
+
+async def test_no_answer_is_read_without_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    endless = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * (limits.ANSWER + 1)
+    for call in (Api.get, functools.partial(Api.post, body=b"{}")):
+        async with speaking(endless, then_closes=False) as api:
+            assert isinstance(await failure(call(api, WAREHOUSES, timeout=TIMEOUT)), TooLargeError)
+
+
+async def test_a_patch_whose_answer_is_too_large_is_made_all_the_same() -> None:
+    endless = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + b"x" * (limits.ANSWER + 1)
+    async with speaking(endless, then_closes=False) as api:
+        await api.merge_patch(WAREHOUSES, b"{}", timeout=TIMEOUT)
+
+
+async def test_of_an_answer_of_any_size_both_ends_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PAGE_ENDS", 1000)
+    body = bytes(range(256)) * 4000
+    async with speaking(http("200 OK", body)) as api:
+        assert await api.get_ends(WAREHOUSES, timeout=TIMEOUT, params={}) == (body[:1000], body[-1000:])
+    async with speaking(http("200 OK", body[:600])) as api:
+        assert await api.get_ends(WAREHOUSES, timeout=TIMEOUT, params={}) == (body[:600], body[:600])
 
 
 # Answered badly

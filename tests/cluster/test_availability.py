@@ -12,7 +12,7 @@ from receivers.cluster.refresher import Refresher, Result
 from receivers.events import Target
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
-from tests.cluster.waiting import eventually, turns
+from tests.cluster.waiting import eventually, found_away, turns
 from tests.objects import PROJECT, warehouse
 
 
@@ -44,7 +44,8 @@ def probes(proxy: FaultProxy) -> int:
 
 async def test_a_cluster_is_believed_to_be_there(availability: Availability, fault_proxy: FaultProxy) -> None:
     assert availability.away_for is None
-    assert not availability.gone.done()
+    with availability.gone() as gone:
+        assert not gone.done()
     await availability.back()
     assert probes(fault_proxy) == 0
 
@@ -76,9 +77,8 @@ async def test_a_cluster_that_is_away_is_probed_until_it_is_back(
         fault_proxy.reset(times=None)
     else:
         fault_proxy.answer(503, times=None)
-    gone = availability.gone
     availability.suspect()
-    await gone
+    await found_away(availability)
     waiting = asyncio.create_task(availability.back())
     await fault_proxy.wait_for(4, "GET", PROBE)
     clock.now += 60
@@ -87,7 +87,8 @@ async def test_a_cluster_that_is_away_is_probed_until_it_is_back(
     fault_proxy.clear()
     await waiting
     assert availability.away_for is None
-    assert not availability.gone.done()
+    with availability.gone() as gone:
+        assert not gone.done()
 
 
 async def test_a_call_is_left_as_soon_as_the_cluster_is_away(
@@ -108,7 +109,7 @@ async def test_no_call_is_begun_while_the_cluster_is_away(availability: Availabi
 
     fault_proxy.reset(times=None)
     availability.suspect()
-    await availability.gone
+    await found_away(availability)
     with pytest.raises(AwayError):
         await availability.unless_gone(call)
 
@@ -150,7 +151,7 @@ async def test_a_call_that_fails_makes_a_probe_find_out_unless_it_was_answered(
     with pytest.raises(type(error)), availability.observed():
         raise error
     if suspicious:
-        await availability.gone
+        await found_away(availability)
     await turns()
     assert bool(probes(fault_proxy)) == suspicious
 
@@ -171,7 +172,7 @@ async def test_while_the_cluster_is_away_it_gets_probes_and_no_patches(
     fault_proxy.answer(503, times=None)
     refresher = Refresher(api, availability, clock=clock)
     futures = [refresher.refresh(Target(PROJECT, name)) for name in names]
-    await availability.gone
+    await found_away(availability)
     before = len(fault_proxy.sent("PATCH"))
     await fault_proxy.wait_for(probes(fault_proxy) + 60, "GET", PROBE)
     clock.now += 24 * 3600

@@ -245,13 +245,13 @@ async def test_the_context_can_be_chosen(tmp_path: Path) -> None:
     document = {
         "current-context": "one",
         "contexts": [{"name": name, "context": {"cluster": name, "user": name}} for name in ("one", "two")],
-        "clusters": [{"name": name, "cluster": {"server": f"http://{name}.example.com"}} for name in ("one", "two")],
+        "clusters": [{"name": name, "cluster": {"server": f"https://{name}.example.com"}} for name in ("one", "two")],
         "users": [{"name": name, "user": {"token": name}} for name in ("one", "two")],
     }
     path = tmp_path / "kubeconfig"
     path.write_text(yaml.safe_dump(document))
     chosen = [await kubeconfig.connect(str(path), context=context) for context in (None, "one", "two")]
-    assert [each.server for each in chosen] == [f"http://{name}.example.com" for name in ("one", "one", "two")]
+    assert [each.server for each in chosen] == [f"https://{name}.example.com" for name in ("one", "one", "two")]
     assert [await each.authorization.header() for each in chosen] == ["Bearer one", "Bearer one", "Bearer two"]
 
 
@@ -274,6 +274,40 @@ async def test_a_certificate_need_not_be_trusted_where_the_file_says_so(
         str(write(tmp_path, cluster, {"token": "token-of-kargo-receivers"})), context=None
     )
     assert await lists_warehouses(connection)
+
+
+@pytest.mark.parametrize(
+    "cluster",
+    [
+        {"server": "http://api.example.com:6443"},
+        {"server": "http://localhost.example:8001"},
+        {"server": "http://127.0.0.1:8001", "proxy-url": "http://proxy.example.com:3128"},
+    ],
+)
+async def test_a_token_is_not_sent_in_clear(tmp_path: Path, cluster: dict[str, Any]) -> None:
+    """Neither kubectl does it: it goes on without."""
+    assert await refusal(write(tmp_path, cluster, {"token": CANARY})) == (
+        "KUBECONFIG: the server's URL must start with https://, since the user's token is sent there; "
+        "http:// is for this machine alone"
+    )
+    anonymous = await kubeconfig.connect(str(write(tmp_path, cluster, {})), context=None)
+    assert await anonymous.authorization.header() is None
+
+
+async def test_a_token_that_comes_later_is_not_sent_to_where_there_was_no_need_of_one(tmp_path: Path) -> None:
+    path = write(tmp_path, {"server": "http://api.example.com:6443"}, {})
+    connection = await kubeconfig.connect(str(path), context=None)
+    write(tmp_path, {"server": "https://api.example.com:6443"}, {"token": CANARY})
+    user = connection.authorization
+    user._expires_at = 0.0  # type: ignore[attr-defined] # its time is over
+    with pytest.raises(CredentialsError, match="sent there"):
+        await user.header()
+
+
+async def test_a_token_may_go_to_a_process_of_this_machine(tmp_path: Path) -> None:
+    for server in ("http://127.0.0.1:8001", "http://[::1]:8001", "http://localhost:8001"):
+        connection = await kubeconfig.connect(str(write(tmp_path, {"server": server}, {"token": "t"})), context=None)
+        assert await connection.authorization.header() == "Bearer t"
 
 
 # Mistakes

@@ -18,7 +18,7 @@ from tests.cluster.conftest import connect
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.servers import ApiServer, RealServer
-from tests.cluster.waiting import eventually, ours, turns
+from tests.cluster.waiting import eventually, found_away, ours, turns
 from tests.objects import IMAGE, PROJECT, Hook, cluster_config, project_config, warehouse
 
 SYSTEM = "kargo-system-resources"
@@ -117,6 +117,20 @@ async def test_receivers_that_change_are_known_as_they_are_then(api_server: ApiS
     await eventually(lambda: mirror.receivers() == [])
     versions.append(mirror.version)
     assert versions == sorted(set(versions))
+
+
+async def test_a_change_of_receivers_is_told_wherever_they_are_configured(
+    api_server: ApiServer, mirror: Mirror
+) -> None:
+    told: list[tuple[list[str], list[str]]] = []
+    mirror.on_receivers_changed = lambda before, after: told.append((names(before), names(after)))
+    await in_step(mirror)
+    await api_server.apply(cluster_config([Hook(name="all", project=None)], published=[]))
+    await eventually(lambda: told == [([], ["all"])])
+    await api_server.apply(project_config([Hook()], published=[]))
+    await eventually(lambda: told[1:] == [([], ["builds"])])
+    await api_server.delete("ProjectConfig", PROJECT, PROJECT)
+    await eventually(lambda: told[2:] == [(["builds"], [])])
 
 
 async def test_a_change_that_concerns_no_receiver_is_none(api_server: ApiServer, mirror: Mirror) -> None:
@@ -377,7 +391,7 @@ async def test_nothing_is_read_anew_while_the_cluster_is_known_to_be_away(
     await api_server.apply(warehouse("guestbook"), project_config([Hook()]))
     await grow_stale(mirror, fault_proxy, clock)
     fault_proxy.reset(times=None)
-    await availability.gone
+    await found_away(availability)
     before = len(fault_proxy.sent("GET", IN_PROJECT))
     await mirror.receivers_ready()
     await mirror.warehouses_ready(PROJECT)

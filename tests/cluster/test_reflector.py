@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Hashable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,45 +13,48 @@ import pytest
 from receivers import limits
 from receivers.cluster.api import KARGO, Api, ClusterError, UnreachableError
 from receivers.cluster.backoff import Backoff
-from receivers.cluster.reflector import OBJECTS_PER_TURN, Reflector
+from receivers.cluster.records import Identified, Identity, Key, UnreadableError
+from receivers.cluster.reflector import Reflector
+from receivers.cluster.unreadable import Unreadable
 from tests.cluster.conftest import connect
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer, RealServer
 from tests.cluster.waiting import eventually, ours, turns
+from tests.loop_lag import loop_lag
 from tests.objects import PROJECT, warehouse
 
 WAREHOUSES = f"{KARGO}/warehouses"
+HELD = 0.05  # seconds for which the event loop may be held
 
 
 class Names:
     """A store that keeps names, with the image that is subscribed to."""
 
     def __init__(self) -> None:
-        self.images: dict[Hashable, str] = {}
+        self.unreadable = Unreadable()
+        self.images: dict[str, str] = {}
         self.applied: Counter[str] = Counter()
-        self.odd = ""  # the name of an object that cannot be decoded
-        self.defect: Exception | None = None  # what it raises because of a mistake of ours
+        self.odd = ""  # the name of an object that cannot be read
+        self.defect: Exception | None = None  # what applying any object raises because of a mistake of ours
 
-    def apply(self, encoded: msgspec.Raw) -> Hashable:
-        name = self._name(encoded)
+    def apply(self, encoded: msgspec.Raw) -> Identity:
+        metadata = msgspec.json.decode(encoded, type=Identified).metadata
+        if metadata.name == self.odd:
+            raise UnreadableError("it is odd")
         if self.defect is not None:
             raise self.defect
-        self.applied[name] += 1
+        self.applied[metadata.name] += 1
         subscriptions = msgspec.json.decode(encoded)["spec"]["subscriptions"]
-        self.images[name] = subscriptions[0]["image"]["repoURL"]
-        return name
+        self.images[metadata.name] = subscriptions[0]["image"]["repoURL"]
+        return metadata.identity
 
-    def delete(self, encoded: msgspec.Raw) -> None:
-        self.images.pop(self._name(encoded), None)
+    def delete(self, key: Key) -> None:
+        self.images.pop(key.name, None)
 
-    def retain(self, keys: set[Hashable]) -> None:
-        self.images = {name: image for name, image in self.images.items() if name in keys}
-
-    def _name(self, encoded: msgspec.Raw) -> str:
-        name: str = msgspec.json.decode(encoded)["metadata"]["name"]
-        if name == self.odd:
-            raise msgspec.DecodeError(name)
-        return name
+    def retain(self, keys: set[Key]) -> None:
+        names = {key.name for key in keys}
+        self.images = {name: image for name, image in self.images.items() if name in names}
+        self.unreadable.retain(keys)
 
 
 class Pauses(Backoff):
@@ -145,19 +148,6 @@ async def test_many_objects_come_in_pages(api_server: ApiServer, fault_proxy: Fa
     assert ["continue" in query for query in queries] == [False, True]
 
 
-async def test_pages_that_are_large_are_followed_by_smaller_ones(
-    api_server: ApiServer, fault_proxy: FaultProxy, api: Api, store: Names, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(limits, "PAGE", 120)
-    monkeypatch.setattr(limits, "PAGE_BYTES", 1000)
-    await api_server.apply(*(warehouse(f"app-{number}") for number in range(250)))
-    async with running(Reflector(api, WAREHOUSES, store)):
-        await fault_proxy.wait_for_watches(1)
-    assert len(store.images) == 250
-    asked = [each.query["limit"] for each in fault_proxy.sent("GET", WAREHOUSES) if not each.is_watch]
-    assert asked == ["120", "60", "50", "50"]
-
-
 async def test_many_callers_share_one_list(fault_proxy: FaultProxy, api: Api, store: Names) -> None:
     reflector = Reflector(api, WAREHOUSES, store)
     await asyncio.gather(*(reflector.list_now() for _ in range(20)))
@@ -195,14 +185,15 @@ async def test_a_version_that_is_too_old_is_listed_again(
     await api_server.apply(warehouse("a"), warehouse("b"))
     await fault_proxy.wait_for_watches(1)
     fault = fault_proxy.answer(410, watch=True) if told == "as an answer" else fault_proxy.expire()
-    fault_proxy.hold(watch=True)
+    fault_proxy.hold(watch=False)
     fault_proxy.drop_watches()
+    await eventually(lambda: lists(fault_proxy) == 2)
     await api_server.delete("Warehouse", "a", PROJECT)
     await api_server.apply(warehouse("c"))
+    fault_proxy.release()
     await eventually(lambda: store.images.keys() == {"b", "c"})
     assert fault.used == 1
     assert lists(fault_proxy) == 2
-    fault_proxy.release()
     await eventually(lambda: reflector.watching)
 
 
@@ -433,7 +424,7 @@ async def test_an_object_that_cannot_be_read_does_not_hide_the_others(
     reflector = Reflector(api, WAREHOUSES, store)
     async with running(reflector):
         await fault_proxy.wait_for_watches(1)
-        assert reflector.unreadable == 1
+        assert len(store.unreadable) == 1
         await api_server.apply(warehouse("odd", image="example.com/changed"), warehouse("later"))
         await api_server.delete("Warehouse", "odd", PROJECT)
         await eventually(lambda: store.images.keys() == {"a", "z", "later"})
@@ -441,17 +432,40 @@ async def test_an_object_that_cannot_be_read_does_not_hide_the_others(
         assert reflector.watching
 
 
-async def test_a_defect_of_ours_is_logged_and_does_not_end_it(
+async def test_a_defect_of_ours_is_noted_of_the_object_it_shows_in(
     api_server: ApiServer, reflector: Reflector, store: Names, caplog: pytest.LogCaptureFixture
 ) -> None:
     await eventually(lambda: reflector.watching)
-    store.defect = RuntimeError("a mistake")
+    store.defect = RuntimeError("quotes the object")
     await api_server.apply(warehouse("a"))
-    await eventually(lambda: reflector.fault == "a defect of this service; its log has the details")
+    await eventually(lambda: len(store.unreadable) == 1)
     store.defect = None
-    await eventually(lambda: store.images.keys() == {"a"})
-    await eventually(lambda: reflector.watching)
+    await api_server.apply(warehouse("b"))
+    await eventually(lambda: store.images.keys() == {"b"})
+    (found,) = store.unreadable.named()
+    assert found.reason.startswith("a defect of this service: RuntimeError at test_reflector.py:")
+    assert found.reason in caplog.text
+    assert "quotes the object" not in caplog.text
+    await api_server.apply(warehouse("a", image="example.com/changed"))
+    await eventually(lambda: store.images.keys() == {"a", "b"})
+    assert len(store.unreadable) == 0
+
+
+async def test_a_defect_of_ours_elsewhere_is_logged_and_does_not_end_it(
+    api_server: ApiServer, api: Api, store: Names, pauses: Pauses, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    reflector = Reflector(api, WAREHOUSES, store, relist_backoff=pauses)
+    store.retain = fail  # type: ignore[method-assign,assignment]
+    async with running(reflector):
+        await eventually(lambda: reflector.fault == "a defect of this service; its log has the details")
+        del store.retain
+        await api_server.apply(warehouse("a"))
+        await eventually(lambda: reflector.watching and store.images.keys() == {"a"})
     assert "a mistake" in caplog.text
+    assert pauses.asked
 
 
 # Against a script: what no server can be made to do at the right moment
@@ -572,26 +586,11 @@ async def test_other_tasks_get_their_turn_while_thousands_of_objects_are_read() 
         page("1", *(stored(f"app-{number}-{first}", "1") for number in range(limits.PAGE)), following=following)
         for first, following in enumerate(["more"] * 5 + [""])
     ]
-    now = 0
-    at_turn: Counter[int] = Counter()
-
-    class Timed(Names):
-        def apply(self, encoded: msgspec.Raw) -> Hashable:
-            at_turn[now] += 1
-            return super().apply(encoded)
-
-    async def others() -> None:
-        nonlocal now
-        while True:
-            now += 1
-            await asyncio.sleep(0)
-
-    store = Timed()
-    turning = asyncio.create_task(others())
-    await Reflector(ScriptedApi([*pages], []).api, WAREHOUSES, store).list_now()
-    turning.cancel()
+    store = Names()
+    async with loop_lag() as lag:
+        await Reflector(ScriptedApi([*pages], []).api, WAREHOUSES, store).list_now()
     assert len(store.images) == 6 * limits.PAGE
-    assert max(at_turn.values()) <= OBJECTS_PER_TURN
+    assert lag.longest_computing < HELD
 
 
 # Age

@@ -9,7 +9,7 @@ import pytest
 from receivers import limits
 from receivers.cluster.api import Api
 from receivers.cluster.availability import Availability
-from receivers.cluster.refresher import ANNOTATION, STOPPING, Outcome, Refresher, Result, unique_value
+from receivers.cluster.refresher import ANNOTATION, COVERED_SIZE, STOPPING, Outcome, Refresher, Result, unique_value
 from receivers.events import Target, TargetKind
 from tests.cluster.conftest import connect
 from tests.cluster.fault_proxy import FaultProxy
@@ -514,6 +514,23 @@ async def test_a_refresh_covers_what_was_asked_for_before_its_patch_began(api: A
     assert refresher.covered(guestbook, since=long_before) == outcome
     assert refresher.covered(guestbook, since=now) is None
     assert refresher.covered(Target(PROJECT, "other"), since=long_before) is None
+    await refresher.close()
+
+
+async def test_refreshes_are_remembered_for_an_hour_and_only_the_latest_ones(
+    api: Api, guestbook: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "COVERED", 2)
+    passed = 0.0
+    refresher = Refresher(api, Availability(api), clock=lambda: passed)
+    long_before = datetime(2026, 1, 1, tzinfo=UTC)
+    await settled(refresher.refresh(guestbook))
+    assert refresher.covered(guestbook, since=long_before) is not None
+    passed = limits.COVERED_AGE + 1
+    assert refresher.covered(guestbook, since=long_before) is None
+    for number in range(3):
+        refresher._covered.put(Target(PROJECT, f"warehouse-{number}"), (long_before, STOPPING), size=COVERED_SIZE)
+    assert len(refresher._covered) == 2
     await refresher.close()
 
 

@@ -15,7 +15,7 @@ from receivers.events import SecretReference
 from tests.cluster.conftest import connect
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
-from tests.cluster.waiting import turns
+from tests.cluster.waiting import found_away, turns
 from tests.objects import PROJECT, SECRET, secret
 
 REFERENCE = SecretReference(namespace=PROJECT, name="quay-secret")
@@ -141,14 +141,55 @@ async def test_a_reader_that_leaves_does_not_take_the_read_from_others(
 
 async def test_few_secrets_are_read_at_once(fault_proxy: FaultProxy, reader: SecretReader) -> None:
     fault_proxy.hold(path="/secrets/")
-    references = [SecretReference(namespace=PROJECT, name=f"missing-{number}") for number in range(20)]
+    references = [SecretReference(namespace=PROJECT, name=f"missing-{number}") for number in range(50)]
     reads = asyncio.gather(*(reader.read(reference) for reference in references))
     await fault_proxy.wait_for(limits.SECRET_READS_IN_FLIGHT, "GET", "/secrets/")
     await turns()
     assert len(fault_proxy.sent("GET", "/secrets/")) == limits.SECRET_READS_IN_FLIGHT
     fault_proxy.release()
-    assert await reads == [Secret()] * 20
+    assert await reads == [Secret()] * 50
     assert fault_proxy.most_at_once("GET", "/secrets/") == limits.SECRET_READS_IN_FLIGHT
+
+
+async def test_what_is_not_urgent_never_delays_what_is(
+    fault_proxy: FaultProxy, reader: SecretReader, api_server: ApiServer
+) -> None:
+    behind = [SecretReference(namespace=PROJECT, name=f"missing-{number}") for number in range(20)]
+    fault_proxy.hold(path="/secrets/missing", times=None)
+    slow = [asyncio.create_task(reader.read(each, urgent=False)) for each in [*behind, REFERENCE]]
+    await fault_proxy.wait_for(limits.SECRET_READS_BEHIND, "GET", "/secrets/missing")
+    assert (await reader.read(REFERENCE)).data == {"secret": b"first"}
+    assert len(fault_proxy.sent("GET", "/secrets/missing")) == limits.SECRET_READS_BEHIND
+    fault_proxy.release()
+    fault_proxy.clear()
+    await asyncio.gather(*slow)
+
+
+# What is kept
+
+
+async def test_only_the_keys_that_are_asked_for_are_kept(
+    api_server: ApiServer, api: Api, availability: Availability
+) -> None:
+    await api_server.apply(secret("quay-secret", {"secret": "first", "password": "x" * 100_000}))
+    await api_server.allow_secrets(PROJECT)
+    reader = SecretReader(api, availability, keys={"secret"})
+    assert (await reader.read(REFERENCE)).data == {"secret": b"first"}
+    assert reader._known.used == len("first")
+
+
+async def test_large_secrets_are_forgotten_before_there_are_too_many(
+    api_server: ApiServer, fault_proxy: FaultProxy, reader: SecretReader
+) -> None:
+    references = [SecretReference(namespace=PROJECT, name=f"large-{number}") for number in range(12)]
+    await api_server.apply(*(secret(each.name, {"secret": "x" * 900_000}) for each in references))
+    for reference in references:
+        await reader.read(reference)
+    assert reader._known.used <= limits.SECRETS_BYTES
+    asked = len(fault_proxy.requests)
+    await reader.read(references[-1])
+    await reader.read(references[0])
+    assert len(fault_proxy.requests) == asked + 1
 
 
 # What goes wrong
@@ -158,19 +199,24 @@ async def test_what_was_read_before_counts_while_the_cluster_is_away(
     fault_proxy: FaultProxy, reader: SecretReader, clock: Clock
 ) -> None:
     await reader.read(REFERENCE)
+    assert not (await reader.read(REFERENCE)).stale
     clock.now += 24 * 3600
     fault_proxy.reset(times=None)
-    assert (await reader.read(REFERENCE)).data == {"secret": b"first"}
+    found = await reader.read(REFERENCE)
+    assert found.data == {"secret": b"first"}
+    assert found.stale
 
 
 async def test_what_was_read_before_counts_while_the_cluster_hangs(
     fault_proxy: FaultProxy, reader: SecretReader, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "STALE_WAIT", 0.05)
+    monkeypatch.setattr(limits, "SECRET_WAIT", 0.05)
     await reader.read(REFERENCE)
     clock.now += 60
     fault_proxy.hang()
-    assert (await reader.read(REFERENCE)).data == {"secret": b"first"}
+    found = await reader.read(REFERENCE)
+    assert found.data == {"secret": b"first"}
+    assert found.stale
 
 
 async def test_a_cluster_that_is_known_to_be_away_is_not_asked(
@@ -179,7 +225,7 @@ async def test_a_cluster_that_is_known_to_be_away_is_not_asked(
     await reader.read(REFERENCE)
     fault_proxy.reset(times=None)
     availability.suspect()
-    await availability.gone
+    await found_away(availability)
     clock.now += 60
     assert (await reader.read(REFERENCE)).data == {"secret": b"first"}
     with pytest.raises(AwayError):
@@ -193,7 +239,7 @@ async def test_a_read_that_fails_finds_the_cluster_away(
     fault_proxy.reset(times=None)
     with pytest.raises(UnreachableError):
         await reader.read(REFERENCE)
-    await availability.gone
+    await found_away(availability)
 
 
 async def test_a_server_that_is_away_is_told_when_nothing_was_read_before(
@@ -237,8 +283,29 @@ async def test_an_answer_that_is_no_secret_is_told_and_not_quoted(body: bytes) -
     assert str(told.value) == "a Secret cannot be read: the answer is not what an API server sends"
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "../other/secrets/x", "%2e%2e"])
-@pytest.mark.parametrize("namespace", ["", ".", "..", "../../../apis", PROJECT])
+NAMES = [
+    "",
+    ".",
+    "..",
+    "...",
+    "../other/secrets/x",
+    "%2e%2e",
+    "x?watch=1",
+    "x#y",
+    "a b",
+    "ü",
+    "Upper",
+    "-x",
+    "x-",
+    "x\n",
+]
+TOO_LONG = "x" * 1_100_000  # the API server would answer 431
+
+
+@pytest.mark.parametrize("name", [*NAMES, "x" * 254, TOO_LONG], ids=lambda name: name[:12])
+@pytest.mark.parametrize(
+    "namespace", ["", ".", "..", "../../../apis", "x" * 64, "with.dot", PROJECT], ids=lambda name: name[:12]
+)
 async def test_a_reference_that_no_object_can_have_asks_for_nothing(
     fault_proxy: FaultProxy, reader: SecretReader, namespace: str, name: str
 ) -> None:
@@ -246,15 +313,13 @@ async def test_a_reference_that_no_object_can_have_asks_for_nothing(
     assert fault_proxy.requests == []
 
 
-@pytest.mark.parametrize("name", ["x?watch=1", "x#y", "a b", "ü", "..."])
-async def test_an_odd_name_stays_one_segment_of_the_path(
+@pytest.mark.parametrize("name", ["x", "a.b-c.d", "1", "x" * 253], ids=lambda name: name[:12])
+async def test_a_name_that_kubernetes_allows_is_asked_for(
     fault_proxy: FaultProxy, reader: SecretReader, name: str
 ) -> None:
-    found = await reader.read(SecretReference(namespace=PROJECT, name=name))
-    assert found.data == {}
+    assert await reader.read(SecretReference(namespace=PROJECT, name=name)) == Secret()
     (request,) = fault_proxy.requests
-    assert request.path.startswith(f"/api/v1/namespaces/{PROJECT}/secrets/")
-    assert request.query == {}
+    assert request.path == f"/api/v1/namespaces/{PROJECT}/secrets/{name}"
 
 
 async def test_closing_stops_reads_under_way(fault_proxy: FaultProxy, reader: SecretReader) -> None:

@@ -6,16 +6,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from receivers.cluster.mirror import ConfigStore, WarehouseStore
-from receivers.cluster.records import Config
+from receivers.cluster.records import Key
+from receivers.cluster.stores import ConfigStore, WarehouseStore
 from receivers.events import ArtifactPushed, Receiver
-from tests.objects import IMAGE, PROJECT, Object, project_config, warehouse
+from tests.objects import IMAGE, PROJECT, Hook, Object, project_config, warehouse
 
 OTHER = "registry.azurecr.io/team/other"
 
 
 def raw(value: Object) -> msgspec.Raw:
     return msgspec.Raw(json.dumps(value).encode())
+
+
+def named(receivers: list[Receiver]) -> list[str]:
+    return [receiver.name for receiver in receivers]
 
 
 def stored(name: str, *, image: str = IMAGE, uid: str = "1", generation: int | None = 1, **status: Any) -> msgspec.Raw:  # noqa: ANN401 - any JSON
@@ -68,7 +72,7 @@ def test_a_warehouse_without_a_generation_is_always_indexed_again() -> None:
 def test_a_warehouse_that_was_deleted_can_come_back() -> None:
     store = WarehouseStore()
     store.apply(stored("a", generation=3))
-    store.delete(stored("a", generation=3))
+    store.delete(Key(PROJECT, "a"))
     assert (len(store), images(store)) == (0, [])
     store.apply(stored("a", generation=1))
     assert images(store) == [IMAGE]
@@ -76,8 +80,9 @@ def test_a_warehouse_that_was_deleted_can_come_back() -> None:
 
 def test_warehouses_that_a_list_lacks_are_forgotten() -> None:
     store = WarehouseStore()
-    keys = [store.apply(stored(name)) for name in ("a", "b")]
-    store.retain({keys[0]})
+    for name in ("a", "b"):
+        store.apply(stored(name))
+    store.retain({Key(PROJECT, "a")})
     assert len(store) == len(store.index) == 1
 
 
@@ -111,7 +116,7 @@ def test_a_handled_refresh_is_told_once_and_the_next_one_too() -> None:
     "odd", [{}, {"metadata": {}}, {"metadata": {"name": 7}}, {"metadata": {"name": "a"}, "spec": 7}, []]
 )
 def test_an_odd_object_is_told_to_the_reflector(odd: Any) -> None:  # noqa: ANN401 - any JSON
-    for store in (WarehouseStore(), ConfigStore(lambda _: [])):
+    for store in (WarehouseStore(), ConfigStore()):
         with pytest.raises(msgspec.DecodeError):
             store.apply(raw(odd))
 
@@ -126,28 +131,46 @@ def test_odd_subscriptions_are_a_warehouse_all_the_same(subscriptions: object) -
 
 
 def test_a_config_without_spec_and_status_has_no_receivers() -> None:
-    read: list[Config] = []
-
-    def reading(config: Config) -> list[Receiver]:
-        read.append(config)
-        return []
-
-    store = ConfigStore(reading)
+    store = ConfigStore()
     specs: list[Object] = [{}, {"spec": None}, {"spec": {}, "status": {}}]
     for spec in specs:
-        store.apply(raw({"metadata": {"name": "a"}} | spec))
-    assert [config.metadata.name for config in read] == ["a"] * 3
-    assert (len(store), store.version) == (1, 1)
+        store.apply(raw({"metadata": {"name": PROJECT, "namespace": PROJECT}} | spec))
+    assert (len(store), store.version, store.receivers()) == (1, 1, [])
 
 
 def test_a_config_that_was_never_there_can_be_deleted() -> None:
-    store = ConfigStore(lambda _: [])
-    store.delete(raw(project_config([])))
+    store = ConfigStore()
+    store.delete(Key(PROJECT, PROJECT))
     assert store.version == 0
 
 
 def test_a_config_that_a_list_lacks_is_forgotten() -> None:
-    store = ConfigStore(lambda _: [])
+    store = ConfigStore()
     store.apply(raw(project_config([])))
     store.retain(set())
     assert (len(store), store.version) == (0, 2)
+
+
+def test_receivers_that_change_are_told_as_they_were_and_as_they_are() -> None:
+    store, told = ConfigStore(), list[tuple[list[str], list[str]]]()
+    store.on_changed = lambda before, after: told.append((named(before), named(after)))
+    first, second = Hook(name="first"), Hook(name="second")
+    for hooks in ([first], [first], [first, second]):  # the second time nothing changed
+        store.apply(raw(project_config(hooks)))
+    store.delete(Key(PROJECT, PROJECT))
+    store.apply(raw(project_config([second])))
+    store.retain(set())
+    assert told == [
+        ([], ["first"]),
+        (["first"], ["first", "second"]),
+        (["first", "second"], []),
+        ([], ["second"]),
+        (["second"], []),
+    ]
+
+
+def test_a_config_that_comes_and_goes_without_receivers_tells_nobody() -> None:
+    store = ConfigStore()
+    store.on_changed = lambda *_: pytest.fail("told")
+    store.apply(raw(project_config([])))
+    store.delete(Key(PROJECT, PROJECT))

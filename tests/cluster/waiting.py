@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+from receivers.cluster.availability import Availability
+
 PATIENCE = 20.0  # seconds; what is waited for takes milliseconds, on a machine with nothing else to do
 
 
@@ -26,3 +28,9 @@ def ours() -> list[str]:
     """The tasks of receivers/cluster/ that are there, by what they run."""
     running = [getattr(task.get_coro(), "__qualname__", "") for task in asyncio.all_tasks()]
     return [name for name in running if name.startswith(("Mirror.", "Reflector.", "Refresher.", "SecretReader."))]
+
+
+async def found_away(availability: Availability) -> None:
+    """Returns once the cluster was found away."""
+    with availability.gone() as gone:
+        await gone

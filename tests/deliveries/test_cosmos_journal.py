@@ -78,7 +78,7 @@ async def test_the_container_is_made_as_the_journal_needs_it(journal: CosmosJour
 async def test_a_row_can_be_read_before_it_is_written(journal: CosmosJournal) -> None:
     waiting = row()
     journal.write(waiting)
-    assert await journal.read(waiting.id) is waiting
+    assert await journal.read(waiting.id) == waiting
     assert await journal.read("no id") is None
 
 

@@ -13,7 +13,7 @@ from receivers.cluster.api import Api, ClusterError
 from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror, NotReadyError
 from receivers.cluster.secrets import SecretReader
-from receivers.deliveries.directory import Directory, Verified
+from receivers.deliveries.directory import Directory, Verified, voucher_of
 from receivers.events import Receiver, UnknownReceiver
 from receivers.providers import PROVIDERS
 from receivers.settings import Settings, StaticReceiver
@@ -77,7 +77,9 @@ async def knowing(
     secrets = SecretReader(api, availability, clock=clock)
     mirror.start()
     try:
-        yield Known(mirror, Directory(mirror, secrets, static=static, read_secrets=read_secrets, clock=clock), clock)
+        directory = Directory(mirror, secrets, static=static, read_secrets=read_secrets, clock=clock)
+        yield Known(mirror, directory, clock)
+        await directory.close()
     finally:
         await mirror.close()
         await secrets.close()
@@ -144,12 +146,24 @@ async def test_a_published_url_that_the_secret_does_not_make_is_refused(
         assert await known.knows(NEW.path)
 
 
-async def test_an_empty_secret_is_a_secret(api_server: ApiServer, fault_proxy: FaultProxy) -> None:
+@pytest.mark.parametrize("data", [{"secret": ""}, {"secret": SECRET, "secret-previous": ""}, {"secret-previous": ""}])
+async def test_an_empty_secret_makes_no_url(
+    api_server: ApiServer, fault_proxy: FaultProxy, data: dict[str, str]
+) -> None:
+    """Anybody could compute it, whether Kargo has published it or not."""
     empty = Hook(secret="")
-    await api_server.apply(project_config([empty]), secret_of(empty))
+    await api_server.apply(project_config([empty]), secret(empty.secret_name, data))
     await api_server.allow_secrets(PROJECT)
     async with knowing(api_server, fault_proxy) as known:
-        assert await known.knows(empty.path)
+        assert not await known.knows(empty.path)
+        assert await known.knows(HOOK.path) is (data.get("secret") == SECRET)
+
+
+async def test_an_empty_secret_of_the_settings_makes_no_url(api_server: ApiServer, fault_proxy: FaultProxy) -> None:
+    receiver = static(previous_secret="")
+    async with knowing(api_server, fault_proxy, static=[receiver]) as known:
+        assert await known.knows(hook_of(receiver).path)
+        assert not await known.knows(replace(hook_of(receiver), secret="").path)
 
 
 async def test_a_receiver_that_is_removed_is_not_known_any_more(known: Known, api_server: ApiServer) -> None:
@@ -234,10 +248,10 @@ async def test_a_process_that_starts_after_a_rotation_takes_the_previous_url_too
 async def test_a_url_works_on_with_what_was_known_while_the_cluster_is_away(
     known: Known, fault_proxy: FaultProxy
 ) -> None:
-    assert await known.knows(HOOK.path)
+    assert not (await known.find(HOOK.path)).voucher
     fault_proxy.reset(times=None)
     known.clock.now += 24 * 3600
-    assert await known.knows(HOOK.path)
+    assert (await known.find(HOOK.path)).voucher == voucher_of(HOOK.token)
 
 
 # Without rights on Secrets
@@ -398,7 +412,7 @@ async def test_unknown_urls_have_the_secrets_read_once_in_a_while(known: Known, 
     assert not any(await asyncio.gather(*map(known.knows, unknown)))
     assert not await known.knows(UNKNOWN)
     assert len(fault_proxy.sent("GET", "/secrets/")) == 1
-    known.clock.now += limits.SWEEP_INTERVAL - 1
+    known.clock.now += limits.UNKNOWN_AGAIN - 1
     assert not await known.knows(UNKNOWN)
     assert len(fault_proxy.sent("GET", "/secrets/")) == 1
     known.clock.now += 1
@@ -448,6 +462,6 @@ async def test_a_secret_that_cannot_be_read_hides_only_what_it_may_be_needed_for
         assert failing.used == 1
         assert await known.knows(HOOK.path)
         fault_proxy.clear()
-        known.clock.now += limits.SWEEP_RETRY
+        known.clock.now += limits.UNKNOWN_RETRY
         assert not await known.knows(UNKNOWN)
         assert await known.knows(other.path)

@@ -1,5 +1,6 @@
 """Which deliveries tell the same."""
 
+import tracemalloc
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -79,9 +80,42 @@ def test_what_is_delivered_again_on_purpose_is_no_duplicate(duplicates: Duplicat
     assert duplicates.of(again) == ""
 
 
-def test_only_the_latest_are_remembered(duplicates: Duplicates, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_latest_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "DUPLICATES_REMEMBERED", 2)
+    duplicates = Duplicates()
     for number in range(3):
         duplicates.of(delivery(push(event_id=f"event-{number}")))
     assert duplicates.of(delivery(push(event_id="event-2"))) != ""
     assert duplicates.of(delivery(push(event_id="event-0"))) == ""
+
+
+def test_the_senders_id_is_forgotten_after_a_day() -> None:
+    passed = [0.0]
+    duplicates = Duplicates(clock=lambda: passed[0])
+    first = delivery(push(event_id="event-1"))
+    duplicates.of(first)
+    day = limits.DUPLICATE_EVENT_WINDOW
+    assert duplicates.of(delivery(push(event_id="event-1"), at=after(day))) == first.id
+    assert duplicates.of(delivery(push(event_id="event-1"), at=after(day + 1))) == ""
+    passed[0] = day + 1
+    assert len(duplicates) == 0
+
+
+def test_tags_that_differ_in_their_borders_alone_differ(duplicates: Duplicates) -> None:
+    first, second = replace(push(), qualifiers=("a", "b")), replace(push(), qualifiers=("a', 'b",))
+    assert duplicates.of(delivery(first)) == ""
+    assert duplicates.of(delivery(second)) == ""
+
+
+def test_what_is_remembered_takes_the_same_few_bytes_whatever_was_pushed(duplicates: Duplicates) -> None:
+    """Each names as many tags as are ever matched, which take 60 KB."""
+    tracemalloc.start()
+    try:
+        for number in range(20):
+            tags = tuple(f"{number}-{each}" for each in range(limits.QUALIFIERS))
+            assert duplicates.of(delivery(replace(push(), qualifiers=tags))) == ""
+        del tags
+        assert tracemalloc.get_traced_memory()[0] < 50_000
+    finally:
+        tracemalloc.stop()
+    assert len(duplicates) == 20

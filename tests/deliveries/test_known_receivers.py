@@ -1,12 +1,15 @@
 """The receivers that are known while the cluster is away."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 
-from receivers.deliveries.directory import Verified
+from receivers import limits
+from receivers.deliveries.directory import Verified, voucher_of
 from receivers.deliveries.known_receivers import TABLE, KnownReceivers
 from receivers.deliveries.storage import Storage, StorageError
 from receivers.deliveries.tables import Table
@@ -57,7 +60,7 @@ async def test_a_receiver_that_was_verified_once_is_known_to_another_process(
 ) -> None:
     await learn(known)
     found = await KnownReceivers(storage, now=lambda: NOON).find(AZURE, HOOK.path)
-    assert found == Verified(receiver=replace(RECEIVER, status_path=""))
+    assert found == Verified(receiver=replace(RECEIVER, status_path=""), voucher=voucher_of(HOOK.token))
 
 
 async def test_the_table_holds_no_token_and_no_secret(known: KnownReceivers, storage: Storage) -> None:
@@ -127,6 +130,110 @@ async def test_a_receiver_that_is_not_used_for_a_month_is_forgotten(
     assert await rows(storage) == []
 
 
+async def test_a_url_that_the_secret_refutes_is_deleted_at_once_and_no_other(
+    known: KnownReceivers, storage: Storage
+) -> None:
+    other = Hook(name="other")
+    await learn(known)
+    await learn(known, other.path, replace(VERIFIED, receiver=replace(RECEIVER, name="other")))
+    known.has_vouchers(RECEIVER, frozenset({voucher_of("0" * 64)}))
+    assert await known.find(AZURE, HOOK.path) is None
+    assert await known.find(AZURE, other.path) is not None
+    await known.close()
+    (left,) = await rows(storage)
+    assert left["RowKey"] == voucher_of(other.token)
+
+
+async def test_a_url_that_the_secret_confirms_stays(known: KnownReceivers, storage: Storage) -> None:
+    await learn(known)
+    known.has_vouchers(RECEIVER, frozenset({voucher_of(HOOK.token), voucher_of("0" * 64)}))
+    await known.close()
+    assert len(await rows(storage)) == 1
+    assert await known.find(AZURE, HOOK.path) is not None
+
+
+async def test_a_url_that_was_refuted_before_the_table_was_read_is_deleted_when_it_is(
+    known: KnownReceivers, storage: Storage
+) -> None:
+    await learn(known)
+    started = KnownReceivers(storage, now=lambda: NOON)
+    started.has_vouchers(RECEIVER, frozenset())
+    await started.warm_up()
+    assert await started.find(AZURE, HOOK.path) is None
+    await started.close()
+    assert await rows(storage) == []
+
+
+async def test_what_is_refuted_twice_or_was_never_there_is_no_matter(known: KnownReceivers, storage: Storage) -> None:
+    await learn(known)
+    for _ in range(2):
+        known.refuted("azure", voucher_of(HOOK.token))
+        await known.close()
+    assert await rows(storage) == []
+
+
+async def test_what_only_something_else_vouched_for_is_not_learned(known: KnownReceivers, storage: Storage) -> None:
+    await learn(known, verified=replace(VERIFIED, voucher=voucher_of(HOOK.token)))
+    assert await rows(storage) == []
+
+
+async def test_any_number_of_urls_that_nobody_knows_have_the_table_read_once_in_a_while(
+    storage: Storage, clock: Clock
+) -> None:
+    passed = 0.0
+    known = KnownReceivers(storage, now=clock, clock=lambda: passed)
+    reading = AsyncMock(wraps=known._read)
+    known._read = reading  # type: ignore[method-assign]  # to count
+    unknown = [f"/azure/{number:064x}" for number in range(500)]
+    assert await asyncio.gather(*(known.find(AZURE, path) for path in unknown)) == [None] * 500
+    assert reading.await_count == 1
+    passed += limits.KNOWN_FRESH
+    assert await asyncio.gather(*(known.find(AZURE, path) for path in unknown)) == [None] * 500
+    assert reading.await_count == 2
+
+
+async def test_what_another_process_learned_is_found_when_the_table_is_read_anew(
+    known: KnownReceivers, storage: Storage, clock: Clock
+) -> None:
+    passed = 0.0
+    started = KnownReceivers(storage, now=clock, clock=lambda: passed)
+    await started.warm_up()
+    await learn(known)
+    assert await started.find(AZURE, HOOK.path) is None
+    passed += limits.KNOWN_FRESH
+    assert await started.find(AZURE, HOOK.path) is not None
+
+
+async def test_a_row_that_cannot_be_read_hides_no_other(known: KnownReceivers, storage: Storage) -> None:
+    await learn(known)
+    odd: list[dict[str, object]] = [
+        {"receiver": "{", "seen_at": NOON.isoformat()},
+        {"receiver": "[" * 10_000, "seen_at": NOON.isoformat()},
+        {"receiver": 7, "seen_at": NOON.isoformat()},
+        {"receiver": '{"provider": "azure", "name": "x", "project": null, "source": "y"}', "seen_at": "yesterday"},
+        {"seen_at": NOON.isoformat()},
+        {},
+    ]
+    entities = [{"PartitionKey": "azure", "RowKey": f"{number:064x}", **each} for number, each in enumerate(odd)]
+    await Table(storage, TABLE).merge(entities)
+    started = KnownReceivers(storage, now=lambda: NOON)
+    assert await started.find(AZURE, HOOK.path) is not None
+    for number in range(len(odd)):
+        assert await started.find(AZURE, f"/azure/{number:064x}") is None
+
+
+async def test_no_more_receivers_are_kept_than_the_limit(
+    storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "KNOWN_RECEIVERS", 3)
+    known = KnownReceivers(storage, now=clock)
+    for number in range(10):
+        hook = Hook(name=f"r{number}")
+        known.learn(AZURE, hook.path, replace(VERIFIED, receiver=replace(RECEIVER, name=hook.name)))
+    assert len(known._rows) == len(known._rows_of) == 3
+    await known.close()
+
+
 async def test_the_table_can_be_made_ready_before_it_is_needed_or_not(known: KnownReceivers, azurite: Azurite) -> None:
     await known.warm_up()
     await azurite.stop()
@@ -138,5 +245,6 @@ async def test_a_table_that_is_away_is_an_error_to_who_asks_and_none_to_who_tell
 ) -> None:
     await azurite.stop()
     await learn(known)
+    assert await known.find(AZURE, HOOK.path) is not None  # this process knows it without the table
     with pytest.raises(StorageError, match="cannot be reached"):
-        await known.find(AZURE, HOOK.path)
+        await known.find(AZURE, "/azure/" + "0" * 64)

@@ -1,6 +1,7 @@
 """How a row of the journal follows what happens after the answer."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -13,7 +14,7 @@ from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.journal import State
 from receivers.deliveries.matching import Match, Refreshes
 from receivers.deliveries.messages import Attempt, Message
-from receivers.deliveries.recorder import Recorder
+from receivers.deliveries.recorder import TURN, Recorder
 from receivers.events import Decision, Target
 from tests.deliveries.examples import APP, NOON, delivery, push, refreshed, unwanted, wanted
 from tests.deliveries.shelf import Shelf
@@ -33,6 +34,16 @@ class Clock:
         self.now = NOON
 
     def __call__(self) -> datetime:
+        return self.now
+
+
+class Seconds:
+    """How many have passed, as the test tells it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
         return self.now
 
 
@@ -324,10 +335,9 @@ async def test_the_parts_of_a_batch_add_up(recorder: Recorder, shelf: Shelf) -> 
     assert shelf[made.id].state == State.REFRESHED
 
 
-async def test_only_so_many_rows_are_followed(
-    recorder: Recorder, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_only_so_many_rows_are_followed(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "JOURNAL_OPEN", 2)
+    recorder = Recorder(shelf)
     deliveries = [answered() for _ in range(3)]
     for made in deliveries:
         recorder.delivered(made)
@@ -336,15 +346,79 @@ async def test_only_so_many_rows_are_followed(
 
 
 async def test_a_refresh_of_a_row_that_is_no_longer_followed_is_not_noted(
-    recorder: Recorder, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "JOURNAL_OPEN", 1)
+    recorder = Recorder(shelf)
     made = queued(APP)
     recorder.delivered(made)
     recorder.delivered(answered())
     made.refreshes.waiting[APP].set_result(refreshed(VALUE))
     await turn()
     assert shelf[made.id].state == State.QUEUED
+
+
+async def test_large_rows_take_no_more_than_their_room(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each names many Warehouses, and tags of letters that take four bytes."""
+    monkeypatch.setattr(limits, "JOURNAL_OPEN_BYTES", 1024 * 1024)
+    recorder = Recorder(shelf)
+    for number in range(20):
+        made = answered()
+        made.events = [replace(push(tag="\U0001d11e" * 100), qualifiers=tuple("\U0001d11e" * 50 for _ in range(100)))]
+        made.decisions = [wanted(Target(PROJECT, f"warehouse-{number}-{each}")) for each in range(200)]
+        for decision in made.decisions:
+            made.refreshes.outcomes[decision.target] = refreshed()
+        recorder.delivered(made)
+        assert recorder._open.used <= limits.JOURNAL_OPEN_BYTES
+    assert 1 < len(recorder._open) < 20
+    assert sum(map(len, recorder._waiting.values())) == 200 * len(recorder._open)
+
+
+async def test_a_row_without_news_is_closed_after_a_day_and_a_later_try_finds_it_in_the_journal(
+    shelf: Shelf, clock: Clock
+) -> None:
+    passed = Seconds()
+    recorder = Recorder(shelf, now=clock, clock=passed)
+    made = queued(APP)
+    recorder.delivered(made)
+    passed.now = limits.JOURNAL_OPEN_AGE + 1
+    made.refreshes.waiting[APP].set_result(refreshed(VALUE))
+    await turn()
+    assert shelf[made.id].state == State.QUEUED
+    assert (len(recorder._open), len(recorder._waiting)) == (0, 0)
+    recorder.tried(message(made), match(wanted()), Refreshes({APP: refreshed(VALUE)}), given_up=False)
+    await turn()
+    assert shelf[made.id].state == State.REFRESHED
+
+
+async def test_what_kargo_handled_is_remembered_for_as_long_as_an_answer_may_take(shelf: Shelf) -> None:
+    passed = Seconds()
+    recorder = Recorder(shelf, clock=passed)
+    large = "x" * 1_000_000
+    for number in range(limits.HANDLED + 100):
+        recorder.handled(Target(PROJECT, f"warehouse-{number}"), large)
+    assert len(recorder._handled) == limits.HANDLED
+    assert {len(value) for _, value in recorder._handled.items()} == {limits.HANDLED_VALUE}
+    passed.now = limits.HANDLED_AGE + 1
+    assert len(recorder._handled) == 0
+
+
+async def test_many_rows_are_brought_up_to_date_in_turns(recorder: Recorder, shelf: Shelf) -> None:
+    deliveries = [answered() for _ in range(TURN * 3)]
+    for made in deliveries:
+        recorder.delivered(made)
+    recorder.handled(APP, VALUE)
+    assert sum(shelf[made.id].handled_at is not None for made in deliveries) == TURN
+    await turn()
+    assert all(shelf[made.id].handled_at for made in deliveries)
+
+
+async def test_a_redelivery_is_noted_on_a_row_that_is_still_followed(recorder: Recorder, shelf: Shelf) -> None:
+    made = answered()
+    recorder.delivered(made)
+    recorder.redelivered(shelf[made.id], "again")
+    recorder.handled(APP, VALUE)
+    assert (shelf[made.id].redelivered_as, shelf[made.id].handled_at is not None) == ("again", True)
 
 
 async def test_a_delivery_that_is_finished_is_no_longer_followed(recorder: Recorder) -> None:

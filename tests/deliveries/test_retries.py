@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from azure.core.exceptions import ResourceNotFoundError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,9 +14,9 @@ from receivers import limits
 from receivers.cluster import refresher
 from receivers.deliveries import messages
 from receivers.deliveries.journal import State
-from receivers.deliveries.messages import Message
+from receivers.deliveries.messages import Attempt, Message
 from receivers.deliveries.retries import Retries
-from receivers.deliveries.retry_queue import RetryQueue
+from receivers.deliveries.retry_queue import PARKED, RetryQueue
 from receivers.deliveries.storage import StorageError
 from receivers.local.azurite import Azurite
 from tests.cluster.fault_proxy import FaultProxy
@@ -391,3 +392,109 @@ async def test_a_try_before_the_cluster_was_ever_seen_waits_for_the_next_one(
         (waiting,) = (await drill.queues()).due
     assert waiting.tries == 1
     assert waiting.attempts[0].error
+
+
+# An outage
+
+
+async def parked(drill: Drill) -> int:
+    assert drill.service.storage is not None
+    queue = await drill.service.storage.queue(PARKED)
+    try:
+        return (await queue.get_queue_properties()).approximate_message_count or 0
+    except ResourceNotFoundError:
+        return 0
+
+
+@pytest.fixture
+async def outage(drill: Drill, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Drill:
+    """A service whose cluster has been away for longer than a try waits for it."""
+    monkeypatch.setattr(limits, "RETRY_WAIT", 0.1)
+    monkeypatch.setattr(limits, "HERALD_DELAY", 0.0)
+    monkeypatch.setattr(limits, "RELEASE_SPREAD", 0.0)
+    proxy.reset(times=None)
+    drill.service.availability.suspect()
+    await until(lambda: away_for_long(drill))
+    return drill
+
+
+async def away_for_long(drill: Drill) -> bool:
+    return (drill.service.availability.away_for or 0) >= limits.RETRY_WAIT
+
+
+async def nothing_waits(drill: Drill) -> bool:
+    await drill.work_off()
+    contents = await drill.queues()
+    return not contents.waiting and not await parked(drill)
+
+
+async def test_while_the_cluster_is_away_what_waits_is_parked_and_released_once_it_is_back(
+    outage: Drill, proxy: FaultProxy, embedded_api_server: ApiServer
+) -> None:
+    """Nine tries would be followed by an hour's wait; and nobody is given up on while there was no cluster to ask."""
+    old = datetime.now(UTC) - timedelta(seconds=limits.RETRY_AGE + 1)
+    waited = message(received_at=old)
+    for _ in range(9):
+        waited = waited.tried(Attempt(at=old, refreshed=0, error="the cluster is away"))
+    before = await refresh_of(embedded_api_server, "app")
+    await retries_of(outage).handle(messages.encode(waited))
+    await outage.deliver()
+    await outage.work_off()
+    assert await parked(outage) == 2
+    assert len((await outage.queues()).due) == (await outage.queues()).waiting == 2
+    proxy.clear()
+    await until(lambda: nothing_waits(outage))
+    assert await refresh_of(embedded_api_server, "app") != before
+    assert (await outage.queues()).poisoned == 0
+
+
+async def test_the_herald_releases_what_a_process_parked_that_is_gone(
+    outage: Drill, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No process sees the cluster come back; another one gets the herald later."""
+    monkeypatch.setattr(outage.service.availability, "on_back", None)
+    await retries_of(outage).handle(messages.encode(message()))
+    assert await parked(outage) == 1
+    for _ in range(3):  # the cluster stays away, and the herald goes on
+        assert await outage.work_off() == 1
+    proxy.clear()
+    await outage.service.availability.back()
+    assert await parked(outage) == 1
+    await until(lambda: nothing_waits(outage))
+
+
+async def test_several_processes_release_each_message_once(outage: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "HERALD_DELAY", 3600.0)  # one herald, not seen in this test
+    for _ in range(70):
+        await queue_of(outage).park(message())
+    assert outage.service.storage is not None
+    others = [RetryQueue(outage.service.storage) for _ in range(2)]
+    released = await asyncio.gather(*(each.release() for each in (queue_of(outage), *others)))
+    assert sum(released) == 70
+    assert await parked(outage) == 0
+
+
+async def test_a_process_that_is_stopped_while_it_tries_leaves_a_copy_and_one_that_is_done_does_not(
+    drill: Drill, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The Functions host alone would offer the message again after ten minutes."""
+    assert limits.RETRY_INSURANCE <= 60
+    monkeypatch.setattr(limits, "RETRY_INSURANCE", 0.0)  # so that it is seen at once
+    await retries_of(drill).handle(messages.encode(message()))
+    assert (await drill.queues()).waiting == 0
+    proxy.hold(method="PATCH")
+    trying = asyncio.create_task(retries_of(drill).handle(messages.encode(message())))
+    await proxy.wait_for(len(proxy.sent("PATCH")) + 1, "PATCH")
+    trying.cancel()
+    await asyncio.wait({trying})
+    assert [each.delivery for each in (await drill.queues()).due] == ["0" * 24]
+    proxy.release()
+
+
+async def test_without_a_copy_a_message_is_tried_all_the_same(
+    drill: Drill, embedded_api_server: ApiServer, azurite: Azurite
+) -> None:
+    before = await refresh_of(embedded_api_server, "app")
+    await azurite.stop()
+    await retries_of(drill).handle(messages.encode(message()))
+    assert await refresh_of(embedded_api_server, "app") != before

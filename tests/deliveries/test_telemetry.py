@@ -3,16 +3,21 @@
 import asyncio
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import AsyncIterator, Iterator
+from unittest.mock import Mock
 
+import msgspec
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from receivers import limits
+from receivers.deliveries.telemetry import Telemetry
 from receivers.local.azurite import Azurite
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
 from tests.collector import AT_ONCE, Collector, running_collector, values
+from tests.deliveries.examples import NOON, delivery, push, row
 from tests.local.host.running import running_process
 from tests.local.host.wire import ask
 from tests.objects import PROJECT, Hook, project_config, refresh_of, secret_of, warehouse
@@ -103,6 +108,36 @@ async def test_a_delivery_is_a_span_with_its_steps_within(service: Service, coll
     }
     assert all(not step.attributes for step in steps)
     assert all(whole.start_time_unix_nano <= step.start_time_unix_nano <= step.end_time_unix_nano for step in steps)
+
+
+async def test_a_request_to_an_unknown_url_is_counted_and_not_traced(service: Service, collector: Collector) -> None:
+    """A flood of them would leave no room for the spans of others."""
+    assert (await service.post("/quay/" + "0" * 64, {})).status == 404
+    await service.post(HOOK.path, acr_push())
+
+    async def there() -> bool:
+        counted = collector.points(DELIVERIES).get(told(provider="quay", outcome="refused", status=404))
+        return counted == 1 and any(span.name == "delivery azure" for span in collector.spans())
+
+    await until(there)
+    assert [span.name for span in collector.spans() if span.name == "delivery quay"] == []
+
+
+def test_what_waits_for_the_libraries_holds_nothing_of_what_was_told() -> None:
+    """A thousand deliveries of thousands of tags each, and a thousand rows of 250 KB, may wait."""
+    telemetry = Telemetry("", mirror=Mock(), availability=Mock(), queue=None)
+    large = "x" * 10_000
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            telemetry.delivered(delivery(push(tag=f"{number}{large}")))
+            handled = msgspec.structs.replace(row(), tag=f"{number}{large}", handled_at=NOON)
+            telemetry.handled(handled)
+            telemetry.handled(row())
+        del handled
+        assert tracemalloc.get_traced_memory()[0] < 500_000
+    finally:
+        tracemalloc.stop()
 
 
 async def test_the_time_until_kargo_has_acted_is_recorded(
@@ -318,8 +353,7 @@ async def test_what_cannot_be_recorded_costs_that_record_alone(
         raise ValueError("a defect")
 
     with monkeypatch.context() as patch:
-        patch.setattr("receivers.deliveries.instruments.rows.state_of", fail)
-        patch.setattr("receivers.deliveries.recorder.Recorder.delivered", lambda *_: None)
+        patch.setattr("receivers.deliveries.instruments.Instruments.delivered", fail)
         assert (await service.post(HOOK.path, {"action": "ping"})).status == 200
     assert "not recorded in metrics and traces" in caplog.text
 

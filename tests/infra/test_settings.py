@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
-from receivers.deliveries import known_receivers, table_journal
-from receivers.deliveries.retry_queue import POISON, QUEUE
+from receivers.deliveries import known_receivers, refusal_counter, table_journal
+from receivers.deliveries.retry_queue import PARKED, POISON, QUEUE
 from receivers.providers import PROVIDERS
 from receivers.settings import Settings, from_environment
 from tests.infra.terraform import INFRA, ROOT, State
@@ -48,11 +48,11 @@ def test_the_examples_write_every_setting_there_is_between_them(examples: Mappin
 
 def test_queues_and_tables_have_the_applications_names(examples: Mapping[str, State]) -> None:
     for state in examples.values():
-        assert {queue.values["name"] for queue in state.of("azurerm_storage_queue")} == {QUEUE, POISON}
+        assert {queue.values["name"] for queue in state.of("azurerm_storage_queue")} == {QUEUE, PARKED, POISON}
         (template,) = state.of("azurerm_resource_group_template_deployment")
         resources = json.loads(template.values["template_content"])["resources"]
         tables = {resource["name"].rpartition("/")[2] for resource in resources}
-        assert tables - {table_journal.TABLE} == {known_receivers.TABLE}
+        assert tables - {table_journal.TABLE} == {known_receivers.TABLE, refusal_counter.TABLE}
         assert (table_journal.TABLE in tables) == (state.app_settings["JOURNAL"] == "table")
 
 

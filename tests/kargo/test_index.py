@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from receivers.events import ArtifactPushed, Decision, Kind, Target
 from receivers.kargo.index import Fault, SubscriptionIndex
+from receivers.kargo.verdicts import UNCHECKED
 
 patient = settings(deadline=None)  # the machine may be busy
 
@@ -32,6 +33,11 @@ def pushed(
     return ArtifactPushed(
         repository_urls=(url,), qualifiers=tags, media_type=media_type, kinds=kinds, registry_suffix=registry_suffix
     )
+
+
+def demanding(number: int) -> dict[str, object]:
+    """Wants a version that takes effort to judge."""
+    return image(constraint="||".join([f">={number}.0.0"] * 30))
 
 
 def chart_pushed(*versions: str, path: str = "helm/app") -> ArtifactPushed:
@@ -135,6 +141,51 @@ def test_faults_are_listed_by_warehouse_and_position() -> None:
         Fault(target=ONE, position=2, reason="repoURL starts with none of oci://, https:// and http://"),
         Fault(target=OTHER, position=0, reason="spec.subscriptions is not a list"),
     ]
+
+
+def test_faults_are_counted() -> None:
+    index = index_of({OTHER: "x", ONE: [image(), {}, None]})
+    assert index.fault_count == 3
+    index.remove(ONE)
+    assert index.fault_count == 1
+
+
+def test_what_is_more_than_is_checked_is_listed_and_is_no_fault() -> None:
+    index = index_of({ONE: [image(), image(allowTagsRegexes=["x" * 2000])], TWO: [image()]})
+    reason = "an expression is longer than 1000 characters: more than is checked, so every push refreshes"
+    assert index.unchecked() == [Fault(target=ONE, position=1, reason=reason)]
+    assert index.faults() == []
+    assert refreshed(index, pushed("latest")) == [ONE]
+    index.remove(ONE)
+    assert index.unchecked() == []
+
+
+def test_past_the_effort_for_a_delivery_every_subscriber_is_refreshed() -> None:
+    index = index_of({Target(f"p{number % 10}", f"w{number:04}"): [demanding(number)] for number in range(1000)})
+    decisions = index.match(pushed("0.0.0-a"), project=None)
+    assert len(decisions) == 1000
+    assert decisions[0].refresh is False
+    assert decisions[-1] == Decision(target=Target("p9", "w0999"), refresh=True, reason=UNCHECKED.reason)
+
+
+def test_one_project_leaves_the_others_their_effort() -> None:
+    index = index_of({Target("greedy", f"w{number}"): [demanding(number)] for number in range(1000)})
+    index.put(OTHER, [image(constraint="^9")])
+    assert OTHER not in refreshed(index, pushed("0.0.0-a"))
+
+
+def test_warehouses_that_want_the_same_cost_as_much_as_one() -> None:
+    index = index_of({Target("demo", f"w{number:04}"): [image(constraint="^9")] for number in range(5_000)})
+    tags = [f"{major}.0.0" for major in range(9)]
+    decisions = index.match(pushed(*tags), project="demo")
+    reason = "tag 0.0.0 does not satisfy ^9, and 8 more like it"
+    assert [(decision.refresh, decision.reason) for decision in decisions] == [(False, reason)] * 5_000
+
+
+def test_one_warehouse_may_subscribe_to_a_repository_only_so_often() -> None:
+    index = index_of({ONE: [demanding(number) for number in range(250)]})
+    [decision] = index.match(pushed(*map(str, range(100))), project=None)
+    assert decision.refresh is True
 
 
 def test_putting_a_warehouse_again_replaces_it() -> None:
@@ -242,4 +293,5 @@ def test_an_index_that_changed_answers_as_one_made_anew(
     anew = index_of(last)
     assert index.match(event, project=project) == anew.match(event, project=project)
     assert index.faults() == anew.faults()
+    assert index.fault_count == len(index.faults())
     assert (len(index), index.count("demo")) == (len(anew), anew.count("demo"))

@@ -79,6 +79,15 @@ def test_no_chart_can_be_there(text: str) -> None:
     assert not references.is_oci(text)
 
 
+@pytest.mark.parametrize(
+    "place", ["{}", "a{}/b", "a{}.io/b", "a.io/{}", "{}:1/a", "a.io:{}/a", "a.io/b:{}", "a.io/b@{}"]
+)
+def test_half_a_surrogate_pair_is_read_as_go_reads_it_wherever_it_stands(place: str) -> None:
+    halved, replaced = place.format("\ud800"), place.format("\ufffd")
+    assert parsed(halved) == parsed(replaced)
+    assert references.is_oci(halved) == references.is_oci(replaced)
+
+
 @patient
 @given(st.text(st.characters()))
 def test_any_text_is_a_reference_or_is_refused(text: str) -> None:

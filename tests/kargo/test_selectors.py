@@ -4,7 +4,9 @@ import pytest
 
 from receivers import limits
 from receivers.kargo import selectors
-from receivers.kargo.selectors import Broken, Unreadable, Verdict
+from receivers.kargo.effort import Effort
+from receivers.kargo.selectors import Broken, Unreadable
+from receivers.kargo.verdicts import UNCHECKED, Verdict
 
 IMAGE = "ghcr.io/team/app"
 CHART = "oci://ghcr.io/team/chart"
@@ -111,6 +113,47 @@ def test_a_broken_selector_wants_nothing_and_says_why_once() -> None:
     assert Broken("bad regex").decide(["1.2.3", "1.2.4"]) == (False, "bad regex")
 
 
+TOO_MANY = [f"^v{number}-(alpha|beta)$" for number in range(1000)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"allowTagsRegexes": TOO_MANY}, "the expressions have more than 2000 instructions"),
+        ({"ignoreTagsRegexes": ["x" * 2000]}, "an expression is longer than 1000 characters"),
+        ({"imageSelectionStrategy": "Lexical", "allowTagsRegexes": ["x{1000}" * 10]}, "an expression is too large"),
+        ({"constraint": "^1 " * 200}, "the constraint is longer than 512 characters"),
+    ],
+)
+def test_what_is_more_than_is_checked_takes_every_tag(fields: dict[str, object], reason: str) -> None:
+    assert image("latest", **fields) == (True, f"{reason}: more than is checked, so every push refreshes")
+
+
+def test_a_chart_whose_constraint_is_more_than_is_checked_takes_every_version() -> None:
+    reason = "the constraint is longer than 512 characters: more than is checked, so every push refreshes"
+    assert chart("x", semverConstraint="^1 " * 200) == (True, reason)
+
+
+def test_a_warehouse_has_so_much_effort_for_all_its_constraints() -> None:
+    effort = Effort(limits.READING_EFFORT)
+    constraints = ["||".join([f">={number}.0.0"] * 40) for number in range(99)]
+    read = [selectors.chart_selector({"repoURL": CHART, "semverConstraint": each}, effort) for each in constraints]
+    assert read[0].decide(["0.0.0-a"]).accepted is False
+    reason = "the Warehouse has too many constraints: more than is checked, so every push refreshes"
+    assert read[-1].decide(["0.0.0-a"]) == (True, reason)
+
+
+def test_too_many_tags_are_not_asked_one_by_one() -> None:
+    selector = selectors.image_selector({"repoURL": IMAGE, "allowTagsRegexes": TOO_MANY[:90]})
+    assert selector.decide(["latest"]).accepted is False
+    assert selector.decide([f"latest-{number}" for number in range(1000)]) == UNCHECKED
+
+
+def test_a_tag_that_is_too_long_for_the_expressions_is_not_asked() -> None:
+    selector = selectors.image_selector({"repoURL": IMAGE, "allowTagsRegexes": TOO_MANY[:90]})
+    assert selector.decide(["x" * limits.NAME]) == UNCHECKED
+
+
 @pytest.mark.parametrize("empty", ["", [], None])
 def test_a_deprecated_field_may_be_there_as_long_as_it_is_empty(empty: object) -> None:
     assert image("1.2.3", allowTags=empty, ignoreTags=empty).accepted
@@ -149,6 +192,11 @@ def test_the_platform_decides_nothing(platform: str) -> None:
         ({"imageSelectionStrategy": "Newest\n"}, "imageSelectionStrategy Newest\ufffd is unknown"),
         ({"repoURL": "ghcr.io/te am/app"}, "repoURL: the repository is not"),
         ({"repoURL": None}, "repoURL is missing"),
+        ({"repoURL": f"ghcr.io/{'x/' * 500}"}, "repoURL is longer than 1000 characters"),
+        (
+            {"imageSelectionStrategy": "Digest", "constraint": "x" * 5000},
+            "constraint is longer than 4096 characters, and no tag is",
+        ),
         ({"repoURL": ["ghcr.io"]}, "repoURL is not a text"),
     ],
 )

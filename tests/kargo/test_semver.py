@@ -1,11 +1,14 @@
 """Versions and constraints, as Masterminds' semver v3 has them."""
 
+from time import thread_time
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from receivers.kargo import semver
+from receivers.kargo.effort import TooMuch
 from receivers.kargo.semver import Constraint, InvalidConstraint, InvalidVersion, Version
 from tests.kargo.tables import rows
 
@@ -128,12 +131,34 @@ def test_a_version_that_is_merely_not_strict_says_so() -> None:
         ("1.2.3 latest", "not a semver constraint"),
         ("1.2.3.4", "not a semver constraint"),
         ("^1.2.3-01", "a version in it is invalid"),
-        ("^1 " * 200, "longer than 512 characters"),
     ],
 )
 def test_a_refused_constraint_says_why(text: str, message: str) -> None:
     with pytest.raises(InvalidConstraint, match=message):
         Constraint.parse(text)
+
+
+def test_a_constraint_that_is_too_long_to_check_is_not_called_wrong() -> None:
+    with pytest.raises(TooMuch, match="longer than 512 characters"):
+        Constraint.parse("^1 " * 200)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("|" * 512, "1||" * 170 + "1", "1" + " " * 511, "1 " * 256, " " * 512, "1" + " " * 250 + "-" + " " * 260),
+        *("1 - " * 128, "1 - 2 " * 85, " - " * 170, "-" * 512, "1-" + "a." * 255, "1+" + "a-" * 255, "1." * 256),
+    ],
+)
+def test_the_longest_constraint_takes_a_moment_whatever_it_holds(text: str) -> None:
+    assert min(_time_to_read(text) for _ in range(5)) < 0.01
+
+
+def _time_to_read(constraint: str) -> float:
+    semver._constraint.cache_clear()
+    began = thread_time()
+    answers(constraint, [])
+    return thread_time() - began
 
 
 @patient

@@ -6,13 +6,16 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlencode
 
+import msgspec
 import pytest
 
 from receivers.deliveries.journal import State
+from receivers.deliveries.table_journal import TableJournal
 from receivers.local.azurite import Azurite
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
@@ -24,7 +27,7 @@ from tests.service import Service, acr_push, running_service, until
 HOOK = Hook(provider="azure", name="acr")
 KEY = "canary-key-of-the-pages"
 TOKEN = re.compile(r"[0-9a-f]{64}")
-SECTIONS = ("/deliveries", "/receivers", "/queue")
+SECTIONS = ("/deliveries", "/receivers", "/queue", "/refusals")
 
 
 @pytest.fixture
@@ -284,12 +287,61 @@ async def test_without_storage_the_pages_say_how_to_get_a_journal(service_withou
 async def test_while_storage_is_away_the_pages_say_so(service: Service, azurite: Azurite) -> None:
     await delivered(service)
     await azurite.kill()
-    for path in SECTIONS:
+    for path in ("/deliveries", "/receivers", "/queue"):
         page = await get(service, path)
         assert page.status == 503
         assert b"The Storage account is away" in page.body
         assert azurite.connection_string.encode() not in page.body
     await azurite.start()
+
+
+async def test_requests_to_unknown_urls_are_counted_and_not_listed(service: Service) -> None:
+    assert b"No request was refused" in (await get(service, "/refusals")).body
+    for _ in range(20):
+        assert (await service.post("/azure/" + "0" * 64, acr_push())).status == 404
+    assert (await service.post(HOOK.path, b"{")).status == 400
+    await delivered(service)
+    listed = await document(service, "/deliveries")
+    assert sorted(row["status"] for row in listed["deliveries"]) == [200, 400]
+    assert listed["refused"] == {"lastHour": 20, "lastDay": 20, "ofThisInstance": False}
+    counted = await document(service, "/refusals")
+    assert [(each["reason"], each["lastDay"]) for each in counted["reasons"]] == [("unknownUrl", 20)]
+    assert sum(minute["unknownUrl"] for minute in counted["minutes"]) == 20
+    assert b"20 requests in the last 24 hours" in (await get(service, "/deliveries")).body
+    page = (await get(service, "/refusals")).body
+    assert b"to unknown URLs" in page
+    assert b"of this instance" not in page
+
+
+async def test_the_id_of_a_request_that_was_only_counted_says_so(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receivers.pages.deliveries.WRITTEN", timedelta(0))
+    answer = await service.post("/azure/" + "0" * 64, acr_push())
+    page = await get(service, f"/deliveries/{answer.header('x-delivery-id')}")
+    assert page.status == 404
+    assert b"counted, not recorded" in page.body
+
+
+async def test_without_storage_the_counts_are_those_of_this_instance(service_without_storage: Service) -> None:
+    assert (await service_without_storage.post("/azure/" + "0" * 64, acr_push())).status == 404
+    page = await get(service_without_storage, "/refusals")
+    assert (page.status, b"of this instance" in page.body) == (200, True)
+    assert (await document(service_without_storage, "/refusals"))["ofThisInstance"] is True
+
+
+async def test_rows_that_were_dropped_are_told_in_the_head_of_each_page_and_by_readyz(service: Service) -> None:
+    runtime = await service.runtime()
+    assert isinstance(runtime.journal, TableJournal)
+    runtime.journal.write(msgspec.structs.replace(journalling.row("team/app"), id="no id"))
+
+    async def told() -> bool:
+        return b"1 journal row was dropped since" in (await get(service, "/queue")).body
+
+    await until(told)
+    readiness = json.loads((await service.ask("GET", "/readyz")).body)
+    assert readiness["ready"]
+    assert readiness["journal"].startswith("1 journal row was dropped since")
 
 
 async def test_while_the_cluster_is_away_the_pages_say_so(service: Service, fault_proxy: FaultProxy) -> None:
@@ -315,6 +367,28 @@ async def test_receivers_are_shown_while_their_secrets_cannot_be_read(
         return b"its Secret could not be read in time" in page.body
 
     await until(told)
+
+
+async def test_many_receivers_are_shown_page_by_page_and_one_s_url_on_its_page(
+    service: Service, api_server: ApiServer
+) -> None:
+    hooks = [Hook(name=f"r{number:03}", project="crowd") for number in range(120)]
+    await api_server.apply(project_config(hooks, project="crowd"), secret_of(hooks[99], namespace="crowd"))
+    await api_server.allow_secrets("crowd")
+
+    async def listed() -> bool:
+        return bool((await document(service, "/receivers"))["count"] == 121)
+
+    await until(listed)
+    first, last = [(await get(service, f"/receivers{query}")).body.decode() for query in ("", "?page=3")]
+    assert ("121 in all" in first, "/receivers?page=2" in first, "Previous" in first) == (True, True, False)
+    assert ("/receivers?page=2" in last, "Next" in last) == (True, False)
+    pages = [(await document(service, f"/receivers?page={number}"))["receivers"] for number in (1, 2, 3, 4)]
+    assert list(map(len, pages)) == [50, 50, 21, 0]
+    wanted = {"provider": "azure", "project": "crowd", "name": "r099"}
+    revealed = await post(service, "/receivers/url?format=json", wanted, x_pages_key="")
+    assert hooks[99].path in revealed.body.decode()
+    assert revealed.json()["page"] == 2
 
 
 async def test_a_service_that_is_not_configured_says_so() -> None:

@@ -19,6 +19,15 @@ def test_what_is_only_shown_is_clipped() -> None:
     assert len(event.media_type) == limits.FREE_TEXT
 
 
+def test_half_a_surrogate_pair_becomes_what_can_be_written() -> None:
+    odd = "\ud800"
+    event = artifact_pushed(
+        repository_urls=[f"{odd}/a"], qualifiers=[odd], registry=odd, repository=odd, digest=odd, media_type=odd
+    )
+    assert (event.repository_urls, event.qualifiers) == (("\ufffd/a",), ("\ufffd",))
+    assert {event.registry, event.repository, event.digest, event.media_type, event.tag} == {"\ufffd"}
+
+
 def test_empty_and_repeated_names_count_once_or_not_at_all() -> None:
     event = artifact_pushed(repository_urls=["r/a", "", "r/a"], qualifiers=["", "1", "2", "1"])
     assert event.repository_urls == ("r/a",)

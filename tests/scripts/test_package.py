@@ -2,9 +2,11 @@
 
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -107,16 +109,100 @@ def test_a_package_that_lacks_something_does_not_pass(built: Path, tmp_path: Pat
     assert prove(without(built, missing, tmp_path / "broken.zip")).returncode != 0
 
 
-@pytest.mark.parametrize(
-    ("path", "pattern", "named"),
-    [
-        ("tests/conftest.py", "tests", True),
-        ("receivers/local/cli.py", "receivers/local", True),
-        ("receivers/locality.py", "receivers/local", False),
-        (".gitignore", ".git*", True),
-        ("requirements-dev.in", "requirements*.in", True),
-        ("requirements.txt", "requirements*.in", False),
-    ],
+# What merely lies there
+
+PLANTED = (
+    ".env",
+    ".env.production",
+    "prod.env",
+    "kubeconfig",
+    "my-kubeconfig.yaml",
+    ".kube/config",
+    "prod.tfvars",
+    "terraform.tfvars.json",
+    "terraform.tfstate",
+    "tls.key",
+    "id_rsa",
+    "receivers.json",
+    "notes.py",
+    "local.settings.json",
+    "function_app.py.bak",
 )
-def test_funcignore_names_files_and_folders(path: str, pattern: str, named: bool) -> None:
-    assert package.matches(PurePosixPath(path), pattern) is named
+
+
+def planted(folder: Path) -> Iterator[PurePosixPath]:
+    """Secrets that lie in a checkout: at its top, in the folder of the code and beneath; not ignored by git."""
+    for place in (".", "receivers", "receivers/pages/templates", "receivers/new"):
+        for name in PLANTED:
+            path = PurePosixPath(place) / name
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text("SECRET")
+            yield path
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    folder = tmp_path / "checkout"
+    subprocess.run(["git", "clone", "--quiet", ROOT, folder], check=True)
+    return folder
+
+
+def test_what_merely_lies_there_is_not_packed(clone: Path) -> None:
+    before = list(package.app_files(clone))
+    assert PurePosixPath("receivers/runtime.py") in before
+    lying = set(planted(clone))
+    assert list(package.app_files(clone)) == before
+    assert {path for path in lying if path.name == "notes.py"} - {PurePosixPath("notes.py")} == set(
+        package.left_out(clone)
+    )
+
+
+def test_nor_is_what_was_committed_by_mistake(clone: Path) -> None:
+    before = list(package.app_files(clone))
+    lying = {path for path in planted(clone) if path.name != "notes.py"}
+    subprocess.run(["git", "add", "--force", *map(str, lying)], cwd=clone, check=True)
+    assert list(package.app_files(clone)) == before
+
+
+@pytest.mark.parametrize("link", ["receivers/link.py", "receivers/pages"])
+def test_a_symbolic_link_is_not_followed(clone: Path, tmp_path: Path, link: str) -> None:
+    secret = tmp_path / "elsewhere"
+    if (clone / link).is_dir():
+        (clone / link).rename(secret)
+    else:
+        secret.write_text("SECRET")
+    (clone / link).symlink_to(secret)
+    subprocess.run(["git", "add", link.replace("pages", "runtime.py")], cwd=clone, check=True)
+    with pytest.raises(SystemExit, match="symbolic link"):
+        list(package.app_files(clone))
+
+
+class CoreTools:
+    """How ``func azure functionapp publish`` reads .funcignore.
+
+    https://github.com/Azure/azure-functions-core-tools, src/Cli/func/Common/GitIgnoreParser.cs
+    """
+
+    def __init__(self, text: str) -> None:
+        lines = [line.strip() for line in text.split("\n")]
+        lines = [line for line in lines if line and not line.startswith("#")]
+        self._denied = self._expression(line for line in lines if not line.startswith("!"))
+        self._accepted = self._expression(line.removeprefix("!") for line in lines if line.startswith("!"))
+
+    def accepts(self, path: PurePosixPath) -> bool:
+        return bool(self._accepted.match(str(path)) or not self._denied.match(str(path)))
+
+    @staticmethod
+    def _expression(patterns: Iterable[str]) -> re.Pattern[str]:
+        escaped = (re.sub(r"[-\[\]/{}()+?.\\^$|]", r"\\\g<0>", pattern) for pattern in sorted(patterns))
+        regexes = [each.replace("**", "(.+)").replace("*", r"([^\/]+)") for each in escaped]
+        return re.compile(f"^(({')|('.join(regexes)}))\\b", re.ASCII)
+
+
+def test_func_publish_uploads_the_same_files(clone: Path) -> None:
+    core_tools = CoreTools((clone / ".funcignore").read_text())
+    # What Core Tools leaves out by itself: .funcignore, .gitignore, local.settings.json and the folder .git.
+    every = {PurePosixPath(path.relative_to(clone).as_posix()) for path in clone.rglob("*") if path.is_file()}
+    assert set(filter(core_tools.accepts, every)) == set(package.app_files(clone))
+    lying = {path for path in planted(clone) if path.suffix not in {".py", ".bak"}}
+    assert not set(filter(core_tools.accepts, lying))

@@ -3,16 +3,19 @@
 import logging
 import sys
 
+from receivers.local import terminal
 from receivers.local.azurite.installation import Unavailable, install
 
 
 def main() -> int:
     """Exit status 1: it could not be installed, and said why."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(terminal.Formatter())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
-        print(install().folder)
+        terminal.show([str(install().folder)])
     except Unavailable as unavailable:
-        print(unavailable, file=sys.stderr)
+        terminal.complain(str(unavailable))
         return 1
     return 0
 

@@ -2,11 +2,9 @@
 
 import argparse
 import asyncio
-import json
-import sys
 from typing import Any
 
-from receivers.local import asking
+from receivers.local import asking, terminal
 from receivers.local.asking import Declined, Service
 from receivers.local.commands import output
 
@@ -56,14 +54,13 @@ async def _persistently(service: Service, options: argparse.Namespace) -> list[d
         except Declined as declined:
             if complaint != str(declined):
                 complaint = str(declined)
-                print(f"{complaint}; still trying", file=sys.stderr)
+                terminal.complain(f"{complaint}; still trying")
             await asyncio.sleep(LOOK_EVERY)
 
 
 def _tell(options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
     """Print rows, the oldest first."""
-    for row in reversed(rows):
-        print(json.dumps(row) if options.output == "json" else line(row), flush=True)
+    terminal.show(output.encoded(row) if options.output == "json" else line(row) for row in reversed(rows))
 
 
 async def _ask(service: Service, options: argparse.Namespace, *, limit: int) -> list[dict[str, Any]]:

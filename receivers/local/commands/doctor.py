@@ -16,6 +16,7 @@ def run(options: argparse.Namespace) -> int:
     document = {
         "complete": examination.complete,
         "lookedAt": examination.looked_at,
+        "pages": examination.pages,
         "findings": [finding.document for finding in examination.findings],
     }
     output.show(options.output, lines=lines(examination), document=document)
@@ -33,6 +34,7 @@ def lines(examination: Examination) -> Iterator[str]:
         yield ""
     if examination.complete:
         yield examination.looked_at
+        yield examination.pages
         yield f"{_count(examination, Severity.ERROR)} error(s), {_count(examination, Severity.WARNING)} warning(s)"
     else:
         yield "the cluster was not looked at"

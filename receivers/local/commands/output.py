@@ -1,17 +1,26 @@
 """What a command prints on stdout."""
 
 import json
-import sys
 from collections.abc import Iterable
 from typing import Any
+
+from receivers.local import terminal
 
 
 def show(form: str, *, lines: Iterable[str], document: Any) -> None:  # noqa: ANN401 - any JSON
     """Print the lines; or one JSON document, when ``form`` is ``json``."""
-    print(json.dumps(document, indent=2) if form == "json" else "\n".join(lines))
+    if form == "json":
+        terminal.show(encoded(document, indent=2).split("\n"))
+    else:
+        terminal.show(lines)
+
+
+def encoded(document: Any, *, indent: int | None = None) -> str:  # noqa: ANN401 - any JSON
+    """JSON that a terminal can show: everything but ASCII is escaped, and so is DEL, which is ASCII."""
+    return json.dumps(document, indent=indent).replace("\x7f", "\\u007f")
 
 
 def declined(command: str, why: Exception) -> int:
     """Say on stderr why a service did not do as asked. Returns the exit code."""
-    print(f"kargo-receivers {command}: {why}", file=sys.stderr)
+    terminal.complain(f"kargo-receivers {command}: {why}")
     return 1

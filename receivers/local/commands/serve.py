@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import uvloop
@@ -17,12 +17,13 @@ import yaml
 from receivers import runtime
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import readiness, report
-from receivers.local import addresses, announcement, azurite, cluster
+from receivers.local import addresses, announcement, azurite, cluster, terminal
 from receivers.local.announcement import Sample
 from receivers.local.embedded import DEMO, EmbeddedCluster, documents
 from receivers.local.errors import Unable
 from receivers.local.host import FunctionHost, HostError
 from receivers.local.host import run as run_host
+from receivers.pages import openness
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError, storage_configured
 
@@ -44,14 +45,15 @@ def run(options: argparse.Namespace) -> int:
 
 def _log(*, verbose: bool) -> None:
     """Deliveries and what this command says go to stdout, everything else to stderr."""
-    logging.basicConfig(
-        level=logging.INFO if verbose else logging.WARNING,
-        stream=sys.stderr,
-        format="%(levelname)s %(name)s: %(message)s",
-    )
-    for logger, layout in ((logging.getLogger(report.__name__), "%(asctime)s %(message)s"), (say, "%(message)s")):
+    complaints = logging.StreamHandler(sys.stderr)
+    complaints.setFormatter(terminal.Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[complaints])
+    for logger, layout in (
+        (logging.getLogger(report.__name__), terminal.Formatter("%(asctime)s %(message)s", "%H:%M:%S")),
+        (say, terminal.LinesFormatter()),
+    ):
         handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(logging.Formatter(layout, "%H:%M:%S"))
+        handler.setFormatter(layout)
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
         logger.propagate = False
@@ -98,7 +100,7 @@ async def _storage() -> AsyncIterator[None]:
         if found.connection_string:
             os.environ.update(AzureWebJobsStorage=found.connection_string)
         else:
-            say.info("no retry queue and no journal: %s", found.reason)
+            say.info("no retry queue and no journal: %s", terminal.printable(found.reason))
         yield
 
 
@@ -129,10 +131,16 @@ async def _host(options: argparse.Namespace, service: Runtime, sample: Sample | 
     url: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     host = FunctionHost(cluster.ROOT)
     try:
-        async with asyncio.TaskGroup() as tasks:
-            announcing = tasks.create_task(_announce(url, service, sample))
-            await run_host(host, address=options.host, port=options.port, on_ready=url.set_result)
-            announcing.cancel()
+        with ExitStack() as listening:
+
+            def ready(where: str) -> None:
+                listening.enter_context(openness.listening_on(where))
+                url.set_result(where)
+
+            async with asyncio.TaskGroup() as tasks:
+                announcing = tasks.create_task(_announce(url, service, sample))
+                await run_host(host, address=options.host, port=options.port, on_ready=ready)
+                announcing.cancel()
     except* HostError as errors:
         raise Unable(str(errors.exceptions[0])) from None
 
@@ -143,7 +151,9 @@ async def _announce(served: asyncio.Future[str], service: Runtime, sample: Sampl
     found = await addresses.addresses(service.directory)
     for line in announcement.lines(found, url=url, index=service.mirror.index, program=sys.argv[0], sample=sample):
         say.info("%s", line)
-    if service.journal is not None:
+    if not service.settings.pages_key and not openness.on_loopback_alone():
+        say.info("the pages are closed, since others can reach them here: set PAGES_KEY to open them")
+    elif service.journal is not None:
         say.info("what becomes of each delivery: %s/deliveries", url)
     say.info("ready on %s", url)
 
@@ -155,7 +165,7 @@ async def _until_ready(service: Runtime, url: str) -> None:
     while not readiness.of(service.mirror).ready:
         if loop.time() > patient_until:
             faults = {health.fault for health in service.mirror.health() if health.fault}
-            reason = "; ".join(sorted(faults)) or "it is still being read"
+            reason = terminal.printable("; ".join(sorted(faults))) or "it is still being read"
             say.info("listening on %s, not ready: waiting for the cluster %s: %s", url, service.api.server, reason)
             patient_until = math.inf
         await asyncio.sleep(LOOK_EVERY)

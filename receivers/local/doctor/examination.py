@@ -12,12 +12,13 @@ from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
 from receivers.cluster.credentials import CredentialsError
 from receivers.cluster.mirror import Mirror
 from receivers.local import cluster
-from receivers.local.doctor import permissions, receivers
+from receivers.local.doctor import configuration, permissions, receivers
 from receivers.local.doctor.findings import Finding, Severity
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError
 
 NOT_FOUND = 404
+KINDS = {"projectconfigs": "ProjectConfig", "clusterconfigs": "ClusterConfig", "warehouses": "Warehouse"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,7 @@ class Examination:
     findings: Sequence[Finding]
     complete: bool
     looked_at: str = ""
+    pages: str = ""  # who may see them
 
 
 async def examine(variables: Mapping[str, str]) -> Examination:
@@ -54,10 +56,12 @@ async def _examine_cluster(service: Runtime) -> Examination:
         failed = Finding(subject=f"cluster {service.api.server}", problem=str(error), remedy="try again")
         return Examination(findings=[failed], complete=False)
     await cluster.read(service.mirror)
+    found += configuration.check(service.settings)
     found += of_mirror(service.mirror)
     found += await receivers.check(service)
     found += of_subscriptions(service.mirror)
-    return Examination(findings=found, complete=True, looked_at=_looked_at(service))
+    pages = configuration.pages(service.settings)
+    return Examination(findings=found, complete=True, looked_at=_looked_at(service), pages=pages)
 
 
 def _looked_at(service: Runtime) -> str:
@@ -104,18 +108,28 @@ async def of_permissions(service: Runtime) -> list[Finding]:
 
 
 def of_mirror(mirror: Mirror) -> Iterator[Finding]:
-    """Resources that are allowed, and could not be read all the same."""
+    """Resources that are allowed, and could not be read all the same, and objects of them that cannot be read."""
+    counted = {health.resource: health.unreadable for health in mirror.health()}
     for health in mirror.health():
         if not health.synced and not health.denied:
             remedy = "try again; if it stays so, look at the API server's log"
             problem = f"they cannot be listed: {health.fault or 'that takes too long'}"
             yield Finding(subject=health.resource, problem=problem, remedy=remedy)
-        if health.unreadable:
+    for resource, found in mirror.unreadable().items():
+        for unreadable in found:
             yield Finding(
                 severity=Severity.WARNING,
-                subject=health.resource,
-                problem=f"{health.unreadable} of them are not as Kargo defines them, and left out",
-                remedy=f"look at `kubectl get {health.resource} -A -o yaml`",
+                subject=f"{KINDS[resource]} {unreadable}",
+                problem=f"it cannot be read: {unreadable.reason}",
+                remedy="correct it; what is known of it from before, if anything, counts until it is gone",
+            )
+        others = counted[resource] - len(found)
+        if others > 0:
+            yield Finding(
+                severity=Severity.WARNING,
+                subject=resource,
+                problem=f"{others} of them cannot be read, and are not named here",
+                remedy=f"look at `kubectl get {resource} -A -o yaml`",
             )
 
 

@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
+from receivers import limits
 from receivers.cluster.api import ClusterError
+from receivers.deliveries.directory import PREVIOUS
 from receivers.events import Provider, Receiver, SecretReference
 from receivers.kargo import paths
 from receivers.local.addresses import Address, addresses
@@ -17,11 +19,55 @@ REGISTER = "register at the sender the URL that `kargo-receivers urls --reveal` 
 async def check(service: Runtime) -> list[Finding]:
     """What is wrong with the receivers of cluster and settings, each and together."""
     found = await addresses(service.directory)
-    each = [await _check_one(service, address) for address in found]
-    return [finding for finding in each if finding] + list(_shared_urls(found))
+    each = [finding for address in found for finding in await _check_one(service, address)]
+    return each + list(_shared_urls(found))
 
 
-async def _check_one(service: Runtime, address: Address) -> Finding | None:
+async def _check_one(service: Runtime, address: Address) -> list[Finding]:
+    """Its secrets, and whether it is served under the URL that Kargo shows."""
+    weak = await _weak_secrets(service, address)
+    served = (
+        await _check_serving(service, address) if not any(each.severity is Severity.ERROR for each in weak) else None
+    )
+    return [*weak, served] if served else weak
+
+
+async def _weak_secrets(service: Runtime, address: Address) -> list[Finding]:
+    """What is wrong with the secrets in the cluster, where they can be read. Those of the settings were checked."""
+    receiver, provider = address.receiver, PROVIDERS.get(address.receiver.provider)
+    if provider is None or receiver.secret is None or not receiver.secret.name or not service.settings.read_secrets:
+        return []
+    try:
+        data = (await service.secrets.read(receiver.secret)).data
+    except ClusterError:  # told by what needs them
+        return []
+    present = {key: data[key] for key in provider.secret_keys if key in data}
+    previous = {key: data[key] for key in (key + PREVIOUS for key in provider.secret_keys) if key in data}
+    lost = bool(present) and not any(present.values())
+    found = [
+        *(_weak_secret(address, receiver.secret, key, value, lost=lost) for key, value in present.items()),
+        *(_weak_secret(address, receiver.secret, key, value, lost=False) for key, value in previous.items()),
+    ]
+    return [finding for finding in found if finding]
+
+
+def _weak_secret(address: Address, secret: SecretReference, key: str, value: bytes, *, lost: bool) -> Finding | None:
+    """``lost``: there is no other secret that counts."""
+    place = f"the key {key} of its Secret {secret.namespace}/{secret.name}"
+    if not value:
+        problem = f"{place} is empty, which is not served: anybody could compute its URL"
+        remedy = "put a long random text there (openssl rand -hex 32), or remove the key"
+        return _about(address, problem, remedy, Severity.ERROR if lost else Severity.WARNING)
+    if len(value.strip()) < limits.SECRET_SHORTEST:
+        problem = (
+            f"{place} has fewer than {limits.SECRET_SHORTEST} characters: others may guess it, and compute its URL"
+        )
+        remedy = "replace it, and register the new URL at the sender; or remove it, if it is the previous one"
+        return _about(address, problem, remedy, Severity.WARNING)
+    return None
+
+
+async def _check_serving(service: Runtime, address: Address) -> Finding | None:
     receiver = address.receiver
     provider = PROVIDERS.get(receiver.provider)
     if receiver.secret is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import uvloop
 
+from receivers.local import terminal
 from receivers.local.embedded import EmbeddedCluster, documents
 
 WAREHOUSES_PER_PROJECT = 20
@@ -40,7 +41,7 @@ async def serve(arguments: argparse.Namespace) -> None:
     objects = [*documents(*arguments.load), *many_warehouses(arguments.count)]
     cluster = EmbeddedCluster(objects, base_url=arguments.base_url, echo_after=arguments.echo)
     url = await cluster.start(port=arguments.port)
-    print(f"ready on {url}", flush=True)
+    terminal.show([f"ready on {url}"])
     await interrupted.wait()
     await cluster.stop()
 

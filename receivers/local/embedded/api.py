@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from receivers import loopback
 from receivers.local.embedded import asgi, errors, watches
 from receivers.local.embedded.calls import Call, understand
 from receivers.local.embedded.resources import ACCESS_REVIEWS, Object, discovery
@@ -41,8 +42,9 @@ class Api:
 
     async def __call__(self, scope: asgi.Message, receive: asgi.Receive, send: asgi.Send) -> None:
         """Answers one request."""
-        body = await asgi.read_body(receive)
         try:
+            _refuse_web_sites(scope)
+            body = await asgi.read_body(receive)
             if document := self._documents.get(scope["path"].rstrip("/")):
                 await asgi.answer(send, HTTPStatus.OK, document)
                 return
@@ -118,6 +120,19 @@ class Api:
                 return _listed(call, self._store.revision, found)
             token = self._store.keep(found)
         return _listed(call, *self._store.page(token, limit))
+
+
+def _refuse_web_sites(scope: asgi.Message) -> None:
+    """Refuse what a browser sends for a web site: this API asks nobody who he is.
+
+    A site can have its own name lead here, and would be let read everything; and it can post without a name of its own,
+    but not without saying so. kubectl and the clients of Kubernetes do neither.
+    """
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+    if not loopback.means_this_machine(headers.get("host", "")):
+        raise errors.misdirected()
+    if "origin" in headers or headers.get("sec-fetch-site", "none") != "none":
+        raise errors.forbidden("the embedded API is not for web sites")
 
 
 def _listed(call: Call, revision: int, items: list[Object], following: str = "") -> Object:

@@ -35,6 +35,11 @@ def forbidden(message: str) -> ApiError:
     return ApiError(HTTPStatus.FORBIDDEN, "Forbidden", message)
 
 
+def misdirected() -> ApiError:
+    message = "the embedded API answers to addresses of this machine and to localhost alone"
+    return ApiError(HTTPStatus.MISDIRECTED_REQUEST, "Misdirected", message)
+
+
 def no_such_path() -> ApiError:
     return ApiError(HTTPStatus.NOT_FOUND, "NotFound", "the server could not find the requested resource")
 

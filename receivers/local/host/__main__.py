@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+from receivers.local import terminal
 from receivers.local.host import FunctionHost, HostError, local_settings, serve
 
 
@@ -16,18 +17,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--address", default="127.0.0.1", help="where to listen (default: %(default)s)")
     parser.add_argument("--port", type=int, default=7071, help="0 takes any free port (default: %(default)s)")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(terminal.Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     try:
         host = FunctionHost(options.root, settings=local_settings(options.root, os.environ))
         serve(host, address=options.address, port=options.port, on_ready=announce)
     except HostError as error:
-        print(error, file=sys.stderr)
+        terminal.complain(str(error))
         return 1
     return 0
 
 
 def announce(url: str) -> None:
-    print(f"listening on {url}", flush=True)
+    terminal.show([f"listening on {url}"])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import uvloop
 
 from receivers.local.host.errors import AddressUnavailable
 from receivers.local.host.host import FunctionHost
+from receivers.local.host.protocol import Protocol
 
 BACKLOG = 2048  # connections the kernel holds until they are accepted
 LAST_ANSWERS = 10  # seconds that invocations under way have once the host was told to stop
@@ -38,7 +39,7 @@ async def run(host: FunctionHost, *, address: str, port: int, on_ready: Ready | 
             config = uvicorn.Config(
                 host,
                 loop="none",
-                http="httptools",
+                http=Protocol,
                 ws="none",
                 lifespan="off",
                 access_log=False,  # it would record URLs, which are credentials here

@@ -10,13 +10,16 @@ from tests.local.commands.running import Serving
 
 def test_a_sound_project_is_code_0(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 0
-    assert capsys.readouterr().out.endswith("3 receiver(s), 5 Warehouse(s)\n0 error(s), 0 warning(s)\n")
+    *_, looked_at, pages, summary = capsys.readouterr().out.splitlines()
+    assert looked_at.endswith("3 receiver(s), 5 Warehouse(s)")
+    assert pages.startswith("the pages are closed")
+    assert summary == "0 error(s), 0 warning(s)"
 
 
 def test_faults_are_code_1_and_each_says_what_to_do(
     in_sample: Serving, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    twice = '{"provider": "quay", "name": "code", "secret": "s"}'
+    twice = '{"provider": "quay", "name": "code", "secret": "a-secret-of-16-chars"}'
     settings.setenv("RECEIVERS", f"[{twice}, {twice}]")
     assert main(["doctor"]) == 1
     finding, remedy, *_ = capsys.readouterr().out.splitlines()
@@ -27,7 +30,7 @@ def test_faults_are_code_1_and_each_says_what_to_do(
 def test_a_receiver_that_no_sender_can_reach_is_a_fault_of_the_settings(
     in_sample: Serving, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings.setenv("RECEIVERS", '[{"provider": "gitbucket", "name": "code", "secret": "s"}]')
+    settings.setenv("RECEIVERS", '[{"provider": "gitbucket", "name": "code", "secret": "a-secret-of-16-chars"}]')
     for command in ("doctor", "urls"):
         assert main([command]) == 2
         told = capsys.readouterr()
@@ -38,6 +41,7 @@ def test_json_is_one_document(in_sample: Serving, capsys: pytest.CaptureFixture[
     assert main(["doctor", "--output", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document.pop("lookedAt").endswith("3 receiver(s), 5 Warehouse(s)")
+    assert "PAGES_KEY" in document.pop("pages")
     assert document == {"complete": True, "findings": []}
 
 

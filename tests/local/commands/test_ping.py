@@ -45,6 +45,6 @@ def test_a_service_that_does_not_run_is_code_1(
 def test_a_receiver_that_the_service_does_not_know_is_code_1(
     in_sample: Serving, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings.setenv("RECEIVERS", '[{"provider": "azure", "name": "unknown-there", "secret": "s"}]')
+    settings.setenv("RECEIVERS", '[{"provider": "azure", "name": "unknown-there", "secret": "a-secret-of-16-chars"}]')
     assert main(["ping"]) == 1
     assert re.search(r"\(cluster\)/unknown-there .*: 404 \{\}", capsys.readouterr().out)

@@ -96,7 +96,7 @@ def test_no_answer_is_code_1_and_shows_no_token(
     assert "0123456789" not in out
 
 
-TWO = '[{"provider": "quay", "name": "other", "secret": "s"}]'
+TWO = '[{"provider": "quay", "name": "other", "secret": "a-secret-of-16-chars"}]'
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,13 @@ from tests.cluster.servers import ApiServer
 from tests.objects import SECRET, Hook, cluster_config, project_config, secret, secret_of, warehouse
 
 GROUP = "kargo.akuity.io"
+NEW = "the-new-receiver-secret"
+AZURITE_ELSEWHERE = (
+    "AccountName=devstoreaccount1;AccountKey=bm9uZQ==;"
+    "QueueEndpoint=http://azurite.invalid:10001/devstoreaccount1;"
+    "TableEndpoint=http://azurite.invalid:10002/devstoreaccount1"
+)
+SHORT = "fifteen-letters"
 
 
 @asynccontextmanager
@@ -44,6 +51,7 @@ async def test_the_sample_is_sound() -> None:
     assert examination.complete
     assert found(examination) == {}
     assert examination.looked_at.endswith("3 receiver(s), 5 Warehouse(s)")
+    assert examination.pages.startswith("the pages are closed, but for `kargo-receivers serve` on loopback")
 
 
 async def test_each_fault_of_the_broken_sample_is_named() -> None:
@@ -107,7 +115,7 @@ async def test_without_rights_on_secrets_the_published_url_is_enough(api_server:
 
 
 async def test_receivers_of_the_settings_need_no_projectconfigs() -> None:
-    receivers = json.dumps([{"provider": "quay", "name": "q", "secret": "s"}])
+    receivers = json.dumps([{"provider": "quay", "name": "q", "secret": "a-secret-of-16-chars"}])
     async with embedded(denied=(Denial("list", GROUP, "projectconfigs"),)) as settings:
         examination = await examine(settings | {"RECEIVERS": receivers})
     assert severities(examination) == {"permission on projectconfigs.kargo.akuity.io": Severity.WARNING}
@@ -117,8 +125,8 @@ async def test_receivers_of_the_settings_need_no_projectconfigs() -> None:
     ("data", "published", "severity", "words"),
     [
         ({"secret": SECRET}, "", Severity.WARNING, "Kargo has published no URL"),
-        ({"secret": "new", "secret-previous": SECRET}, SECRET, Severity.WARNING, "of the previous secret"),
-        ({"secret": "new"}, SECRET, Severity.ERROR, "stale"),
+        ({"secret": NEW, "secret-previous": SECRET}, SECRET, Severity.WARNING, "of the previous secret"),
+        ({"secret": NEW}, SECRET, Severity.ERROR, "stale"),
     ],
 )
 async def test_a_status_that_lags_behind(
@@ -131,6 +139,53 @@ async def test_a_status_that_lags_behind(
     examination = await examine({"KUBECONFIG": str(api_server.kubeconfig("admin"))})
     assert severities(examination) == {"receiver kargo-demo/builds": severity}
     assert words in found(examination)["receiver kargo-demo/builds"]
+
+
+@pytest.mark.parametrize(
+    ("data", "severity", "words"),
+    [
+        (
+            {"secret": ""},
+            Severity.ERROR,
+            "the key secret of its Secret kargo-demo/builds-secret is empty, which is not",
+        ),
+        ({"secret": SECRET, "secret-previous": ""}, Severity.WARNING, "the key secret-previous of its Secret"),
+        ({"secret": SHORT}, Severity.WARNING, "has fewer than 16 characters"),
+        ({"secret": f" {SHORT}\n"}, Severity.WARNING, "has fewer than 16 characters"),
+        ({"secret": SECRET, "secret-previous": SHORT}, Severity.WARNING, "the key secret-previous of its Secret"),
+    ],
+)
+async def test_a_secret_that_others_could_find(
+    api_server: ApiServer, data: Mapping[str, str], severity: Severity, words: str
+) -> None:
+    hook = Hook(secret=data["secret"])
+    await api_server.apply(secret(hook.secret_name, data), project_config([hook]))
+    examination = await examine({"KUBECONFIG": str(api_server.kubeconfig("admin"))})
+    assert severities(examination) == {"receiver kargo-demo/builds": severity}
+    assert words in found(examination)["receiver kargo-demo/builds"]
+    assert SHORT not in repr(examination)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("PAGES_KEY", "fifteen-letters", "fewer than 16 characters"),
+        ("EXTERNAL_WEBHOOK_SERVER_BASE_URL", "http://hooks.example.com", "in clear"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector.example.com:4318", "in clear"),
+        ("AzureWebJobsStorage", AZURITE_ELSEWHERE, "in clear"),
+    ],
+)
+async def test_a_setting_that_others_could_guess_or_read(variable: str, value: str, words: str) -> None:
+    async with embedded("demo") as settings:
+        examination = await examine(settings | {variable: value})
+    assert severities(examination) == {f"setting {variable}": Severity.WARNING}
+    assert words in found(examination)[f"setting {variable}"]
+
+
+async def test_with_a_key_the_pages_are_for_who_has_it() -> None:
+    async with embedded("demo") as settings:
+        examination = await examine(settings | {"PAGES_KEY": "0123456789abcdef"})
+    assert examination.pages == "the pages are shown to who has PAGES_KEY"
 
 
 async def test_two_receivers_with_one_url(api_server: ApiServer) -> None:

@@ -38,6 +38,42 @@ async def test_it_serves_from_start_to_stop() -> None:
             await client.get("/readyz")
 
 
+@pytest.mark.parametrize("host", ["attacker.example", "127.0.0.1.example", "192.168.0.1", "0.0.0.0", ""])  # noqa: S104
+@pytest.mark.parametrize(
+    "path", [f"{KARGO}/warehouses", "/api/v1/namespaces/kargo-demo/secrets", "/readyz", "/nothing"]
+)
+async def test_a_name_that_a_web_site_had_lead_here_gets_nothing(host: str, path: str) -> None:
+    async with EmbeddedCluster(documents(DEMO)) as cluster, aiohttp.ClientSession(cluster.url) as client:
+        for method in ("GET", "POST", "PATCH", "DELETE"):
+            async with client.request(method, path, headers={"Host": host}) as response:
+                assert response.status == HTTPStatus.MISDIRECTED_REQUEST
+                assert (await response.json())["reason"] == "Misdirected"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:6443", "[::1]:80", "kargo.localhost"])
+async def test_every_name_of_this_machine_is_answered(host: str) -> None:
+    async with (
+        EmbeddedCluster(documents(DEMO)) as cluster,
+        aiohttp.ClientSession(cluster.url) as client,
+        client.get(f"{KARGO}/warehouses", headers={"Host": host}) as response,
+    ):
+        assert response.status == HTTPStatus.OK
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Origin": "https://attacker.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+async def test_a_web_site_can_post_nothing_either(headers: dict[str, str]) -> None:
+    """A browser asks nobody before it posts a body without a type."""
+    path = f"{KARGO}/namespaces/kargo-demo/warehouses"
+    body = {"metadata": {"name": "planted"}}
+    async with EmbeddedCluster(documents(DEMO)) as cluster, aiohttp.ClientSession(cluster.url) as client:
+        async with client.post(path, data=json.dumps(body).encode(), headers=headers) as response:
+            assert response.status == HTTPStatus.FORBIDDEN
+        async with client.get(f"{path}/planted") as response:
+            assert response.status == HTTPStatus.NOT_FOUND
+
+
 async def test_a_taken_port_is_an_error() -> None:
     async with EmbeddedCluster() as cluster:
         port = int(cluster.url.rpartition(":")[2])

@@ -1,0 +1,204 @@
+"""What is kept of the cluster's objects: Warehouses as an index of their subscriptions, configs as receivers."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from receivers import limits
+from receivers.cluster import records
+from receivers.cluster.records import Identity, Key, UnreadableError
+from receivers.cluster.unreadable import Unreadable
+from receivers.events import Receiver, Target
+from receivers.kargo import configs, shallow, subscriptions
+from receivers.kargo.index import SubscriptionIndex
+from receivers.kargo.subscriptions import Decoded, LeftOut
+
+# The receivers of one ProjectConfig or ClusterConfig before and after a change: none before it was there, none once it
+# is gone. Called at the moment of the change, so that nothing is seen in between.
+type ReceiversChanged = Callable[[list[Receiver], list[Receiver]], None]
+
+CLUSTER_CONFIG = "cluster"  # the only name that counts (Kargo's rule)
+
+_WAREHOUSE_SIZE = 512  # bytes that a Warehouse takes of its project's share, whatever it holds
+_SUBSCRIPTION_SIZE = 1024  # the same for each subscription, beside its JSON
+_PROJECT_FULL = f"the Warehouses of its project subscribe to more than fits {limits.PROJECT_SUBSCRIPTIONS >> 20} MiB"
+
+
+@dataclass(frozen=True, slots=True)
+class _Indexed:
+    """What is indexed of a Warehouse."""
+
+    uid: str
+    generation: int
+    size: int  # of its project's share
+
+
+class WarehouseStore:
+    """Warehouses, as an index of their subscriptions. One that becomes unreadable stays as it was until it is gone."""
+
+    def __init__(self) -> None:
+        self.index = SubscriptionIndex()
+        self.unreadable = Unreadable()
+        self.on_handled: Callable[[Target, str], None] | None = None  # (Warehouse, the refresh that Kargo handled)
+        self._indexed: dict[Target, _Indexed] = {}
+        self._sizes: Counter[str] = Counter()  # by project
+        self._handled: dict[Target, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._indexed)
+
+    def apply(self, encoded: msgspec.Raw) -> Identity:
+        warehouse = msgspec.json.decode(encoded, type=records.Warehouse)
+        identity = warehouse.metadata.identity
+        target = _target(warehouse.metadata.key)
+        if self._is_newer(target, warehouse.metadata):
+            self._index(target, warehouse.metadata, subscriptions.decode(warehouse.spec.subscriptions))
+        self._note_handled(target, warehouse.status)
+        return identity
+
+    def delete(self, key: Key) -> None:
+        self._forget(_target(key))
+
+    def retain(self, keys: set[Key]) -> None:
+        for target in [target for target in self._indexed if _key(target) not in keys]:
+            self._forget(target)
+        self.unreadable.retain(keys)
+
+    def retain_in(self, namespace: str, keys: set[Key]) -> None:
+        """As :meth:`retain`, of one namespace."""
+        for target in [
+            target for target in self._indexed if target.namespace == namespace and _key(target) not in keys
+        ]:
+            self._forget(target)
+
+    def _index(self, target: Target, metadata: records.Metadata, decoded: Decoded) -> None:
+        found = decoded.subscriptions
+        count = len(found) if isinstance(found, list) else 0
+        size = _WAREHOUSE_SIZE + decoded.size + count * _SUBSCRIPTION_SIZE
+        before = self._indexed.get(target)
+        others = self._sizes[target.namespace] - (before.size if before else 0)
+        if others + _WAREHOUSE_SIZE > limits.PROJECT_SUBSCRIPTIONS:
+            raise UnreadableError(_PROJECT_FULL)
+        if others + size > limits.PROJECT_SUBSCRIPTIONS:
+            found, size = [LeftOut(_PROJECT_FULL)], _WAREHOUSE_SIZE
+        self.index.put(target, found)
+        self._indexed[target] = _Indexed(records.bounded(metadata.uid), metadata.generation or 0, size)
+        self._sizes[target.namespace] = others + size
+
+    def _forget(self, target: Target) -> None:
+        self.index.remove(target)
+        self._handled.pop(target, None)
+        gone = self._indexed.pop(target, None)
+        if gone is not None:
+            self._sizes[target.namespace] -= gone.size
+            if not self._sizes[target.namespace]:
+                del self._sizes[target.namespace]
+
+    def _is_newer(self, target: Target, metadata: records.Metadata) -> bool:
+        """Whether the spec is another than the indexed one, and not one before it: a list may lag behind the watch."""
+        known = self._indexed.get(target)
+        return (
+            known is None
+            or records.bounded(metadata.uid) != known.uid
+            or not metadata.generation
+            or metadata.generation > known.generation
+        )
+
+    def _note_handled(self, target: Target, status: msgspec.Raw) -> None:
+        token = _handled_refresh(status)
+        if token and self._handled.get(target) != token:
+            self._handled[target] = token
+            if self.on_handled is not None:
+                self.on_handled(target, token)
+
+
+class ConfigStore:
+    """ProjectConfigs or the ClusterConfig, as the receivers they define.
+
+    One that becomes unreadable keeps its receivers until it is gone: whether a URL counts is for its Secret to say.
+    """
+
+    def __init__(self, secrets_namespace: str | None = None) -> None:
+        """``secrets_namespace`` is where the ClusterConfig's Secrets are; None for a store of ProjectConfigs."""
+        self.version = 0  # grows with every change
+        self.unreadable = Unreadable()
+        self.on_changed: ReceiversChanged | None = None
+        self._secrets_namespace = secrets_namespace
+        self._receivers: dict[Key, list[Receiver]] = {}
+
+    def __len__(self) -> int:
+        return len(self._receivers)
+
+    def receivers(self) -> list[Receiver]:
+        """Every receiver, in no particular order."""
+        return [receiver for receivers in self._receivers.values() for receiver in receivers]
+
+    def apply(self, encoded: msgspec.Raw) -> Identity:
+        config = msgspec.json.decode(encoded, type=records.Config)
+        identity = config.metadata.identity
+        configured = configs.decode(config.spec.webhook_receivers) if config.spec else configs.Decoded(None)
+        published = configs.decode(config.status.webhook_receivers) if config.status else configs.Decoded(None)
+        self._put(config.metadata.key, self._read(config.metadata.key, configured.entries, published.entries))
+        if configured.more:
+            raise UnreadableError(f"only its first {limits.RECEIVERS} receivers count, and it has more")
+        return identity
+
+    def delete(self, key: Key) -> None:
+        self._forget(key)
+
+    def retain(self, keys: set[Key]) -> None:
+        for key in [key for key in self._receivers if key not in keys]:
+            self._forget(key)
+        self.unreadable.retain(keys)
+
+    def _read(self, key: Key, configured: object, published: object) -> list[Receiver]:
+        """Secrets and Warehouses of a project live in the namespace of its name, and so does its one ProjectConfig.
+
+        Kargo refuses ProjectConfigs of another name, and passes over ClusterConfigs of another.
+        """
+        if self._secrets_namespace is None:
+            if key.name != key.namespace:
+                return []
+            project, namespace, source = key.name, key.name, f"ProjectConfig {key.name}"
+            return configs.receivers(configured, published, project=project, secrets_namespace=namespace, source=source)
+        if key.name != CLUSTER_CONFIG:
+            return []
+        return configs.receivers(
+            configured, published, project=None, secrets_namespace=self._secrets_namespace, source="ClusterConfig"
+        )
+
+    def _put(self, key: Key, found: list[Receiver]) -> None:
+        before = self._receivers.get(key)
+        if before != found:
+            self._receivers[key] = found
+            self._tell(before or [], found)
+
+    def _forget(self, key: Key) -> None:
+        before = self._receivers.pop(key, None)
+        if before is not None:
+            self._tell(before, [])
+
+    def _tell(self, before: list[Receiver], after: list[Receiver]) -> None:
+        self.version += 1
+        if self.on_changed is not None and before != after:
+            self.on_changed(before, after)
+
+
+def _handled_refresh(status: msgspec.Raw) -> str:
+    """The refresh that Kargo says it handled, "" for none: an odd status is no reason to lose the Warehouse."""
+    try:
+        handled = msgspec.json.decode(status, type=records.WarehouseStatus).last_handled_refresh
+    except shallow.NO_JSON:
+        return ""
+    token = shallow.value(handled) if len(handled) <= 2 + limits.REFRESH_HANDLED else ""
+    return token if isinstance(token, str) else ""
+
+
+def _target(key: Key) -> Target:
+    return Target(key.namespace, key.name)
+
+
+def _key(target: Target) -> Key:
+    return Key(target.namespace, target.name)

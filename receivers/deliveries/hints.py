@@ -1,0 +1,99 @@
+"""Where to look for the receiver of a URL.
+
+A hint never decides: it names receivers whose Secret is to be asked. There are two kinds. A path that Kargo published
+costs nothing to know; a token that was computed from a Secret is known once that was read.
+"""
+
+from itertools import chain, islice
+
+from receivers import limits
+from receivers.events import Receiver
+from receivers.kargo import paths
+
+type Key = tuple[str, str]  # where a receiver is configured, and its name
+
+
+def key_of(receiver: Receiver) -> Key:
+    """What a receiver is told apart by."""
+    return receiver.source, receiver.name
+
+
+class Hints:
+    """Tokens, and the receivers they may belong to. Every change costs what changes, however much there is."""
+
+    def __init__(self) -> None:
+        self._receivers: dict[Key, Receiver] = {}
+        self._computed: dict[Key, frozenset[str]] = {}
+        self._by_computed: dict[str, dict[Key, None]] = {}
+        self._by_published: dict[str, dict[Key, None]] = {}
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._receivers
+
+    def get(self, key: Key) -> Receiver | None:
+        """The receiver as it is configured now."""
+        return self._receivers.get(key)
+
+    def put(self, receiver: Receiver) -> None:
+        """Take a new or changed receiver. What was computed for another Secret or name is forgotten."""
+        key = key_of(receiver)
+        before = self._receivers.get(key)
+        if before is not None and not _same_tokens(before, receiver):
+            self.computed(before, frozenset())
+        if before is not None:
+            _drop(self._by_published, published(before), key)
+        self._receivers[key] = receiver
+        _add(self._by_published, published(receiver), key)
+
+    def remove(self, key: Key) -> None:
+        """Forget a receiver."""
+        receiver = self._receivers.get(key)
+        if receiver is None:
+            return
+        self.computed(receiver, frozenset())
+        _drop(self._by_published, published(receiver), key)
+        del self._receivers[key]
+
+    def computed(self, receiver: Receiver, tokens: frozenset[str]) -> None:
+        """The tokens that a receiver's Secret makes, in place of those it made before."""
+        key = key_of(receiver)
+        if key not in self._receivers:  # removed, while its Secret was read
+            return
+        for token in self._computed.pop(key, frozenset()) - tokens:
+            _drop(self._by_computed, token, key)
+        for token in tokens:
+            _add(self._by_computed, token, key)
+        if tokens:
+            self._computed[key] = tokens
+
+    def candidates(self, token: str) -> list[Receiver]:
+        """The receivers a token may belong to, those it was computed for first.
+
+        A tenant who may write a status can have any path published for any number of receivers: few are looked at.
+        """
+        computed = self._by_computed.get(token, {})
+        others = (key for key in self._by_published.get(token, {}) if key not in computed)
+        return [self._receivers[key] for key in islice(chain(computed, others), limits.CANDIDATES)]
+
+
+def published(receiver: Receiver) -> str:
+    """The token of the path that Kargo published for a receiver, or ``""``."""
+    token = receiver.status_path.rpartition("/")[2]
+    return token if paths.is_token(token) else ""
+
+
+def _same_tokens(one: Receiver, other: Receiver) -> bool:
+    """Whether two states of a receiver have the same tokens as long as its Secret stays as it is."""
+    return (one.provider, one.project, one.secret) == (other.provider, other.project, other.secret)
+
+
+def _add(hints: dict[str, dict[Key, None]], token: str, key: Key) -> None:
+    if token:
+        hints.setdefault(token, {})[key] = None
+
+
+def _drop(hints: dict[str, dict[Key, None]], token: str, key: Key) -> None:
+    keys = hints.get(token, {})
+    keys.pop(key, None)
+    if not keys:
+        hints.pop(token, None)

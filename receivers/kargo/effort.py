@@ -1,0 +1,49 @@
+"""How much work tenants and senders may cause.
+
+It is counted in units, each about a microsecond of one core where somebody wants it to last, and much less otherwise.
+Units, and not time, so that a push gets the same answer on a busy machine.
+"""
+
+from receivers import limits
+
+
+class TooMuch(Exception):
+    """This would cost more than it may. The message says what is too much."""
+
+
+class Effort:
+    """Units that may be spent, maybe as a part of others that may be spent."""
+
+    __slots__ = ("_left", "_within")
+
+    def __init__(self, units: int, *, within: "Effort | None" = None) -> None:
+        self._left = units
+        self._within = within
+
+    def spend(self, units: int) -> bool:
+        """Spend what work will cost, if there is so much left; whether there was."""
+        if units > self._left or (self._within is not None and not self._within.spend(units)):
+            return False
+        self._left -= units
+        return True
+
+    def owe(self, units: int) -> None:
+        """Spend what work did cost, though there be less left: then nothing can be spent any more."""
+        self._left -= units
+        if self._within is not None:
+            self._within.owe(units)
+
+
+class DeliveryEffort:
+    """What may be spent on one delivery: so much for each project, and so much for all of them."""
+
+    def __init__(self) -> None:
+        self._all = Effort(limits.DELIVERY_EFFORT)
+        self._projects: dict[str, Effort] = {}
+
+    def decision(self, project: str) -> Effort:
+        """What may be spent on one more Warehouse of a project."""
+        share = self._projects.get(project)
+        if share is None:
+            share = self._projects[project] = Effort(limits.PROJECT_EFFORT, within=self._all)
+        return Effort(limits.DECISION_EFFORT, within=share)

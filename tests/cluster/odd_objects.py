@@ -1,0 +1,54 @@
+"""Objects that a tenant may store in a real cluster, and that are no pleasure to read."""
+
+import io
+import json
+
+from tests.cluster.requests import Answer
+from tests.cluster.servers import ApiServer
+from tests.objects import PROJECT, warehouse
+
+DEEPEST = 9_993  # levels below a subscription: kube-apiserver takes 10,000 in all
+LARGEST = 1_500_000  # bytes: etcd takes 1.5 MiB, with what the API server adds
+
+
+def deep_warehouse(name: str, *, depth: int = DEEPEST) -> bytes:
+    """A Warehouse with a sound subscription, and one of an unknown kind that is nested so deep."""
+    return _with(name, b'{"unknown":' + b"[" * depth + b"]" * depth + b"}")
+
+
+def large_warehouse(name: str) -> bytes:
+    """A Warehouse with a sound subscription, and one of an unknown kind that is as large as can be."""
+    return _with(name, b'{"unknown":"' + b"x" * LARGEST + b'"}')
+
+
+def wide_warehouse(name: str, *, subscriptions: int = 20_000) -> bytes:
+    """A Warehouse that subscribes to so many images."""
+    images = [json.dumps({"image": {"repoURL": f"r.example.com/app-{number}"}}) for number in range(subscriptions)]
+    return _with(name, ",".join(images).encode())
+
+
+def _with(name: str, subscription: bytes) -> bytes:
+    made = warehouse(name)
+    made["spec"]["subscriptions"].append("HERE")
+    return json.dumps(made).encode().replace(b'"HERE"', subscription)
+
+
+async def create(server: ApiServer, encoded: bytes, *, project: str = PROJECT) -> None:
+    """Stores a Warehouse as it is."""
+    await _write(server, "POST", f"/apis/kargo.akuity.io/v1alpha1/namespaces/{project}/warehouses", encoded)
+
+
+async def replace(server: ApiServer, name: str, encoded: bytes, *, project: str = PROJECT) -> None:
+    """Stores a Warehouse as it is in the place of the present one."""
+    path = f"/apis/kargo.akuity.io/v1alpha1/namespaces/{project}/warehouses/{name}"
+    found = await server.get("Warehouse", name, project)
+    assert found is not None
+    version = json.dumps({"resourceVersion": found["metadata"]["resourceVersion"]})[1:-1].encode()
+    await _write(server, "PUT", path, encoded.replace(b'"metadata": {', b'"metadata": {' + version + b",", 1))
+
+
+async def _write(server: ApiServer, method: str, path: str, encoded: bytes) -> None:
+    async with server.session() as session:
+        headers = {"Content-Type": "application/json"}
+        async with session.request(method, server.url + path, data=io.BytesIO(encoded), headers=headers) as response:
+            Answer(response.status, await response.text()).expect(200, 201)
