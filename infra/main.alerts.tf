@@ -5,6 +5,7 @@ locals {
   alert_rules = {
     poisoned = { severity = 1, every = "PT5M", window = "PT15M", text = "A delivery was given up, or a queued message cannot be read." }
     failed   = { severity = 1, every = "PT5M", window = "PT5M", text = "A delivery was neither refreshed nor queued; the sender may not come again." }
+    unread   = { severity = 1, every = "PT5M", window = "PT15M", text = "Nobody takes up what waits in the retry queue: its trigger does not listen." }
     queued   = { severity = 2, every = "PT15M", window = "PT15M", text = "Deliveries are being queued for more than ten minutes: the cluster is away or slow." }
     waiting  = { severity = 2, every = "PT15M", window = "PT15M", text = "A delivery is at its fourth try or beyond: the cluster stays away or slow." }
     refused  = { severity = 2, every = "PT5M", window = "PT5M", text = "Many requests with unknown URLs, or malformed or unauthenticated ones." }

@@ -191,7 +191,7 @@ resource "terraform_data" "package" {
   triggers_replace = [azapi_resource.site.id, filesha256(var.package)]
 
   provisioner "local-exec" {
-    command = "\"${abspath("${path.module}/../scripts/deploy")}\" \"${var.name}\" \"${var.resource_group_name}\" \"${abspath(var.package)}\""
+    command = "\"${abspath("${path.module}/../scripts/deploy")}\" --subscription \"${data.azurerm_client_config.current.subscription_id}\" \"${var.name}\" \"${var.resource_group_name}\" \"${abspath(var.package)}\""
   }
 
   # It waits until the app is ready, for which the app must find its receivers in the cluster.

@@ -76,5 +76,5 @@ output "storage_account_name" {
 
 output "deploy" {
   description = "The command that deploys the package; null if Terraform does (`package`)."
-  value       = var.package == null ? "make deploy APP=${var.name} RG=${var.resource_group_name}" : null
+  value       = var.package == null ? "make deploy APP=${var.name} RG=${var.resource_group_name} SUBSCRIPTION=${data.azurerm_client_config.current.subscription_id}" : null
 }

@@ -84,6 +84,10 @@ variable "base_url" {
     condition     = var.base_url == null || can(regex("^https://[^/?#]+(/[A-Za-z0-9._~-]+)*$", var.base_url))
     error_message = "base_url: https://, a host, and a path if there is one, without a slash at its end."
   }
+  validation {
+    condition     = !can(regex("^https://[^/]+/(?i:admin|runtime)(/|$)", var.base_url))
+    error_message = "base_url: Azure Functions keeps paths that begin with admin or runtime for itself."
+  }
 }
 
 variable "app_settings" {
@@ -592,7 +596,7 @@ variable "alerts" {
     `email_addresses`: an action group is made of them. `action_group_ids`: action groups of your own.
     `probe`: whether `/readyz` is asked from outside every ten minutes; only while the app is reachable from the internet.
     `metrics`: also the two rules on metrics, which are there once a collector writes them into Application Insights.
-    `disabled`: rules that are not wanted, of `poisoned`, `failed`, `queued`, `waiting`, `refused`, `dropped`, `slow`, `silent`, `stale`, `acting`.
+    `disabled`: rules that are not wanted, of `poisoned`, `failed`, `unread`, `queued`, `waiting`, `refused`, `dropped`, `slow`, `silent`, `stale`, `acting`.
   TEXT
   type = object({
     email_addresses  = optional(set(string), [])
@@ -608,7 +612,7 @@ variable "alerts" {
     error_message = "alerts.email_addresses: addresses such as kargo@example.com."
   }
   validation {
-    condition     = length(setsubtract(var.alerts.disabled, ["poisoned", "failed", "queued", "waiting", "refused", "dropped", "slow", "silent", "stale", "acting"])) == 0
+    condition     = length(setsubtract(var.alerts.disabled, ["poisoned", "failed", "unread", "queued", "waiting", "refused", "dropped", "slow", "silent", "stale", "acting"])) == 0
     error_message = "alerts.disabled: there is no such rule."
   }
   validation {

@@ -37,7 +37,7 @@ run "an_address_is_enough" {
     allowed_ip_ranges = ["203.0.113.0/24"]
   }
   assert {
-    condition     = keys(azurerm_monitor_scheduled_query_rules_alert_v2.this) == ["dropped", "failed", "poisoned", "queued", "refused", "silent", "slow", "waiting"] && length(azurerm_monitor_metric_alert.ready) == 1
+    condition     = keys(azurerm_monitor_scheduled_query_rules_alert_v2.this) == ["dropped", "failed", "poisoned", "queued", "refused", "silent", "slow", "unread", "waiting"] && length(azurerm_monitor_metric_alert.ready) == 1
     error_message = "not the rules of docs/operations.md"
   }
   assert {
@@ -55,7 +55,7 @@ run "groups_of_ones_own_and_a_choice_of_rules" {
     alerts = { action_group_ids = ["/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.Insights/actionGroups/oncall"], metrics = true, probe = false, disabled = ["silent", "slow"] }
   }
   assert {
-    condition     = keys(azurerm_monitor_scheduled_query_rules_alert_v2.this) == ["acting", "dropped", "failed", "poisoned", "queued", "refused", "stale", "waiting"] && length(azurerm_monitor_action_group.this) + length(azurerm_monitor_metric_alert.ready) == 0
+    condition     = keys(azurerm_monitor_scheduled_query_rules_alert_v2.this) == ["acting", "dropped", "failed", "poisoned", "queued", "refused", "stale", "unread", "waiting"] && length(azurerm_monitor_action_group.this) + length(azurerm_monitor_metric_alert.ready) == 0
     error_message = "not these rules, or a group or a probe that nobody asked for"
   }
   assert {

@@ -36,6 +36,14 @@ run "a_base_url_with_a_query" {
   expect_failures = [var.base_url]
 }
 
+run "a_base_path_that_azure_functions_keeps" {
+  command = plan
+  variables {
+    base_url = "https://hooks.example.com/admin"
+  }
+  expect_failures = [var.base_url]
+}
+
 run "a_certificate_still_in_base64" {
   command = plan
   variables {
