@@ -190,7 +190,7 @@ resource "kubernetes_secret_v1" "receiver" {
 
   data_wo = merge(
     { secret = local.receiver_secret[each.key] },
-    each.value.accept_previous ? { secret-previous = local.previous_receiver_secret[each.key] } : {},
+    each.value.accept_previous || each.value.accept_next ? { secret-previous = local.other_receiver_secret[each.key] } : {},
   )
   data_wo_revision = local.receiver_secret_version[each.key]
 }
@@ -217,4 +217,17 @@ resource "kubernetes_manifest" "cluster_config" {
     spec       = { webhookReceivers = [for key, receiver in local.receivers_managed : local.webhook_receivers[key] if receiver.project == null] }
   }
   depends_on = [kubernetes_secret_v1.receiver]
+}
+
+# What the app needs in the cluster to answer at all: its rights, and its receivers.
+resource "terraform_data" "rights_in_cluster" {
+  depends_on = [
+    azurerm_role_assignment.kargo,
+    azurerm_role_assignment.secrets,
+    kubernetes_cluster_role_binding_v1.this,
+    kubernetes_manifest.cluster_config,
+    kubernetes_manifest.project_config,
+    kubernetes_role_binding_v1.secrets,
+    kubernetes_secret_v1.receiver,
+  ]
 }

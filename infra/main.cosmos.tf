@@ -7,7 +7,7 @@ locals {
 resource "azurerm_cosmosdb_account" "journal" {
   count = local.cosmos
 
-  name                = "${var.name}-${random_string.suffix.result}"
+  name                = coalesce(var.names.cosmos_account, "${var.name}-${random_string.suffix.result}")
   resource_group_name = var.resource_group_name
   location            = var.location
   offer_type          = "Standard"
@@ -17,9 +17,9 @@ resource "azurerm_cosmosdb_account" "journal" {
   local_authentication_enabled          = false
   access_key_metadata_writes_enabled    = false
   minimal_tls_version                   = "Tls12"
-  public_network_access_enabled         = true # which networks is said below
+  public_network_access_enabled         = var.private_endpoints == null # which networks is said below
   is_virtual_network_filter_enabled     = var.network != null
-  ip_range_filter                       = var.network == null ? [] : var.network.administrator_ip_ranges
+  ip_range_filter                       = local.administrator_addresses
   network_acl_bypass_for_azure_services = false
 
   dynamic "virtual_network_rule" {

@@ -1,7 +1,7 @@
-# The app's identity and all it may do in Azure. What it may do in the cluster: main.cluster.tf.
+# The app's one identity and all it may do in Azure. What it may do in the cluster: main.cluster.tf.
 
 resource "azurerm_user_assigned_identity" "this" {
-  name                = var.name
+  name                = coalesce(var.names.identity, var.name)
   resource_group_name = var.resource_group_name
   location            = var.location
   tags                = var.tags
@@ -16,7 +16,7 @@ resource "azurerm_role_assignment" "storage" {
     table = "Storage Table Data Contributor" # the journal, the last known receivers
   }
 
-  scope                = azurerm_storage_account.this.id
+  scope                = local.storage.id
   role_definition_name = each.value
   principal_id         = azurerm_user_assigned_identity.this.principal_id
   principal_type       = "ServicePrincipal"
@@ -31,8 +31,7 @@ resource "azurerm_role_assignment" "telemetry" {
   principal_type       = "ServicePrincipal"
 }
 
-# Key Vault references are resolved by the app's system-assigned identity: the provider's Flex Consumption resource cannot
-# name another one. It may read the secrets that the app refers to, one by one, and nothing else.
+# It may read the secrets that the app refers to, one by one, and nothing else in the vault.
 resource "azurerm_role_assignment" "app_reads_secret" {
   for_each = merge(
     var.pages ? { pages-key = azurerm_key_vault_secret.pages_key[0].resource_versionless_id } : {},
@@ -42,6 +41,18 @@ resource "azurerm_role_assignment" "app_reads_secret" {
 
   scope                = each.value
   role_definition_name = "Key Vault Secrets User"
-  principal_id         = azurerm_function_app_flex_consumption.this.identity[0].principal_id
+  principal_id         = azurerm_user_assigned_identity.this.principal_id
   principal_type       = "ServicePrincipal"
+}
+
+# A role counts a minute or two after its assignment, ten at worst. What needs them waits here, and waits again when one is added.
+resource "time_sleep" "roles" {
+  create_duration = "120s"
+
+  triggers = merge(
+    { for key, role in azurerm_role_assignment.storage : "storage-${key}" => role.id },
+    { for key, role in azurerm_role_assignment.app_reads_secret : "secret-${key}" => role.id },
+    { for index, role in azurerm_role_assignment.telemetry : "telemetry-${index}" => role.id },
+    { for index, role in azurerm_cosmosdb_sql_role_assignment.journal : "journal-${index}" => role.id },
+  )
 }

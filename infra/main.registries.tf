@@ -16,6 +16,16 @@ locals {
       location            = registry.location
     }) if registry.event_grid != null
   }
+
+  # Azure has one system topic for each registry. One that exists is used as it is, identity included.
+  event_grid_own   = { for name, events in local.event_grid : name => events if events.system_topic == null }
+  event_grid_found = { for name, events in local.event_grid : name => events.system_topic if events.system_topic != null }
+
+  # Which identity writes what could not be delivered; none, and nothing is kept of it.
+  dead_letters = {
+    for name, events in local.event_grid : name =>
+    events.system_topic == null ? "UserAssigned" : events.system_topic.principal_id != null ? "SystemAssigned" : null
+  }
 }
 
 resource "azurerm_container_registry_webhook" "this" {
@@ -33,14 +43,13 @@ resource "azurerm_container_registry_webhook" "this" {
   custom_headers = each.value.custom_headers
   status         = each.value.enabled ? "enabled" : "disabled"
 
-  # A changed secret reaches the app before the registry uses the URL made from it.
-  depends_on = [azurerm_function_app_flex_consumption.this, kubernetes_secret_v1.receiver]
+  depends_on = [terraform_data.rights_in_cluster, time_sleep.secrets_are_known]
 }
 
 resource "azurerm_eventgrid_system_topic" "registry" {
-  for_each = local.event_grid
+  for_each = local.event_grid_own
 
-  name                = "${each.key}-pushes"
+  name                = "${trimsuffix(substr(each.key, 0, 43), "-")}-pushes"
   resource_group_name = each.value.resource_group_name
   location            = each.value.location
   topic_type          = "Microsoft.ContainerRegistry.Registries"
@@ -48,26 +57,29 @@ resource "azurerm_eventgrid_system_topic" "registry" {
   tags                = var.tags
 
   identity {
-    type = "SystemAssigned"
+    type         = "UserAssigned"
+    identity_ids = [azurerm_user_assigned_identity.this.id]
   }
 }
 
+# A topic of somebody else's has an identity of its own. The app's needs no further role: the account is its.
 resource "azurerm_role_assignment" "dead_letters" {
-  for_each = local.event_grid
+  for_each = { for name, topic in local.event_grid_found : name => topic if topic.principal_id != null }
 
   scope                = azurerm_storage_container.dead_letters[0].id
   role_definition_name = "Storage Blob Data Contributor"
-  principal_id         = azurerm_eventgrid_system_topic.registry[each.key].identity[0].principal_id
+  principal_id         = each.value.principal_id
   principal_type       = "ServicePrincipal"
 }
 
-# Azure calls the app while it creates this, and wants its answer: the package must be deployed by then.
+# Azure calls the app while it creates this, and wants its answer: the package must be deployed by then, and the app must find the
+# receiver, in its settings or in the cluster.
 resource "azurerm_eventgrid_system_topic_event_subscription" "registry" {
   for_each = local.event_grid
 
   name                  = var.name
-  resource_group_name   = each.value.resource_group_name
-  system_topic          = azurerm_eventgrid_system_topic.registry[each.key].name
+  resource_group_name   = try(coalesce(each.value.system_topic.resource_group_name, each.value.resource_group_name), each.value.resource_group_name)
+  system_topic          = each.value.system_topic == null ? azurerm_eventgrid_system_topic.registry[each.key].name : each.value.system_topic.name
   event_delivery_schema = each.value.schema
   included_event_types  = each.value.event_types
 
@@ -87,13 +99,20 @@ resource "azurerm_eventgrid_system_topic_event_subscription" "registry" {
     event_time_to_live    = each.value.time_to_live_minutes
   }
 
-  dead_letter_identity {
-    type = "SystemAssigned"
+  dynamic "dead_letter_identity" {
+    for_each = local.dead_letters[each.key] == null ? [] : [local.dead_letters[each.key]]
+    content {
+      type                   = dead_letter_identity.value
+      user_assigned_identity = dead_letter_identity.value == "UserAssigned" ? azurerm_user_assigned_identity.this.id : null
+    }
   }
-  storage_blob_dead_letter_destination {
-    storage_account_id          = azurerm_storage_account.this.id
-    storage_blob_container_name = azurerm_storage_container.dead_letters[0].name
+  dynamic "storage_blob_dead_letter_destination" {
+    for_each = local.dead_letters[each.key] == null ? [] : [azurerm_storage_container.dead_letters[0].name]
+    content {
+      storage_account_id          = local.storage.id
+      storage_blob_container_name = storage_blob_dead_letter_destination.value
+    }
   }
 
-  depends_on = [azurerm_role_assignment.dead_letters, terraform_data.package, kubernetes_secret_v1.receiver]
+  depends_on = [azurerm_role_assignment.dead_letters, terraform_data.package, terraform_data.rights_in_cluster, time_sleep.secrets_are_known]
 }

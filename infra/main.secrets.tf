@@ -8,20 +8,36 @@
 data "azurerm_client_config" "current" {}
 
 locals {
+  key_vault_id = var.existing.key_vault_id == null ? azurerm_key_vault.this[0].id : var.existing.key_vault_id
+  # A vault of your own may hold other people's secrets.
+  secret_prefix = var.existing.key_vault_id == null ? "" : "${var.name}-"
+
   # One entry for each secret to generate: "<receiver>-<generation>". During a rotation there are two of a receiver.
   generated_secrets = toset(flatten([
     for key, receiver in var.receivers : [
-      for generation in(receiver.accept_previous ? [receiver.generation - 1, receiver.generation] : [receiver.generation]) : "${key}-${generation}"
+      for generation in concat(
+        receiver.accept_previous ? [receiver.generation - 1] : [],
+        [receiver.generation],
+        receiver.accept_next ? [receiver.generation + 1] : [],
+      ) : "${key}-${generation}"
     ] if !contains(nonsensitive(keys(var.receiver_secrets)), key)
   ]))
 
+  # The secret that makes the URL which registries are told.
   receiver_secret = {
     for key, receiver in var.receivers : key => try(var.receiver_secrets[key], random_password.receiver["${key}-${receiver.generation}"].result)
   }
-  previous_receiver_secret = {
-    for key, receiver in var.receivers : key => try(var.previous_receiver_secrets[key], random_password.receiver["${key}-${receiver.generation - 1}"].result)
-    if receiver.accept_previous
-  }
+  # The other one that is accepted while a rotation goes on.
+  other_receiver_secret = merge(
+    {
+      for key, receiver in var.receivers : key => try(var.previous_receiver_secrets[key], random_password.receiver["${key}-${receiver.generation - 1}"].result)
+      if receiver.accept_previous
+    },
+    {
+      for key, receiver in var.receivers : key => try(var.next_receiver_secrets[key], random_password.receiver["${key}-${receiver.generation + 1}"].result)
+      if receiver.accept_next
+    },
+  )
 
   # Kargo's rule for a receiver's path, and the service's: no separators, and no project for a receiver of all projects.
   receiver_url = {
@@ -29,7 +45,8 @@ locals {
     sha256("${receiver.project == null ? "" : receiver.project}${receiver.name}${local.receiver_secret[key]}"))
   }
 
-  # What the setting RECEIVERS holds.
+  # What the setting RECEIVERS holds. The newer of two secrets comes first whichever of them makes the URL: so the document stays what
+  # it is when registries are told the new URL, and the app is not restarted just then.
   receivers_document = jsonencode([
     for key, receiver in local.receivers_in_settings : {
       for field, value in {
@@ -37,8 +54,8 @@ locals {
         name           = receiver.name
         project        = receiver.project
         registry       = receiver.registry
-        secret         = local.receiver_secret[key]
-        previousSecret = lookup(local.previous_receiver_secret, key, null)
+        secret         = receiver.accept_next ? local.other_receiver_secret[key] : local.receiver_secret[key]
+        previousSecret = receiver.accept_next ? local.receiver_secret[key] : lookup(local.other_receiver_secret, key, null)
       } : field => value if value != null
     }
   ])
@@ -48,8 +65,12 @@ locals {
   receivers_document_version = parseint(substr(sha256(local.receivers_document), 0, 7), 16)
   receiver_secret_version = {
     for key, secret in local.receiver_secret : key =>
-    parseint(substr(sha256("${secret}${lookup(local.previous_receiver_secret, key, "")}"), 0, 7), 16)
+    parseint(substr(sha256("${secret}${lookup(local.other_receiver_secret, key, "")}"), 0, 7), 16)
   }
+  # Of what is accepted, whichever of two secrets makes the URL.
+  accepted_secrets_version = parseint(substr(sha256(jsonencode({
+    for key, secret in local.receiver_secret : key => sort(compact([secret, lookup(local.other_receiver_secret, key, "")]))
+  })), 0, 7), 16)
 }
 
 resource "random_password" "receiver" {
@@ -60,6 +81,8 @@ resource "random_password" "receiver" {
 }
 
 resource "azurerm_key_vault" "this" {
+  count = var.existing.key_vault_id == null ? 1 : 0
+
   name                = local.key_vault_name
   resource_group_name = var.resource_group_name
   location            = var.location
@@ -70,20 +93,20 @@ resource "azurerm_key_vault" "this" {
   rbac_authorization_enabled    = true
   purge_protection_enabled      = true
   soft_delete_retention_days    = 90
-  public_network_access_enabled = true # which networks is said below
+  public_network_access_enabled = var.private_endpoints == null # which networks is said below
 
   network_acls {
     bypass                     = "AzureServices"
     default_action             = var.network == null ? "Allow" : "Deny"
     virtual_network_subnet_ids = var.network == null ? [] : [var.network.subnet_id]
-    ip_rules                   = var.network == null ? [] : var.network.administrator_ip_ranges
+    ip_rules                   = local.administrator_addresses
   }
 }
 
 resource "azurerm_role_assignment" "deployer_writes_secrets" {
   count = var.grant_vault_access_to_deployer ? 1 : 0
 
-  scope                = azurerm_key_vault.this.id
+  scope                = local.key_vault_id
   role_definition_name = "Key Vault Secrets Officer"
   principal_id         = data.azurerm_client_config.current.object_id
 }
@@ -91,26 +114,39 @@ resource "azurerm_role_assignment" "deployer_writes_secrets" {
 resource "azurerm_key_vault_secret" "receivers" {
   count = length(local.receivers_in_settings) > 0 ? 1 : 0
 
-  name             = "receivers"
-  key_vault_id     = azurerm_key_vault.this.id
+  name             = "${local.secret_prefix}receivers"
+  key_vault_id     = local.key_vault_id
   content_type     = "application/json"
   value_wo         = local.receivers_document
   value_wo_version = local.receivers_document_version
 
-  depends_on = [terraform_data.vault_is_writable]
+  depends_on = [azurerm_private_endpoint.this, time_sleep.vault_is_writable]
 }
 
 # Kept for whoever creates the Kubernetes Secret: this module, External Secrets, or a person.
 resource "azurerm_key_vault_secret" "receiver_in_cluster" {
   for_each = local.receivers_in_cluster
 
-  name             = "receiver-${each.key}"
-  key_vault_id     = azurerm_key_vault.this.id
+  name             = "${local.secret_prefix}receiver-${each.key}"
+  key_vault_id     = local.key_vault_id
   content_type     = "text/plain"
   value_wo         = local.receiver_secret[each.key]
-  value_wo_version = local.receiver_secret_version[each.key]
+  value_wo_version = parseint(substr(sha256(local.receiver_secret[each.key]), 0, 7), 16)
 
-  depends_on = [terraform_data.vault_is_writable]
+  depends_on = [azurerm_private_endpoint.this, time_sleep.vault_is_writable]
+}
+
+# What goes under the key `secret-previous` of that Kubernetes Secret, while there is such a one.
+resource "azurerm_key_vault_secret" "other_receiver_in_cluster" {
+  for_each = { for key, receiver in local.receivers_in_cluster : key => receiver if receiver.accept_previous || receiver.accept_next }
+
+  name             = "${local.secret_prefix}receiver-${each.key}-previous"
+  key_vault_id     = local.key_vault_id
+  content_type     = "text/plain"
+  value_wo         = local.other_receiver_secret[each.key]
+  value_wo_version = parseint(substr(sha256(local.other_receiver_secret[each.key]), 0, 7), 16)
+
+  depends_on = [azurerm_private_endpoint.this, time_sleep.vault_is_writable]
 }
 
 resource "random_password" "pages_key" {
@@ -123,25 +159,25 @@ resource "random_password" "pages_key" {
 resource "azurerm_key_vault_secret" "pages_key" {
   count = var.pages ? 1 : 0
 
-  name             = "pages-key"
-  key_vault_id     = azurerm_key_vault.this.id
+  name             = "${local.secret_prefix}pages-key"
+  key_vault_id     = local.key_vault_id
   content_type     = "text/plain"
   value_wo         = random_password.pages_key[0].result
   value_wo_version = parseint(substr(sha256(random_password.pages_key[0].result), 0, 7), 16)
 
-  depends_on = [terraform_data.vault_is_writable]
+  depends_on = [azurerm_private_endpoint.this, time_sleep.vault_is_writable]
 }
 
 resource "azurerm_key_vault_secret" "cluster_token" {
   count = var.cluster.authentication == "token" ? 1 : 0
 
-  name             = "cluster-token"
-  key_vault_id     = azurerm_key_vault.this.id
+  name             = "${local.secret_prefix}cluster-token"
+  key_vault_id     = local.key_vault_id
   content_type     = "text/plain"
   value_wo         = var.cluster_token
   value_wo_version = var.cluster_token_version
 
-  depends_on = [terraform_data.vault_is_writable]
+  depends_on = [azurerm_private_endpoint.this, time_sleep.vault_is_writable]
 
   lifecycle {
     precondition {
@@ -151,14 +187,19 @@ resource "azurerm_key_vault_secret" "cluster_token" {
   }
 }
 
-# A role counts only minutes after its assignment. What takes minutes anyway is made first, so that one apply suffices.
-resource "terraform_data" "vault_is_writable" {
-  depends_on = [
-    azurerm_role_assignment.deployer_writes_secrets,
-    azurerm_application_insights.this,
-    azurerm_cosmosdb_sql_container.journal,
-    azurerm_resource_group_template_deployment.tables,
-    azurerm_service_plan.this,
-    azurerm_storage_queue.this,
-  ]
+# As time_sleep.roles, for whoever runs Terraform.
+resource "time_sleep" "vault_is_writable" {
+  count = var.grant_vault_access_to_deployer ? 1 : 0
+
+  create_duration = "120s"
+  triggers        = { role = azurerm_role_assignment.deployer_writes_secrets[0].id }
+}
+
+# After a change of what the app accepts, instances with the old settings answer for a moment. Registries are told nothing new before that
+# has passed. A rotation in the order of docs/deploy-azure.md does not depend on it.
+resource "time_sleep" "secrets_are_known" {
+  create_duration = "120s"
+  triggers        = { accepted = tostring(local.accepted_secrets_version) }
+
+  depends_on = [azapi_resource.site, kubernetes_secret_v1.receiver]
 }

@@ -1,6 +1,30 @@
 # One account for the package, the Functions host, the retry queue and the journal. No key opens it: identities only.
 
+locals {
+  # An account of your own is told by its id.
+  storage_of_yours = try(regex("/resourceGroups/(?P<group>[^/]+)/providers/Microsoft.Storage/storageAccounts/(?P<name>[^/]+)$", var.existing.storage_account_id), null)
+
+  storage = {
+    for attribute, values in {
+      id    = [azurerm_storage_account.this[*].id, data.azurerm_storage_account.yours[*].id]
+      name  = [azurerm_storage_account.this[*].name, data.azurerm_storage_account.yours[*].name]
+      blob  = [azurerm_storage_account.this[*].primary_blob_endpoint, data.azurerm_storage_account.yours[*].primary_blob_endpoint]
+      queue = [azurerm_storage_account.this[*].primary_queue_endpoint, data.azurerm_storage_account.yours[*].primary_queue_endpoint]
+      table = [azurerm_storage_account.this[*].primary_table_endpoint, data.azurerm_storage_account.yours[*].primary_table_endpoint]
+    } : attribute => one(flatten(values))
+  }
+}
+
+data "azurerm_storage_account" "yours" {
+  count = var.existing.storage_account_id == null ? 0 : 1
+
+  name                = local.storage_of_yours.name
+  resource_group_name = local.storage_of_yours.group
+}
+
 resource "azurerm_storage_account" "this" {
+  count = var.existing.storage_account_id == null ? 1 : 0
+
   name                     = local.storage_account_name
   resource_group_name      = var.resource_group_name
   location                 = var.location
@@ -16,7 +40,7 @@ resource "azurerm_storage_account" "this" {
   https_traffic_only_enabled        = true
   infrastructure_encryption_enabled = true
   min_tls_version                   = "TLS1_2"
-  public_network_access_enabled     = true # which networks is said below
+  public_network_access_enabled     = var.private_endpoints == null # which networks is said below
 
   blob_properties {
     delete_retention_policy {
@@ -31,13 +55,13 @@ resource "azurerm_storage_account" "this" {
     bypass                     = ["AzureServices"] # Event Grid writes dead letters
     default_action             = var.network == null ? "Allow" : "Deny"
     virtual_network_subnet_ids = var.network == null ? [] : [var.network.subnet_id]
-    ip_rules                   = var.network == null ? [] : var.network.administrator_ip_ranges
+    ip_rules                   = local.administrator_addresses
   }
 }
 
 resource "azurerm_storage_container" "package" {
   name                  = "package"
-  storage_account_id    = azurerm_storage_account.this.id
+  storage_account_id    = local.storage.id
   container_access_type = "private"
 }
 
@@ -45,20 +69,20 @@ resource "azurerm_storage_container" "dead_letters" {
   count = length(local.event_grid) > 0 ? 1 : 0
 
   name                  = "dead-letters"
-  storage_account_id    = azurerm_storage_account.this.id
+  storage_account_id    = local.storage.id
   container_access_type = "private"
 }
 
 resource "azurerm_storage_queue" "this" {
-  for_each = toset(["refreshes", "refreshes-poison"])
+  for_each = toset(["refreshes", "refreshes-parked", "refreshes-poison"])
 
   name               = each.value
-  storage_account_id = azurerm_storage_account.this.id
+  storage_account_id = local.storage.id
 }
 
 locals {
-  # The last known receivers (of each the hash of its URL's token), and the journal.
-  tables = concat(["receivers"], var.journal.store == "table" ? ["deliveries"] : [])
+  # The last known receivers (of each the hash of its URL's token), counts of what was refused, and the journal.
+  tables = concat(["receivers", "refusals"], var.journal.store == "table" ? ["deliveries"] : [])
 }
 
 # azurerm_storage_table insists on the account's key, which is off. A template creates tables without one.
@@ -74,7 +98,7 @@ resource "azurerm_resource_group_template_deployment" "tables" {
     resources = [for table in local.tables : {
       type       = "Microsoft.Storage/storageAccounts/tableServices/tables"
       apiVersion = "2023-05-01"
-      name       = "${azurerm_storage_account.this.name}/default/${table}"
+      name       = "${local.storage.name}/default/${table}"
     }]
   })
 }

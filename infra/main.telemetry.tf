@@ -3,10 +3,14 @@
 # * the category FunctionAppLogs of the app, in which the host repeats request paths, is not collected;
 # * the app itself logs no URL.
 
-resource "azurerm_log_analytics_workspace" "this" {
-  count = var.telemetry.enabled ? 1 : 0
+locals {
+  workspace_id = var.existing.workspace_id == null ? one(azurerm_log_analytics_workspace.this[*].id) : var.existing.workspace_id
+}
 
-  name                = var.name
+resource "azurerm_log_analytics_workspace" "this" {
+  count = var.telemetry.enabled && var.existing.workspace_id == null ? 1 : 0
+
+  name                = local.workspace_name
   resource_group_name = var.resource_group_name
   location            = var.location
   sku                 = "PerGB2018"
@@ -20,10 +24,10 @@ resource "azurerm_log_analytics_workspace" "this" {
 resource "azurerm_application_insights" "this" {
   count = var.telemetry.enabled ? 1 : 0
 
-  name                = var.name
+  name                = coalesce(var.names.application_insights, var.name)
   resource_group_name = var.resource_group_name
   location            = var.location
-  workspace_id        = azurerm_log_analytics_workspace.this[0].id
+  workspace_id        = local.workspace_id
   application_type    = "web"
   retention_in_days   = 90 # without effect beside a workspace, whose retention counts
   tags                = var.tags
@@ -35,21 +39,21 @@ resource "azurerm_monitor_diagnostic_setting" "app" {
   count = var.telemetry.enabled ? 1 : 0
 
   name                       = "to-log-analytics"
-  target_resource_id         = azurerm_function_app_flex_consumption.this.id
-  log_analytics_workspace_id = azurerm_log_analytics_workspace.this[0].id
+  target_resource_id         = azapi_resource.site.id
+  log_analytics_workspace_id = local.workspace_id
 
   enabled_metric {
     category = "AllMetrics"
   }
 }
 
-# Who read or wrote which secret.
+# Who read or wrote which secret. A vault of your own has its own log.
 resource "azurerm_monitor_diagnostic_setting" "vault" {
-  count = var.telemetry.enabled ? 1 : 0
+  count = var.telemetry.enabled && var.existing.key_vault_id == null ? 1 : 0
 
   name                       = "to-log-analytics"
-  target_resource_id         = azurerm_key_vault.this.id
-  log_analytics_workspace_id = azurerm_log_analytics_workspace.this[0].id
+  target_resource_id         = local.key_vault_id
+  log_analytics_workspace_id = local.workspace_id
 
   enabled_log {
     category = "AuditEvent"

@@ -1,6 +1,26 @@
 output "name" {
   description = "Name of the Function App."
-  value       = azurerm_function_app_flex_consumption.this.name
+  value       = azapi_resource.site.name
+}
+
+output "site_id" {
+  description = "Resource id of the Function App, for what you add to it: a custom domain, a private endpoint, a lock."
+  value       = azapi_resource.site.id
+}
+
+output "default_host_name" {
+  description = "The host that Azure gave the app; what a custom domain's CNAME points to."
+  value       = terraform_data.default_host_name.output
+}
+
+output "workspace_id" {
+  description = "Resource id of the Log Analytics workspace; null without telemetry."
+  value       = var.telemetry.enabled ? local.workspace_id : null
+}
+
+output "application_insights_id" {
+  description = "Resource id of Application Insights, which has the log; null without telemetry."
+  value       = one(azurerm_application_insights.this[*].id)
 }
 
 output "resource_group_name" {
@@ -34,17 +54,27 @@ output "identity" {
   }
 }
 
+output "key_vault_id" {
+  description = "Resource id of the vault that holds the secrets."
+  value       = local.key_vault_id
+}
+
+output "storage_account_id" {
+  description = "Resource id of the storage account."
+  value       = local.storage.id
+}
+
 output "key_vault_name" {
   description = "Name of the vault that holds the secrets."
-  value       = azurerm_key_vault.this.name
+  value       = reverse(split("/", local.key_vault_id))[0]
 }
 
 output "storage_account_name" {
   description = "Name of the storage account with retry queue and journal."
-  value       = azurerm_storage_account.this.name
+  value       = local.storage.name
 }
 
 output "deploy" {
-  description = "The command that deploys the package."
-  value       = "make deploy APP=${var.name} RG=${var.resource_group_name}"
+  description = "The command that deploys the package; null if Terraform does (`package`)."
+  value       = var.package == null ? "make deploy APP=${var.name} RG=${var.resource_group_name} SUBSCRIPTION=${data.azurerm_client_config.current.subscription_id}" : null
 }

@@ -18,6 +18,57 @@ variable "location" {
   type        = string
 }
 
+variable "names" {
+  description = "Names by a convention of your own, where those made from `name` are not it. Those of storage account, vault and Cosmos DB account must be unique in all of Azure."
+  type = object({
+    application_insights = optional(string)
+    cosmos_account       = optional(string)
+    identity             = optional(string)
+    key_vault            = optional(string)
+    service_plan         = optional(string)
+    storage_account      = optional(string)
+    workspace            = optional(string)
+  })
+  default = {}
+
+  validation {
+    condition     = var.names.key_vault == null || can(regex("^[a-zA-Z](-?[0-9a-zA-Z])*$", var.names.key_vault)) && try(length(var.names.key_vault), 0) >= 3 && try(length(var.names.key_vault), 25) <= 24
+    error_message = "names.key_vault: 3 to 24 letters, digits and single hyphens; a letter first, no hyphen last."
+  }
+  validation {
+    condition     = var.names.storage_account == null || can(regex("^[a-z0-9]{3,24}$", var.names.storage_account))
+    error_message = "names.storage_account: 3 to 24 lower-case letters and digits."
+  }
+}
+
+variable "existing" {
+  description = <<-TEXT
+    What you have already and shall be used, by resource id, in place of one made here.
+    `workspace_id`: a Log Analytics workspace.
+    `key_vault_id`: a vault with Azure RBAC. Names of secrets then begin with `name`; who may reach it, and its log, are yours.
+    `storage_account_id`: a storage account, for this app alone (queues, tables and containers have fixed names), in this subscription; its keys may be off, and who may reach it is yours.
+  TEXT
+  type = object({
+    workspace_id       = optional(string)
+    key_vault_id       = optional(string)
+    storage_account_id = optional(string)
+  })
+  default = {}
+
+  validation {
+    condition     = var.existing.workspace_id == null || can(regex("^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.OperationalInsights/workspaces/[^/]+$", var.existing.workspace_id))
+    error_message = "existing.workspace_id: /subscriptions/…/resourceGroups/…/providers/Microsoft.OperationalInsights/workspaces/…"
+  }
+  validation {
+    condition     = var.existing.key_vault_id == null || can(regex("^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.KeyVault/vaults/[^/]+$", var.existing.key_vault_id))
+    error_message = "existing.key_vault_id: /subscriptions/…/resourceGroups/…/providers/Microsoft.KeyVault/vaults/…"
+  }
+  validation {
+    condition     = var.existing.storage_account_id == null || can(regex("^/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft.Storage/storageAccounts/[^/]+$", var.existing.storage_account_id))
+    error_message = "existing.storage_account_id: /subscriptions/…/resourceGroups/…/providers/Microsoft.Storage/storageAccounts/…"
+  }
+}
+
 variable "tags" {
   description = "Tags on every resource that can have them."
   type        = map(string)
@@ -25,13 +76,17 @@ variable "tags" {
 }
 
 variable "base_url" {
-  description = "URL under which senders reach the app, if not `https://<name>.azurewebsites.net`: a custom domain or a gateway. Must be what Kargo is configured with."
+  description = "URL under which senders reach the app, if not under the host that Azure gives it: a custom domain or a gateway. Must be what Kargo is configured with, its base path included (`https://kargo.example.com/webhooks`), under which the app then serves everything."
   type        = string
   default     = null
 
   validation {
-    condition     = var.base_url == null || can(regex("^https://[^/?#]+$", var.base_url))
-    error_message = "base_url: https:// and a host, nothing behind it."
+    condition     = var.base_url == null || can(regex("^https://[^/?#]+(/[A-Za-z0-9._~-]+)*$", var.base_url))
+    error_message = "base_url: https://, a host, and a path if there is one, without a slash at its end."
+  }
+  validation {
+    condition     = !can(regex("^https://[^/]+/(?i:admin|runtime)(/|$)", var.base_url))
+    error_message = "base_url: Azure Functions keeps paths that begin with admin or runtime for itself."
   }
 }
 
@@ -69,6 +124,14 @@ variable "always_ready_instances" {
     condition     = alltrue([for count in values(var.always_ready_instances) : count >= 0 && floor(count) == count])
     error_message = "always_ready_instances: whole numbers, 0 or more."
   }
+  validation {
+    condition     = sum(concat([0], values(var.always_ready_instances))) <= var.maximum_instances
+    error_message = "always_ready_instances: more than maximum_instances together."
+  }
+  validation {
+    condition     = alltrue([for group in keys(var.always_ready_instances) : can(regex("^(http|blob|durable|function:[A-Za-z0-9_-]+)$", group))])
+    error_message = "always_ready_instances: a trigger group is http, or function: and a function's name."
+  }
 }
 
 variable "maximum_instances" {
@@ -93,6 +156,21 @@ variable "http_concurrency" {
   }
 }
 
+variable "site_update_strategy" {
+  description = <<-TEXT
+    How the platform replaces instances when settings or package change.
+    `Recreate`: all are stopped and started anew, for some seconds nobody answers. A registry's webhook that comes just then is lost, since it is posted once; Event Grid comes again.
+    `RollingUpdate`: in batches, the old ones drain first; a preview, and with one instance there is still a short gap. It counts from the next update on.
+  TEXT
+  type        = string
+  default     = "Recreate"
+
+  validation {
+    condition     = contains(["Recreate", "RollingUpdate"], var.site_update_strategy)
+    error_message = "site_update_strategy: Recreate or RollingUpdate."
+  }
+}
+
 # --- Network ---------------------------------------------------------------------------------------------------------
 
 variable "network" {
@@ -106,6 +184,42 @@ variable "network" {
     administrator_ip_ranges = optional(set(string), [])
   })
   default = null
+
+  validation {
+    condition = alltrue([
+      for range in try(var.network.administrator_ip_ranges, []) : can(cidrhost(strcontains(range, "/") ? range : "${range}/32", 0)) &&
+      !can(regex("^(10\\.|192\\.168\\.|172\\.(1[6-9]|2[0-9]|3[01])\\.)", range))
+    ])
+    error_message = "network.administrator_ip_ranges: public addresses or ranges in CIDR notation, such as 203.0.113.7 or 203.0.113.0/24."
+  }
+}
+
+variable "private_endpoints" {
+  description = <<-TEXT
+    Private endpoints for the vault, the storage account (blob, queue, table), the Cosmos DB account if there is one, and the app; public access to all but the app is off then (for the app see `public_network_access`). Needs `network`. Terraform must run where it reaches the vault through its endpoint. Of what is `existing` nothing is made.
+    `subnet_id`: a subnet for the endpoints, another than that of `network`.
+    `dns_zone_ids`: private DNS zones by `vault`, `blob`, `queue`, `table`, `sql`, `site`. Those left out are somebody else's to register, such as a policy's.
+  TEXT
+  type = object({
+    subnet_id    = string
+    dns_zone_ids = optional(map(string), {})
+  })
+  default = null
+
+  validation {
+    condition     = var.private_endpoints == null || var.network != null
+    error_message = "private_endpoints: the app reaches them only with network."
+  }
+  validation {
+    condition     = length(setsubtract(keys(try(var.private_endpoints.dns_zone_ids, {})), ["vault", "blob", "queue", "table", "sql", "site"])) == 0
+    error_message = "private_endpoints.dns_zone_ids: vault, blob, queue, table, sql, site."
+  }
+}
+
+variable "public_network_access" {
+  description = "Whether the app can be reached from the internet, by whom the next variables allow. `false`: only through a private endpoint, which a gateway in your network uses; no registry outside of it reaches the app then."
+  type        = bool
+  default     = true
 }
 
 variable "allowed_ip_ranges" {
@@ -120,9 +234,18 @@ variable "allowed_ip_ranges" {
 }
 
 variable "allowed_service_tags" {
-  description = "Azure services that may call the app, by service tag, such as `AzureContainerRegistry` or `AzureEventGrid`."
+  description = "Azure services that may call the app, by service tag, such as `AzureEventGrid`. Name your own addresses in `allowed_ip_ranges` beside it, or you see no page and `make deploy` does not see whether the app is ready."
   type        = list(string)
   default     = []
+
+  validation {
+    condition = (
+      length(var.allowed_service_tags) + length(var.allowed_ip_ranges) == 0 ||
+      alltrue([for registry in values(var.registries) : registry.event_grid == null]) ||
+      length(setintersection(var.allowed_service_tags, ["AzureEventGrid", "AzureCloud"])) > 0
+    )
+    error_message = "allowed_service_tags: Event Grid could not reach the app; add AzureEventGrid."
+  }
 }
 
 variable "deployment_ip_ranges" {
@@ -208,7 +331,7 @@ variable "receivers" {
     `configured_in`: `settings` (in this app's own settings) or `cluster` (in the ProjectConfig, or the ClusterConfig).
     `manage_in_cluster`: for `cluster`, create the Kubernetes Secret and the ProjectConfig or ClusterConfig too. Terraform then owns the whole list `webhookReceivers` of that object.
     `secret_name`: name of the Kubernetes Secret, `kargo-receivers-<name>` if not given.
-    `generation`: raise it to have a new secret generated. `accept_previous`: the secret before it is still accepted.
+    `generation`: which generated secret makes the URL. To rotate, in three applies, none of which loses a delivery: first `accept_next = true`, the app accepts the next secret too; then, in place of that, `generation` one higher and `accept_previous = true`, registries use the new URL; then neither, the old URL is dead.
   TEXT
   type = map(object({
     provider          = string
@@ -219,6 +342,7 @@ variable "receivers" {
     manage_in_cluster = optional(bool, false)
     secret_name       = optional(string)
     generation        = optional(number, 1)
+    accept_next       = optional(bool, false)
     accept_previous   = optional(bool, false)
   }))
   default = {}
@@ -255,6 +379,26 @@ variable "receivers" {
     error_message = "receivers: accept_previous needs a generation above 1; with a secret of your own, the one before it in previous_receiver_secrets."
   }
   validation {
+    condition = alltrue([
+      for key, receiver in var.receivers : !receiver.accept_next || contains(nonsensitive(keys(var.next_receiver_secrets)), key) || !contains(nonsensitive(keys(var.receiver_secrets)), key)
+    ])
+    error_message = "receivers: accept_next with a secret of your own needs the one after it in next_receiver_secrets."
+  }
+  validation {
+    condition = length(setsubtract(
+      nonsensitive(concat(keys(var.receiver_secrets), keys(var.previous_receiver_secrets), keys(var.next_receiver_secrets))), keys(var.receivers)
+    )) == 0
+    error_message = "receivers: a secret of your own is for none of them; the one that it is meant for would get a generated secret."
+  }
+  validation {
+    condition     = alltrue([for receiver in values(var.receivers) : !(receiver.accept_next && receiver.accept_previous)])
+    error_message = "receivers: accept_next and accept_previous are steps of a rotation, one after the other."
+  }
+  validation {
+    condition     = alltrue([for receiver in values(var.receivers) : receiver.generation >= 1 && floor(receiver.generation) == receiver.generation])
+    error_message = "receivers: generation is a whole number, 1 or more."
+  }
+  validation {
     condition = length(var.receivers) == length(distinct([
       for key, receiver in var.receivers : "${receiver.provider}/${receiver.project == null ? "" : receiver.project}/${coalesce(receiver.name, key)}"
     ]))
@@ -272,10 +416,6 @@ variable "receiver_secrets" {
     condition     = alltrue([for secret in values(var.receiver_secrets) : try(length(secret), 0) >= 16])
     error_message = "receiver_secrets: at least 16 characters, since the URL made from it is a credential."
   }
-  validation {
-    condition     = length(setsubtract(nonsensitive(keys(var.receiver_secrets)), keys(var.receivers))) == 0
-    error_message = "receiver_secrets: a key is none of receivers; the receiver it is meant for would get a generated secret."
-  }
 }
 
 variable "previous_receiver_secrets" {
@@ -288,9 +428,17 @@ variable "previous_receiver_secrets" {
     condition     = alltrue([for secret in values(var.previous_receiver_secrets) : try(length(secret), 0) >= 16])
     error_message = "previous_receiver_secrets: at least 16 characters, since the URL made from it is accepted too."
   }
+}
+
+variable "next_receiver_secrets" {
+  description = "For receivers with a secret of your own and `accept_next`: the secret after it."
+  type        = map(string)
+  default     = {}
+  sensitive   = true
+
   validation {
-    condition     = length(setsubtract(nonsensitive(keys(var.previous_receiver_secrets)), keys(var.receivers))) == 0
-    error_message = "previous_receiver_secrets: a key is none of receivers."
+    condition     = alltrue([for secret in values(var.next_receiver_secrets) : try(length(secret), 0) >= 16])
+    error_message = "next_receiver_secrets: at least 16 characters, since the URL made from it is accepted too."
   }
 }
 
@@ -307,7 +455,8 @@ variable "registries" {
     Azure container registries that shall tell of pushes, by name.
     `webhooks`: ACR webhooks by name. Each posts to the URL of one of `receivers`; `scope` is empty (all), `repository`, `repository:*` or `repository:tag`. One with an empty scope beats one for each repository: the tier limits their number.
     `existing_webhooks`: how many the registry has that are not managed here.
-    `event_grid`: delivery through Event Grid, which, unlike a webhook, tries again. The app must run when it is created (see `package`).
+    `event_grid`: delivery through Event Grid, which, unlike a webhook, tries again for a day. The app must run when it is created (see `package`).
+    `event_grid.system_topic`: the registry's topic, if it has one already, since Azure allows one. `resource_group_name`: of the registry, if not given. `principal_id`: of the topic's system-assigned identity, which then may write what could not be delivered into a container; without it such events are dropped.
   TEXT
   type = map(object({
     resource_group_name = string
@@ -329,6 +478,11 @@ variable "registries" {
       subject_begins_with   = optional(string, "")
       max_delivery_attempts = optional(number, 30)
       time_to_live_minutes  = optional(number, 1440)
+      system_topic = optional(object({
+        name                = string
+        resource_group_name = optional(string)
+        principal_id        = optional(string)
+      }))
     }))
   }))
   default = {}
@@ -431,5 +585,38 @@ variable "telemetry" {
   validation {
     condition     = var.telemetry.retention_days >= 30 && var.telemetry.retention_days <= 730
     error_message = "telemetry.retention_days: 30 to 730."
+  }
+}
+
+# --- Who is told -----------------------------------------------------------------------------------------------------
+
+variable "alerts" {
+  description = <<-TEXT
+    Alerts, as soon as there is somebody to tell (docs/operations.md says what each means and what to do; docs/costs.md what they cost).
+    `email_addresses`: an action group is made of them. `action_group_ids`: action groups of your own.
+    `probe`: whether `/readyz` is asked from outside every ten minutes; only while the app is reachable from the internet.
+    `metrics`: also the two rules on metrics, which are there once a collector writes them into Application Insights.
+    `disabled`: rules that are not wanted, of `poisoned`, `failed`, `unread`, `queued`, `waiting`, `refused`, `dropped`, `slow`, `silent`, `stale`, `acting`.
+  TEXT
+  type = object({
+    email_addresses  = optional(set(string), [])
+    action_group_ids = optional(set(string), [])
+    probe            = optional(bool, true)
+    metrics          = optional(bool, false)
+    disabled         = optional(set(string), [])
+  })
+  default = {}
+
+  validation {
+    condition     = alltrue([for address in var.alerts.email_addresses : can(regex("^[^@ ]+@[^@ ]+$", address))])
+    error_message = "alerts.email_addresses: addresses such as kargo@example.com."
+  }
+  validation {
+    condition     = length(setsubtract(var.alerts.disabled, ["poisoned", "failed", "unread", "queued", "waiting", "refused", "dropped", "slow", "silent", "stale", "acting"])) == 0
+    error_message = "alerts.disabled: there is no such rule."
+  }
+  validation {
+    condition     = var.telemetry.enabled || length(var.alerts.email_addresses) + length(var.alerts.action_group_ids) == 0
+    error_message = "alerts: the rules ask the log, which needs telemetry.enabled."
   }
 }

@@ -1,10 +1,14 @@
 # What the app may do in the cluster, and what is created there.
 
+mock_provider "azapi" {
+  source = "./tests/mocks/azapi"
+}
 mock_provider "azurerm" {
-  source = "./tests/mocks"
+  source = "./tests/mocks/azurerm"
 }
 mock_provider "kubernetes" {}
 mock_provider "random" {}
+mock_provider "time" {}
 
 variables {
   name                = "kargo-hooks"
@@ -30,7 +34,7 @@ run "the_least_rights_and_no_secrets" {
     error_message = "the role is not bound to the app's identity"
   }
   assert {
-    condition     = length(kubernetes_role_v1.secrets) == 0 && azurerm_function_app_flex_consumption.this.app_settings["READ_SECRETS"] == "false"
+    condition     = length(kubernetes_role_v1.secrets) == 0 && local.site_settings["READ_SECRETS"] == "false"
     error_message = "without receivers in the cluster no Secret may be read, and the app must know it"
   }
 }
@@ -61,7 +65,7 @@ run "secrets_in_the_named_namespaces_only" {
     error_message = "a role reaches beyond its namespace"
   }
   assert {
-    condition     = azurerm_function_app_flex_consumption.this.app_settings["READ_SECRETS"] == "true"
+    condition     = local.site_settings["READ_SECRETS"] == "true"
     error_message = "the app does not know that it may read Secrets"
   }
   assert {
@@ -113,7 +117,7 @@ run "a_token_goes_into_the_vault" {
     cluster_token = "eyJhbGciOiJSUzI1NiJ9.canary"
   }
   assert {
-    condition     = azurerm_function_app_flex_consumption.this.app_settings["CLUSTER_TOKEN"] == "@Microsoft.KeyVault(SecretUri=${azurerm_key_vault_secret.cluster_token[0].id})"
+    condition     = local.site_settings["CLUSTER_TOKEN"] == "@Microsoft.KeyVault(SecretUri=${azurerm_key_vault_secret.cluster_token[0].id})"
     error_message = "CLUSTER_TOKEN is not a reference to Key Vault"
   }
   assert {

@@ -1,10 +1,14 @@
 # What the identity may do in Azure.
 
+mock_provider "azapi" {
+  source = "./tests/mocks/azapi"
+}
 mock_provider "azurerm" {
-  source = "./tests/mocks"
+  source = "./tests/mocks/azurerm"
 }
 mock_provider "kubernetes" {}
 mock_provider "random" {}
+mock_provider "time" {}
 
 variables {
   name                = "kargo-hooks"
@@ -28,7 +32,7 @@ run "the_identity_has_these_roles_and_no_other" {
     error_message = "the roles on the storage account are not these three"
   }
   assert {
-    condition     = alltrue([for role in azurerm_role_assignment.storage : role.scope == azurerm_storage_account.this.id && role.principal_id == azurerm_user_assigned_identity.this.principal_id])
+    condition     = alltrue([for role in azurerm_role_assignment.storage : role.scope == azurerm_storage_account.this[0].id && role.principal_id == azurerm_user_assigned_identity.this.principal_id])
     error_message = "a storage role reaches beyond the account or is somebody else's"
   }
   assert {
@@ -36,7 +40,7 @@ run "the_identity_has_these_roles_and_no_other" {
     error_message = "the identity cannot send telemetry"
   }
   assert {
-    condition     = keys(azurerm_role_assignment.app_reads_secret) == ["pages-key", "receivers"] && alltrue([for role in azurerm_role_assignment.app_reads_secret : role.role_definition_name == "Key Vault Secrets User" && endswith(role.scope, "/secrets/secret")])
+    condition     = keys(azurerm_role_assignment.app_reads_secret) == ["pages-key", "receivers"] && alltrue([for role in azurerm_role_assignment.app_reads_secret : role.role_definition_name == "Key Vault Secrets User" && endswith(role.scope, "/secrets/secret") && role.principal_id == azurerm_user_assigned_identity.this.principal_id])
     error_message = "the app may read other secrets than those it refers to"
   }
   assert {
@@ -65,7 +69,7 @@ run "telemetry_off" {
     error_message = "something of telemetry is left"
   }
   assert {
-    condition     = !contains(keys(azurerm_function_app_flex_consumption.this.app_settings), "APPLICATIONINSIGHTS_AUTHENTICATION_STRING")
+    condition     = !contains(keys(local.site_settings), "APPLICATIONINSIGHTS_AUTHENTICATION_STRING")
     error_message = "a setting of telemetry is left"
   }
 }

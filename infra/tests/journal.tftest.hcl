@@ -1,10 +1,14 @@
 # Where the journal is kept.
 
+mock_provider "azapi" {
+  source = "./tests/mocks/azapi"
+}
 mock_provider "azurerm" {
-  source = "./tests/mocks"
+  source = "./tests/mocks/azurerm"
 }
 mock_provider "kubernetes" {}
 mock_provider "random" {}
+mock_provider "time" {}
 
 variables {
   name                = "kargo-hooks"
@@ -22,7 +26,7 @@ variables {
 
 run "journal_in_a_table" {
   assert {
-    condition     = azurerm_function_app_flex_consumption.this.app_settings["JOURNAL"] == "table" && [for table in jsondecode(azurerm_resource_group_template_deployment.tables.template_content).resources : split("/", table.name)[2]] == ["receivers", "deliveries"] && length(azurerm_cosmosdb_account.journal) == 0
+    condition     = local.site_settings["JOURNAL"] == "table" && [for table in jsondecode(azurerm_resource_group_template_deployment.tables.template_content).resources : split("/", table.name)[2]] == ["receivers", "refusals", "deliveries"] && length(azurerm_cosmosdb_account.journal) == 0
     error_message = "the journal is not in a table"
   }
 }
@@ -32,7 +36,7 @@ run "journal_off" {
     journal = { store = "none" }
   }
   assert {
-    condition     = azurerm_function_app_flex_consumption.this.app_settings["JOURNAL"] == "none" && length(jsondecode(azurerm_resource_group_template_deployment.tables.template_content).resources) == 1 && length(azurerm_cosmosdb_account.journal) == 0
+    condition     = local.site_settings["JOURNAL"] == "none" && length(jsondecode(azurerm_resource_group_template_deployment.tables.template_content).resources) == 2 && length(azurerm_cosmosdb_account.journal) == 0
     error_message = "there is a journal"
   }
 }
@@ -42,7 +46,7 @@ run "journal_in_cosmos" {
     journal = { store = "cosmos", days = 7 }
   }
   assert {
-    condition     = azurerm_function_app_flex_consumption.this.app_settings["JOURNAL"] == "cosmos" && azurerm_function_app_flex_consumption.this.app_settings["COSMOS_ENDPOINT"] == azurerm_cosmosdb_account.journal[0].endpoint
+    condition     = local.site_settings["JOURNAL"] == "cosmos" && local.site_settings["COSMOS_ENDPOINT"] == azurerm_cosmosdb_account.journal[0].endpoint
     error_message = "the app does not know the account"
   }
   assert {

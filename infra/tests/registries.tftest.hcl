@@ -1,10 +1,14 @@
 # The registries that tell of pushes: webhooks, Event Grid, and what of it is refused.
 
+mock_provider "azapi" {
+  source = "./tests/mocks/azapi"
+}
 mock_provider "azurerm" {
-  source = "./tests/mocks"
+  source = "./tests/mocks/azurerm"
 }
 mock_provider "kubernetes" {}
 mock_provider "random" {}
+mock_provider "time" {}
 
 variables {
   name                = "kargo-hooks"
@@ -82,8 +86,32 @@ run "event_grid_tries_again_and_keeps_what_fails" {
     error_message = "no retries, or no place for what fails"
   }
   assert {
-    condition     = azurerm_role_assignment.dead_letters["shopregistry"].role_definition_name == "Storage Blob Data Contributor" && azurerm_role_assignment.dead_letters["shopregistry"].scope == azurerm_storage_container.dead_letters[0].id
+    condition     = azurerm_eventgrid_system_topic.registry["shopregistry"].identity[0].type == "UserAssigned" && azurerm_eventgrid_system_topic_event_subscription.registry["shopregistry"].dead_letter_identity[0].user_assigned_identity == azurerm_user_assigned_identity.this.id && length(azurerm_role_assignment.dead_letters) == 0
+    error_message = "the topic writes what fails with another identity than the one"
+  }
+}
+
+run "a_topic_that_exists_is_used_as_it_is" {
+  variables {
+    registries = {
+      shopregistry = {
+        resource_group_name = "registries", location = "westeurope", sku = "Standard"
+        event_grid          = { receiver = "acr", system_topic = { name = "theirs", resource_group_name = "events", principal_id = "00000000-0000-0000-0000-000000000010" } }
+      }
+      other = { resource_group_name = "registries", location = "westeurope", sku = "Standard", event_grid = { receiver = "acr", system_topic = { name = "bare" } } }
+    }
+  }
+  assert {
+    condition     = length(azurerm_eventgrid_system_topic.registry) == 0 && { for name, events in azurerm_eventgrid_system_topic_event_subscription.registry : name => "${events.resource_group_name}/${events.system_topic}" } == { shopregistry = "events/theirs", other = "registries/bare" }
+    error_message = "a second topic is made, which Azure refuses"
+  }
+  assert {
+    condition     = azurerm_eventgrid_system_topic_event_subscription.registry["shopregistry"].dead_letter_identity[0].type == "SystemAssigned" && keys(azurerm_role_assignment.dead_letters) == ["shopregistry"] && azurerm_role_assignment.dead_letters["shopregistry"].role_definition_name == "Storage Blob Data Contributor" && azurerm_role_assignment.dead_letters["shopregistry"].scope == azurerm_storage_container.dead_letters[0].id
     error_message = "the topic may write elsewhere than into the container of dead letters, or not there"
+  }
+  assert {
+    condition     = length(azurerm_eventgrid_system_topic_event_subscription.registry["other"].storage_blob_dead_letter_destination) == 0
+    error_message = "what fails shall be kept by a topic that has no identity to do so"
   }
 }
 

@@ -1,10 +1,14 @@
 # The receivers' secrets and the URLs made of them.
 
+mock_provider "azapi" {
+  source = "./tests/mocks/azapi"
+}
 mock_provider "azurerm" {
-  source = "./tests/mocks"
+  source = "./tests/mocks/azurerm"
 }
 mock_provider "kubernetes" {}
 mock_provider "random" {}
+mock_provider "time" {}
 
 variables {
   name                = "kargo-hooks"
@@ -22,15 +26,15 @@ variables {
 
 run "secrets_are_references_to_the_vault" {
   assert {
-    condition     = azurerm_function_app_flex_consumption.this.app_settings["RECEIVERS"] == "@Microsoft.KeyVault(SecretUri=${azurerm_key_vault_secret.receivers[0].id})"
+    condition     = local.site_settings["RECEIVERS"] == "@Microsoft.KeyVault(SecretUri=${azurerm_key_vault_secret.receivers[0].id})"
     error_message = "RECEIVERS is not a reference to Key Vault"
   }
   assert {
-    condition     = alltrue([for value in values(azurerm_function_app_flex_consumption.this.app_settings) : !anytrue([for secret in concat(values(random_password.receiver), random_password.pages_key) : strcontains(value, secret.result)])])
+    condition     = alltrue([for value in values(local.site_settings) : !anytrue([for secret in concat(values(random_password.receiver), random_password.pages_key) : strcontains(value, secret.result)])])
     error_message = "a secret stands in a plain setting"
   }
   assert {
-    condition     = azurerm_key_vault.this.rbac_authorization_enabled && azurerm_key_vault.this.purge_protection_enabled
+    condition     = azurerm_key_vault.this[0].rbac_authorization_enabled && azurerm_key_vault.this[0].purge_protection_enabled
     error_message = "the vault is without RBAC or purge protection"
   }
   assert {
@@ -57,48 +61,18 @@ run "a_receiver_of_all_projects_hashes_no_project" {
     error_message = "not sha256(name + secret) under the base URL"
   }
   assert {
-    condition     = length(random_password.receiver) == 0 && azurerm_function_app_flex_consumption.this.app_settings["EXTERNAL_WEBHOOK_SERVER_BASE_URL"] == "https://hooks.example.com"
+    condition     = length(random_password.receiver) == 0 && local.site_settings["EXTERNAL_WEBHOOK_SERVER_BASE_URL"] == "https://hooks.example.com"
     error_message = "a secret was generated beside the given one, or the base URL is not the given one"
   }
 }
 
-run "a_rotation_begins_with_both_secrets_accepted" {
+run "a_base_path_stands_before_every_path" {
   variables {
-    receivers = { acr = { provider = "azure", project = "shop", generation = 2, accept_previous = true } }
+    base_url = "https://kargo.example.com/webhooks"
   }
   assert {
-    condition     = keys(random_password.receiver) == ["acr-1", "acr-2"]
-    error_message = "the previous secret is gone"
-  }
-  assert {
-    condition     = [for entry in jsondecode(local.receivers_document) : [entry.secret, try(entry.previousSecret, null)]] == [[random_password.receiver["acr-2"].result, random_password.receiver["acr-1"].result]]
-    error_message = "the app does not accept both"
-  }
-  assert {
-    condition     = endswith(output.receiver_urls["acr"], sha256("shopacr${random_password.receiver["acr-2"].result}"))
-    error_message = "the URL is not the new one"
-  }
-}
-
-run "a_rotation_ends_with_the_new_secret_alone" {
-  variables {
-    receivers = { acr = { provider = "azure", project = "shop", generation = 2 } }
-  }
-  assert {
-    condition     = keys(random_password.receiver) == ["acr-2"] && !can(jsondecode(local.receivers_document)[0].previousSecret)
-    error_message = "the previous secret is still accepted"
-  }
-}
-
-run "a_rotation_of_ones_own_secret" {
-  variables {
-    receivers                 = { acr = { provider = "azure", project = "shop", accept_previous = true } }
-    receiver_secrets          = { acr = "nnnnnnnnnnnnnnnnnnn" }
-    previous_receiver_secrets = { acr = "ooooooooooooooooooo" }
-  }
-  assert {
-    condition     = [for entry in jsondecode(nonsensitive(local.receivers_document)) : [entry.secret, entry.previousSecret]] == [["nnnnnnnnnnnnnnnnnnn", "ooooooooooooooooooo"]]
-    error_message = "the app does not accept both"
+    condition     = startswith(output.receiver_urls["acr"], "https://kargo.example.com/webhooks/azure/") && local.site_settings["AzureFunctionsJobHost__extensions__http__routePrefix"] == "webhooks"
+    error_message = "the app does not serve the URLs that are told"
   }
 }
 
@@ -107,7 +81,7 @@ run "without_receivers_in_the_settings_there_is_no_such_setting" {
     receivers = {}
   }
   assert {
-    condition     = !contains(keys(azurerm_function_app_flex_consumption.this.app_settings), "RECEIVERS") && length(azurerm_key_vault_secret.receivers) == 0 && keys(azurerm_role_assignment.app_reads_secret) == ["pages-key"]
+    condition     = !contains(keys(local.site_settings), "RECEIVERS") && length(azurerm_key_vault_secret.receivers) == 0 && keys(azurerm_role_assignment.app_reads_secret) == ["pages-key"]
     error_message = "RECEIVERS is set, or the app may read a secret that does not exist"
   }
 }
@@ -117,7 +91,7 @@ run "the_pages_are_closed_without_a_key" {
     pages = false
   }
   assert {
-    condition     = !contains(keys(azurerm_function_app_flex_consumption.this.app_settings), "PAGES_KEY") && length(random_password.pages_key) + length(azurerm_key_vault_secret.pages_key) == 0 && output.pages_key == null
+    condition     = !contains(keys(local.site_settings), "PAGES_KEY") && length(random_password.pages_key) + length(azurerm_key_vault_secret.pages_key) == 0 && output.pages_key == null
     error_message = "there is a key although the pages are off"
   }
 }

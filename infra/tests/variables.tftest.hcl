@@ -1,10 +1,14 @@
 # What is refused before anything is planned.
 
+mock_provider "azapi" {
+  source = "./tests/mocks/azapi"
+}
 mock_provider "azurerm" {
-  source = "./tests/mocks"
+  source = "./tests/mocks/azurerm"
 }
 mock_provider "kubernetes" {}
 mock_provider "random" {}
+mock_provider "time" {}
 
 variables {
   name                = "kargo-hooks"
@@ -24,10 +28,18 @@ run "a_name_that_is_no_host_name" {
   expect_failures = [var.name]
 }
 
-run "a_base_url_with_a_path" {
+run "a_base_url_with_a_query" {
   command = plan
   variables {
-    base_url = "https://hooks.example.com/kargo"
+    base_url = "https://hooks.example.com/kargo?x=1"
+  }
+  expect_failures = [var.base_url]
+}
+
+run "a_base_path_that_azure_functions_keeps" {
+  command = plan
+  variables {
+    base_url = "https://hooks.example.com/admin"
   }
   expect_failures = [var.base_url]
 }
@@ -97,6 +109,24 @@ run "a_secret_that_can_be_guessed" {
   expect_failures = [var.receiver_secrets]
 }
 
+run "two_steps_of_a_rotation_at_once" {
+  command = plan
+  variables {
+    receivers = { acr = { provider = "azure", generation = 2, accept_next = true, accept_previous = true } }
+  }
+  expect_failures = [var.receivers]
+}
+
+run "a_next_secret_that_is_empty" {
+  command = plan
+  variables {
+    receivers             = { acr = { provider = "azure", accept_next = true } }
+    receiver_secrets      = { acr = "sssssssssssssssssss" }
+    next_receiver_secrets = { acr = "" }
+  }
+  expect_failures = [var.next_receiver_secrets]
+}
+
 run "a_previous_secret_that_is_empty" {
   command = plan
   variables {
@@ -132,7 +162,7 @@ run "a_secret_without_a_receiver" {
     receivers        = { acr = { provider = "azure" } }
     receiver_secrets = { arc = "sssssssssssssssssss" }
   }
-  expect_failures = [var.receiver_secrets]
+  expect_failures = [var.receivers]
 }
 
 run "memory_that_flex_consumption_does_not_have" {
@@ -157,4 +187,55 @@ run "an_address_without_its_range" {
     allowed_ip_ranges = ["203.0.113.7"]
   }
   expect_failures = [var.allowed_ip_ranges]
+}
+
+run "more_instances_always_than_ever" {
+  command = plan
+  variables {
+    always_ready_instances = { http = 2, "function:retries" = 1 }
+    maximum_instances      = 2
+  }
+  expect_failures = [var.always_ready_instances]
+}
+
+run "a_trigger_group_that_does_not_exist" {
+  command = plan
+  variables {
+    always_ready_instances = { queue = 1 }
+  }
+  expect_failures = [var.always_ready_instances]
+}
+
+run "an_update_strategy_that_does_not_exist" {
+  command = plan
+  variables {
+    site_update_strategy = "Rolling"
+  }
+  expect_failures = [var.site_update_strategy]
+}
+
+run "administrators_at_private_addresses" {
+  command = plan
+  variables {
+    network = { subnet_id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/network/subnets/app", administrator_ip_ranges = ["10.0.0.4"] }
+  }
+  expect_failures = [var.network]
+}
+
+run "event_grid_locked_out" {
+  command = plan
+  variables {
+    allowed_ip_ranges = ["203.0.113.0/24"]
+    receivers         = { acr = { provider = "azure" } }
+    registries        = { shopregistry = { resource_group_name = "registries", location = "westeurope", sku = "Basic", event_grid = { receiver = "acr" } } }
+  }
+  expect_failures = [var.allowed_service_tags]
+}
+
+run "a_vault_name_that_azure_refuses" {
+  command = plan
+  variables {
+    names = { key_vault = "kargo--hooks" }
+  }
+  expect_failures = [var.names]
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -42,9 +43,8 @@ class State:
     @property
     def app_settings(self) -> Mapping[str, str]:
         """The settings of the Function App."""
-        (app,) = self.of("azurerm_function_app_flex_consumption")
-        settings: Mapping[str, str] = app.values["app_settings"]
-        return settings
+        site = next(each for each in self.of("azapi_resource") if each.name == "site")
+        return {each["name"]: each["value"] for each in site.values["body"]["properties"]["siteConfig"]["appSettings"]}
 
 
 class ProvidersMissing(Exception):
@@ -84,6 +84,15 @@ class Terraform:
             if done.returncode:
                 raise ProvidersMissing(done.stdout)
 
+    def order(self, folder: Path) -> dict[str, set[str]]:
+        """For each resource, all that is done before it."""
+        done = self.run(folder, "graph")
+        assert done.returncode == 0, done.stdout
+        direct: dict[str, set[str]] = {}
+        for after, before in re.findall(r'"([^"]+)" -> "([^"]+)"', done.stdout):
+            direct.setdefault(after, set()).add(before)
+        return {name: _reached(name, direct) for name in direct}
+
     def test(self, folder: Path, name: str) -> subprocess.CompletedProcess[str]:
         """Runs one file of tests."""
         return self.run(folder, "test", "-no-color", f"-filter=tests/{name}.tftest.hcl")
@@ -100,6 +109,16 @@ class Terraform:
 def copy_of(infra: Path, to: Path) -> Path:
     """A copy to be broken. Providers stay where they are."""
     return Path(shutil.copytree(infra, to, symlinks=True))
+
+
+def _reached(name: str, direct: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    left = [name]
+    while left:
+        new = direct.get(left.pop(), set()) - found
+        found |= new
+        left += new
+    return found
 
 
 def _state(document: Mapping[str, Any]) -> State:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.infra.terraform import ROOT, Terraform
+from tests.infra.test_plans import RIGHTS, WEBHOOK
 from tests.infra.test_settings import unknown
 from tests.infra.test_urls import expected_urls
 
@@ -43,15 +44,27 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         ),
         Break(
             "main.app.tf",
-            "https_only                                     = true",
-            "https_only                                     = false",
+            "httpsOnly                 = true",
+            "httpsOnly                 = false",
             "plain HTTP or passwords for publishing are allowed",
         ),
         Break(
             "main.app.tf",
-            'scm_minimum_tls_version                = "1.2"',
-            'scm_minimum_tls_version                = "1.0"',
+            'scmMinTlsVersion                       = "1.2"',
+            'scmMinTlsVersion                       = "1.0"',
             "TLS below 1.2 is allowed",
+        ),
+        Break(
+            "main.app.tf",
+            '    type         = "UserAssigned"\n',
+            '    type         = "SystemAssigned, UserAssigned"\n',
+            "the site has another identity than the one",
+        ),
+        Break(
+            "main.app.tf",
+            '      AzureWebJobsStorage__credential      = "managedidentity"\n',
+            '      AzureWebJobsStorage__credential      = "managedidentity"\n      AzureWebJobsStorage = ""\n',
+            "the queue trigger would take AzureWebJobsStorage for a connection string",
         ),
         Break(
             "main.secrets.tf",
@@ -76,7 +89,7 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         Break(
             "main.identity.tf",
             "{ receivers = azurerm_key_vault_secret.receivers[0].resource_versionless_id }",
-            "{ receivers = azurerm_key_vault.this.id }",
+            "{ receivers = local.key_vault_id }",
             "the app may read other secrets than those it refers to",
         ),
         Break(
@@ -106,11 +119,40 @@ BREAKS: Mapping[str, Sequence[Break]] = {
             "the vault is without RBAC or purge protection",
         ),
         Break("main.secrets.tf", "}${receiver.name}${", "}/${receiver.name}${", "the URL is not /azure/sha256"),
+    ),
+    "rotation": (
         Break(
             "main.secrets.tf",
-            "previousSecret = lookup(local.previous_receiver_secret, key, null)",
-            "previousSecret = null",
+            "receiver.accept_next ? local.other_receiver_secret[key] : local.receiver_secret[key]",
+            "local.receiver_secret[key]",
             "the app does not accept both",
+        ),
+        Break(
+            "main.secrets.tf",
+            'sort(compact([secret, lookup(local.other_receiver_secret, key, "")]))',
+            "[secret]",
+            "it is waited for instances that need not learn anything",
+        ),
+    ),
+    "names": (
+        Break("locals.tf", 'replace(var.name, "/-+/", "-")', "var.name", "Azure refuses a name"),
+        Break("locals.tf", 'length(var.name) < 4 ? "${var.name}-logs" : var.name', "var.name", "Azure refuses a name"),
+    ),
+    "alerts": (
+        Break(
+            "main.alerts.tf",
+            "var.alerts.probe && var.public_network_access",
+            "var.alerts.probe",
+            "a probe that must fail",
+        ),
+        Break("main.app.tf", '["ApplicationInsightsAvailability"]', "[]", "the probe is locked out"),
+    ),
+    "existing": (
+        Break(
+            "main.storage.tf",
+            "public_network_access_enabled     = var.private_endpoints == null",
+            "public_network_access_enabled     = true",
+            "something is still reached from the internet",
         ),
     ),
     "cluster": (
@@ -174,6 +216,41 @@ def test_a_misspelt_argument_is_not_valid(terraform: Terraform, broken: Path) ->
     assert terraform.run(broken, "validate").returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("minTlsVersion     ", "minimumTlsVersion ", "minimumTlsVersion: is not known"),
+        ('name = "python"', 'name = "pyhton"', "functionAppConfig.runtime.name: must be one of"),
+        ("httpsOnly                 = true", 'httpsOnly                 = "yes"', "httpsOnly: must be true or false"),
+        ("sites@2025-05-01", "sites@2025-03-01", "siteUpdateStrategy: needs version 2025-05-01"),
+    ],
+    ids=["unknown property", "wrong value", "wrong type", "wrong version"],
+)
+def test_a_site_that_azure_refuses_is_not_valid(
+    terraform: Terraform, broken: Path, old: str, new: str, fault: str
+) -> None:
+    break_in(broken, "main.app.tf", old, new)
+    done = terraform.run(broken, "validate", "-no-color")
+    assert done.returncode == 1
+    assert fault in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("file", "depends_on", "after", "before"),
+    [
+        ("main.app.tf", "azurerm_private_endpoint.this, time_sleep.roles", "azapi_resource.site", "time_sleep.roles"),
+        ("main.registries.tf", "terraform_data.rights_in_cluster, time_sleep.secrets_are_known", WEBHOOK, RIGHTS[0]),
+    ],
+    ids=["roles", "rights"],
+)
+def test_an_order_that_is_lost_is_noticed(
+    terraform: Terraform, broken: Path, *, file: str, depends_on: str, after: str, before: str
+) -> None:
+    assert before in terraform.order(broken)[after]
+    break_in(broken, file, f"depends_on = [{depends_on}]", "depends_on = []")
+    assert before not in terraform.order(broken)[after]
+
+
 def test_an_example_that_the_module_does_not_understand_is_not_valid(terraform: Terraform, broken: Path) -> None:
     break_in(broken, "variables.tf", 'variable "registries" {', 'variable "acr_registries" {')
     assert terraform.run(broken / "examples" / "minimal", "validate").returncode == 1
@@ -181,12 +258,12 @@ def test_an_example_that_the_module_does_not_understand_is_not_valid(terraform: 
 
 def test_untidy_code_is_noticed(terraform: Terraform, broken: Path) -> None:
     assert terraform.run(broken, "fmt", "-check", "-recursive").returncode == 0
-    break_in(broken, "locals.tf", "  base_url = ", "  base_url   = ")
+    break_in(broken, "locals.tf", "  resource_group_id = ", "  resource_group_id   = ")
     assert terraform.run(broken, "fmt", "-check", "-recursive").returncode != 0
 
 
 def test_a_misspelt_setting_is_noticed(terraform: Terraform, broken: Path) -> None:
-    break_in(broken, "main.app.tf", "SYSTEM_RESOURCES_NAMESPACE  ", "SYSTEM_RESOURCE_NAMESPACE  ")
+    break_in(broken, "main.app.tf", "SYSTEM_RESOURCES_NAMESPACE ", "SYSTEM_RESOURCE_NAMESPACE ")
     state = terraform.states(broken / "examples" / "minimal", "minimal")["applies"]
     assert unknown(state.app_settings) == {"SYSTEM_RESOURCE_NAMESPACE"}
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
 from receivers.base_path import ROUTE_PREFIX
-from receivers.deliveries import known_receivers, table_journal
-from receivers.deliveries.retry_queue import POISON, QUEUE
+from receivers.deliveries import known_receivers, refusal_counter, table_journal
+from receivers.deliveries.retry_queue import PARKED, POISON, QUEUE
 from receivers.providers import PROVIDERS
 from receivers.settings import Settings, from_environment
 from tests.infra.terraform import INFRA, ROOT, State
@@ -17,6 +17,8 @@ OURS = frozenset(setting.metadata["variable"] for setting in fields(Settings))
 # https://learn.microsoft.com/azure/azure-functions/functions-app-settings
 PLATFORM = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the host sends telemetry with the identity",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING": "where the host sends telemetry",
+    "AzureFunctionsJobHost__extensions__http__routePrefix": "the base path, in place of host.json's",
     "AzureWebJobsDisableHomepage": "no page at / that says what this is",
     "AzureWebJobsStorage__blobServiceUri": "the host's locks and keys",
     "AzureWebJobsStorage__credential": "the host uses the identity",
@@ -39,21 +41,19 @@ def test_the_examples_write_every_setting_there_is_between_them(examples: Mappin
     written = {name for state in examples.values() for name in state.app_settings}
     elsewhere = {"KUBECONFIG", "KUBECONFIG_CONTEXT", "RECEIVERS_FILE"}  # files, which an app in Azure does not have
     defaults = {"CLUSTER_AZURE_SCOPE", "ANSWER_BUDGET_SECONDS"}  # right as they are
-    keys = {"COSMOS_KEY"}  # identities are used instead
-    own = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT",
-        ROUTE_PREFIX,
-    }  # whoever has a collector or a base path names it in the variable `app_settings`
+    keys = {"COSMOS_KEY", "AzureWebJobsStorage"}  # identities are used instead
+    # Whoever has a collector or a base path names it in `app_settings`, and a host of one's own in `base_url`.
+    own = {"OTEL_EXPORTER_OTLP_ENDPOINT", ROUTE_PREFIX, "EXTERNAL_WEBHOOK_SERVER_BASE_URL"}
     assert OURS - written <= elsewhere | defaults | keys | own
 
 
 def test_queues_and_tables_have_the_applications_names(examples: Mapping[str, State]) -> None:
     for state in examples.values():
-        assert {queue.values["name"] for queue in state.of("azurerm_storage_queue")} == {QUEUE, POISON}
+        assert {queue.values["name"] for queue in state.of("azurerm_storage_queue")} == {QUEUE, PARKED, POISON}
         (template,) = state.of("azurerm_resource_group_template_deployment")
         resources = json.loads(template.values["template_content"])["resources"]
         tables = {resource["name"].rpartition("/")[2] for resource in resources}
-        assert tables - {table_journal.TABLE} == {known_receivers.TABLE}
+        assert tables - {table_journal.TABLE} == {known_receivers.TABLE, refusal_counter.TABLE}
         assert (table_journal.TABLE in tables) == (state.app_settings["JOURNAL"] == "table")
 
 
@@ -69,15 +69,13 @@ def test_the_application_accepts_the_settings_of_every_example(examples: Mapping
 def test_only_references_to_the_vault_stand_where_the_application_expects_a_secret(
     examples: Mapping[str, State],
 ) -> None:
-    # An empty connection string is what keeps the provider's broken one out.
-    secrets = {setting.metadata["variable"] for setting in fields(Settings) if not setting.repr} - {
-        "AzureWebJobsStorage"
-    }
+    secrets = {setting.metadata["variable"] for setting in fields(Settings) if not setting.repr}
     for name, state in examples.items():
         values = {key: value for key, value in state.app_settings.items() if key in secrets}
         assert values, name
         assert all(value.startswith("@Microsoft.KeyVault(SecretUri=https://") for value in values.values()), name
-        assert state.app_settings["AzureWebJobsStorage"] == "", name
+        # The queue trigger takes whatever stands there for a connection string, even nothing.
+        assert "AzureWebJobsStorage" not in state.app_settings, name
 
 
 def test_the_module_offers_the_providers_that_the_application_has() -> None:

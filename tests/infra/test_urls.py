@@ -23,6 +23,7 @@ RECEIVERS: Mapping[str, Mapping[str, tuple[str, str | None, str]]] = {
     },
     "minimal": {"acr": ("azure", "shop", "acr")},
     "private-cluster": {"acr": ("azure", "shop", "acr")},
+    "registry-in-another-subscription": {"acr": ("azure", "shop", "acr")},
 }
 
 

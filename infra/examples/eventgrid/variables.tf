@@ -21,6 +21,11 @@ variable "cluster" {
   })
 }
 
+variable "administrator_ip_ranges" {
+  description = "Public addresses from which Terraform is run and the pages are looked at, in CIDR notation."
+  type        = list(string)
+}
+
 variable "project" {
   description = "The Kargo project whose Warehouses shall be refreshed."
   type        = string

@@ -2,6 +2,10 @@ terraform {
   required_version = ">= 1.11"
 
   required_providers {
+    azapi = {
+      source  = "azure/azapi"
+      version = "~> 2.12"
+    }
     azurerm = {
       source  = "hashicorp/azurerm"
       version = "~> 5.2"
@@ -14,12 +18,33 @@ terraform {
       source  = "hashicorp/random"
       version = "~> 3.9"
     }
+    time = {
+      source  = "hashicorp/time"
+      version = "~> 0.14"
+    }
   }
+}
+
+provider "azapi" {
+  subscription_id = var.subscription_id
 }
 
 provider "azurerm" {
   subscription_id     = var.subscription_id
   storage_use_azuread = true # the storage account has no keys
+
+  # What a new subscription does not know yet. The provider registers nothing by itself, and needs the right to do so once; without
+  # it, `az provider register --namespace …` by somebody who has it, and [] here.
+  resource_providers_to_register = [
+    "Microsoft.App",
+    "Microsoft.Web",
+    "Microsoft.Storage",
+    "Microsoft.KeyVault",
+    "Microsoft.ManagedIdentity",
+    "Microsoft.OperationalInsights",
+    "microsoft.insights",
+    "Microsoft.ContainerRegistry",
+  ]
 
   features {
     key_vault {

@@ -1,8 +1,12 @@
+mock_provider "azapi" {
+  source = "../../tests/mocks/azapi"
+}
 mock_provider "azurerm" {
-  source = "../../tests/mocks"
+  source = "../../tests/mocks/azurerm"
 }
 mock_provider "kubernetes" {}
 mock_provider "random" {}
+mock_provider "time" {}
 
 variables {
   subscription_id = "00000000-0000-0000-0000-000000000001"
@@ -12,7 +16,8 @@ variables {
     server         = "https://cluster.example.com:443"
     ca_certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
   }
-  project = "shop"
+  administrator_ip_ranges = ["203.0.113.7/32"]
+  project                 = "shop"
   registry = {
     name                = "contoso"
     resource_group_name = "registries"
@@ -28,7 +33,7 @@ run "applies" {
     error_message = "not these receivers"
   }
   assert {
-    condition     = output.base_url == "https://kargo-hooks.azurewebsites.net" && output.deploy == "make deploy APP=kargo-hooks RG=kargo-hooks"
+    condition     = output.base_url == "https://kargo-hooks.azurewebsites.net" && output.deploy == "make deploy APP=kargo-hooks RG=kargo-hooks SUBSCRIPTION=00000000-0000-0000-0000-000000000001"
     error_message = "the outputs do not say where the app is"
   }
 }

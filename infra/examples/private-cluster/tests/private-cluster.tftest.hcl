@@ -1,8 +1,12 @@
+mock_provider "azapi" {
+  source = "../../tests/mocks/azapi"
+}
 mock_provider "azurerm" {
-  source = "../../tests/mocks"
+  source = "../../tests/mocks/azurerm"
 }
 mock_provider "kubernetes" {}
 mock_provider "random" {}
+mock_provider "time" {}
 
 variables {
   subscription_id = "00000000-0000-0000-0000-000000000001"
@@ -30,7 +34,7 @@ run "applies" {
     error_message = "not these receivers"
   }
   assert {
-    condition     = output.base_url == "https://kargo-hooks.azurewebsites.net" && output.deploy == "make deploy APP=kargo-hooks RG=kargo-hooks"
+    condition     = output.base_url == "https://kargo-hooks.azurewebsites.net" && output.deploy == "make deploy APP=kargo-hooks RG=kargo-hooks SUBSCRIPTION=00000000-0000-0000-0000-000000000001"
     error_message = "the outputs do not say where the app is"
   }
 }

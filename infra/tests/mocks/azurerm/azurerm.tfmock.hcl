@@ -71,13 +71,6 @@ mock_resource "azurerm_service_plan" {
   }
 }
 
-mock_resource "azurerm_function_app_flex_consumption" {
-  defaults = {
-    id       = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.Web/sites/app"
-    identity = { principal_id = "00000000-0000-0000-0000-00000000000f" }
-  }
-}
-
 mock_resource "azurerm_eventgrid_system_topic" {
   defaults = {
     identity = { principal_id = "00000000-0000-0000-0000-000000000010" }
@@ -106,5 +99,26 @@ mock_resource "azurerm_virtual_network" {
 mock_resource "azurerm_subnet" {
   defaults = {
     id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.Network/virtualNetworks/network/subnets/app"
+  }
+}
+
+mock_resource "azurerm_monitor_action_group" {
+  defaults = {
+    id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.Insights/actionGroups/group"
+  }
+}
+
+mock_resource "azurerm_application_insights_standard_web_test" {
+  defaults = {
+    id = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/rg/providers/Microsoft.Insights/webTests/ready"
+  }
+}
+
+mock_data "azurerm_storage_account" {
+  defaults = {
+    id                     = "/subscriptions/00000000-0000-0000-0000-000000000001/resourceGroups/shared/providers/Microsoft.Storage/storageAccounts/theirs"
+    primary_blob_endpoint  = "https://theirs.blob.core.windows.net/"
+    primary_queue_endpoint = "https://theirs.queue.core.windows.net/"
+    primary_table_endpoint = "https://theirs.table.core.windows.net/"
   }
 }
