@@ -19,6 +19,9 @@ class Plan:
     projects: int = 80
     images: int = 160  # each with two Warehouses
     rate: float = 20.0  # deliveries a second, of all senders together
+    # Open before the first delivery: the local host accepts one a turn of its event loop, however many wait, as libuv
+    # does. In Azure the platform accepts them all, and hands requests on over a channel that is open.
+    connections: int = 32  # each is used every few seconds, before the host closes it
 
     # Hostile senders: 64 connections
     guessing: int = 32  # connections that post to random URLs

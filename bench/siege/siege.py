@@ -105,13 +105,15 @@ class Siege:
         if not besieged:
             return await self._honest(host), None
         async with hostile.besieging(hostile.orders(self._plan, self._server, service=host.url)) as report:
-            await asyncio.sleep(self._plan.warmth)
-            posts = await self._honest(host)
+            posts = await self._honest(host, after=self._plan.warmth)
         return posts, report.result()
 
-    async def _honest(self, host: Host) -> list[Post]:
-        pushed = list(islice(cycle(self._images), self._plan.deliveries))
-        return await traffic.send(pushed, host.url, rate=self._plan.rate, phase=lambda: "")
+    async def _honest(self, host: Host, *, after: float = 0.0) -> list[Post]:
+        plan = self._plan
+        pushed = list(islice(cycle(self._images), plan.deliveries))
+        return await traffic.send(
+            pushed, host.url, rate=plan.rate, phase=lambda: "", connections=plan.connections, after=after
+        )
 
 
 async def _ready(host: Host, *, within: float) -> float | None:
