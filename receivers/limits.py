@@ -85,6 +85,7 @@ UNKNOWN_PROJECTS = 16  # looked at in search of one whose Secrets have not been 
 NAME = 4096  # characters of a repository URL or a tag; registries allow 255 and 128
 QUALIFIERS = 1_000  # of one push; with more, every subscriber is refreshed instead of matching each of them
 BATCH = 5_000  # events; Event Grid's own maximum
+VALUES = 50_000  # of one body, counted by its commas: reading them takes some 40 ms. Event Grid's megabyte has 30,000
 
 # What subscriptions want. Work is counted in units, each about a microsecond of one core at worst (kargo/effort.py)
 REPOSITORY_URL = 1_000  # characters; a registry, a repository, a tag and a digest together have at most 720
