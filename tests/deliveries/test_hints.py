@@ -76,7 +76,8 @@ def test_one_project_that_publishes_a_path_many_times_hides_nobody_who_has_it() 
     for number in range(100):
         hints.put(replace(receiver(f"thief-{number}", published=A), source="ProjectConfig crowd"))
     hints.put(receiver(published=A))
-    assert hints.candidates(A)[1:] == [receiver(published=A)]
+    assert receiver(published=A) in hints.candidates(A)
+    assert len(hints.candidates(A)) == 2
 
 
 def test_a_published_path_that_is_none_is_no_hint() -> None:
