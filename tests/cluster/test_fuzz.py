@@ -14,12 +14,11 @@ from receivers.events import ArtifactPushed
 from tests import fuzzing
 from tests.cluster.stand_ins import Watch
 from tests.cluster.waiting import eventually
-from tests.loop_lag import loop_lag
+from tests.loop_lag import HELD, loop_lag
 from tests.objects import IMAGE, Hook, Object, cluster_config, project_config, warehouse
 
 pytestmark = pytest.mark.fuzz
 
-HELD = 0.05  # seconds for which the event loop may be held
 LARGEST = 300_000  # bytes; the largest are in test_odd_objects.py
 ODD = 4  # objects at a time
 HERE = "HERE"  # what is replaced

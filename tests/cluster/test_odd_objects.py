@@ -22,11 +22,10 @@ from tests.cluster.odd_objects import create, deep_warehouse, large_warehouse, m
 from tests.cluster.servers import RealServer
 from tests.cluster.stand_ins import Watch
 from tests.cluster.waiting import eventually
-from tests.loop_lag import loop_lag
+from tests.loop_lag import HELD, loop_lag
 from tests.objects import IMAGE, PROJECT, Hook, Object, project_config, warehouse
 
 OTHER = "registry.azurecr.io/team/other"
-HELD = 0.05  # seconds for which the event loop may be held
 WAREHOUSES = f"{KARGO}/warehouses"
 DEEP = b"[" * 12_000 + b"]" * 12_000  # deeper than any decoder goes here
 

@@ -15,10 +15,9 @@ from receivers.deliveries import matching
 from receivers.events import ArtifactPushed, Target
 from receivers.kargo import patterns
 from receivers.kargo.index import SubscriptionIndex
-from tests.loop_lag import loop_lag
+from tests.loop_lag import HELD, loop_lag
 
 IMAGE = "r.azurecr.io/team/app"
-HELD = 0.05  # seconds: nobody holds the event loop for longer
 SLOW = "(a|b)*a(a|b){%d}c"  # every further letter of a tag leads to a new state
 
 

@@ -137,8 +137,8 @@ def test_subscriptions_that_are_too_large_together_are_left_out_but_for_those_th
 
 
 def test_a_url_that_is_longer_than_any_is_a_fault() -> None:
-    reading = read([{"image": {"repoURL": "r.example.com/" + "a" * limits.NAME}}])
-    assert reading.faults == {0: f"repoURL is longer than {limits.NAME} characters"}
+    reading = read([{"image": {"repoURL": "r.example.com/" + "a" * limits.REPOSITORY_URL}}])
+    assert reading.faults == {0: f"repoURL is longer than {limits.REPOSITORY_URL} characters"}
 
 
 def test_of_many_faults_the_first_are_told() -> None:
