@@ -3,11 +3,11 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check bench drill fmt envtest azurite browser package deploy lock clean
+.PHONY: help run test check fuzz bench drill siege fmt envtest azurite azure-cli browser package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
 # The environment is made anew when the pinned requirements change.
 .venv/ready: requirements-dev.txt pyproject.toml scripts/find-python
@@ -26,6 +26,9 @@ test: .venv/ready ## every test that can run here; the last lines say what could
 	@$(BIN)/coverage report --fail-under=100 --include="receivers/providers/*,receivers/kargo/*" > /dev/null || \
 	  { echo "receivers/providers and receivers/kargo are not wholly covered"; exit 1; }
 
+fuzz: .venv/ready ## try what nobody would write, five minutes per test: make fuzz FUZZ_SECONDS=60
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-300} $(BIN)/python -m pytest -m fuzz -rA --no-header -q
+
 check: .venv/ready ## format, lint, types, layers, infra; the last line says what could not be checked
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -43,22 +46,28 @@ bench: .venv/ready ## measure, print a table, write docs/benchmarks.md
 drill: .venv/ready ## break everything while deliveries arrive; says whether one was lost
 	$(BIN)/python -m bench.drill
 
+siege: .venv/ready ## hostile tenants and senders beside honest ones; says who was hurt, and writes docs/siege.md
+	$(BIN)/python -m bench.siege
+
 envtest: ## build kube-apiserver and etcd for the tests (once, a few minutes, needs Go)
 	@tests/envtest/build
 
 azurite: .venv/ready ## install the emulator of Azure Storage for the tests (once, needs Node 20 and npm)
 	@$(BIN)/python -m receivers.local.azurite
 
+azure-cli: .venv/ready ## install the Azure CLI for the tests of `make deploy` (once, half a minute)
+	@tests/azure-cli/build
+
 browser: ## install what the tests of the pages need: Chromium (by apt-get, as root) and axe-core (by npm)
 	@scripts/browser
 
-package: .venv/ready ## build dist/kargo-receivers.zip, and prove that it runs
+package: .venv/ready ## build dist/kargo-receivers-<version>.zip, and prove that it runs
 	@$(BIN)/python scripts/package.py
 	@$(BIN)/python scripts/prove_package.py
 
-deploy: ## deploy the package: make deploy APP=<function app> RG=<resource group>
-	@[ -n "$(APP)" ] && [ -n "$(RG)" ] || { echo "make deploy APP=<function app> RG=<resource group>" >&2; exit 2; }
-	@scripts/deploy "$(APP)" "$(RG)"
+deploy: ## deploy the package: make deploy APP=<function app> RG=<resource group> [SUBSCRIPTION=<name or id>]
+	@[ -n "$(APP)" ] && [ -n "$(RG)" ] || { echo "make deploy APP=<function app> RG=<resource group> [SUBSCRIPTION=<name or id>]" >&2; exit 2; }
+	@scripts/deploy $(if $(SUBSCRIPTION),--subscription "$(SUBSCRIPTION)") "$(APP)" "$(RG)"
 
 lock: .venv/ready ## pin the newest versions of everything
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -67,6 +76,8 @@ lock: .venv/ready ## pin the newest versions of everything
 	  --no-header --python-version 3.13 --constraint requirements.txt requirements-dev.in -o requirements-dev.txt
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --no-header --python-version 3.13 requirements-infra.in -o requirements-infra.txt
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --no-header --python-version 3.13 tests/azure-cli/requirements.in -o tests/azure-cli/requirements.txt
 
 clean: ## remove what the other targets made
 	rm -rf .venv build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache

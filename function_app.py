@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import azure.functions as func
 
-from receivers import runtime
+from receivers import runtime, version
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import answers, readiness
 from receivers.deliveries.delivery import new_id
@@ -67,12 +67,12 @@ async def healthz(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 -
 async def readyz(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - the shape of a function
     """200 when deliveries can be matched and refreshed; else 503 and what is missing."""
     try:
-        state = (await runtime.current()).readiness()
+        state = await (await runtime.current()).examined()
     except (SettingsError, CredentialsError) as error:
         _complain(str(error))
         state = readiness.not_configured(error)
     return func.HttpResponse(
-        json.dumps(state.document) + "\n",
+        json.dumps({"version": version.shown(), **state.document}) + "\n",
         status_code=200 if state.ready else 503,
         mimetype="application/json",
     )

@@ -1,7 +1,7 @@
 """The API servers that benchmarks run against, each in a process of its own."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,13 +24,13 @@ def embedded() -> Iterator[ApiServer]:
 
 
 @contextmanager
-def real() -> Iterator[ApiServer]:
-    """A kube-apiserver with its etcd. Raises :class:`NotHere`."""
+def real(*, flags: Sequence[str] = ()) -> Iterator[ApiServer]:
+    """A kube-apiserver with its etcd, and with further ``flags``. Raises :class:`NotHere`."""
     programs = real_programs()
     if programs is None:
         raise NotHere(HOW_TO_GET_A_REAL_SERVER)
     with tempfile.TemporaryDirectory() as folder:
-        server = real_server(Path(folder), programs)
+        server = real_server(Path(folder), programs, flags=flags)
         try:
             yield server
         finally:

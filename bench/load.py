@@ -18,7 +18,8 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import msgspec
-import uvloop
+
+from bench import child
 
 ROOT = Path(__file__).parent.parent  # of the repository
 PATIENCE = 60.0  # seconds that the last answers may take
@@ -195,13 +196,5 @@ def _is_whole(head: bytes, body: bytes) -> bool:
     return len(body) >= (int(length[1]) if length else 0)
 
 
-def main() -> None:
-    """Read a plan, carry it out, write what became of it."""
-    plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
-    result = uvloop.run(run(plan))
-    with open(sys.stdout.fileno(), "wb", closefd=False) as output:  # sys.stdout itself may be unbuffered and write less
-        output.write(msgspec.json.encode(result))
-
-
 if __name__ == "__main__":
-    main()
+    child.main(Plan, run)

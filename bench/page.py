@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: the figures are written anew, the text around them is kept."""
+"""A page of docs with figures: they are written anew, the text around them is kept."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,9 +11,11 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
 
 
-def write(chapters: Sequence[Chapter], machine: Sequence[str], *, now: datetime, page: Path = PAGE) -> None:
-    """Put the figures between the page's two marks."""
-    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+def write(
+    chapters: Sequence[Chapter], machine: Sequence[str], *, now: datetime, page: Path = PAGE, begin: str = BEGIN
+) -> None:
+    """Put the figures between the page's two marks, ``begin`` and :data:`END`."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     _, _, after = rest.partition(END)
     facts = "\n".join(f"* {line}" for line in [f"measured on {now:%Y-%m-%d}", *machine])
-    page.write_text(f"{before}{BEGIN}\n\n{facts}\n\n{markdown(chapters)}\n\n{END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{begin}\n\n{facts}\n\n{markdown(chapters)}\n\n{END}{after}", encoding="utf-8")

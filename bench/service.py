@@ -16,7 +16,7 @@ from tests.local.host.running import TRIVIAL, running_process
 READY_WITHIN = 120.0  # seconds
 POLL = 0.005  # seconds between two looks
 TICKS = os.sysconf("SC_CLK_TCK")  # of processor time in a second
-RESIDENT = re.compile(r"^VmRSS:\s+(\d+) kB", re.MULTILINE)
+MEMORY = re.compile(r"^(Vm\w+):\s+(\d+) kB", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,7 @@ class Service:
     @property
     def resident(self) -> float:
         """Resident memory in MB."""
-        found = RESIDENT.search(Path(f"/proc/{self.process}/status").read_text(encoding="ascii"))
-        return int(found[1]) / 1024 if found else 0.0
+        return memory(self.process, "VmRSS")
 
     @property
     def cpu(self) -> float:
@@ -68,3 +67,9 @@ def trivial() -> Iterator[Service]:
     """The least a function app can be, in the same host."""
     with running_process(TRIVIAL) as (url, process):
         yield Service(url, process.pid)
+
+
+def memory(process: int, what: str) -> float:
+    """What the kernel says of a process's memory, in MB: ``VmRSS`` is what is resident, ``VmHWM`` its peak."""
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    return int(dict(MEMORY.findall(status)).get(what, 0)) / 1024

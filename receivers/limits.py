@@ -38,7 +38,6 @@ WATCH_SHORTEST = 1.0  # a watch that ends sooner, without an event, counts as fa
 WATCH_SILENCE = 90.0  # bookmarks come about every minute; a silence longer than this is a dead connection
 WATCH_LINE = 2 * MIB  # one watch event; etcd stores no object above 1.5 MiB. What is longer is cut
 RELIST_LAST = 60.0  # between two lists that a watch which cannot be followed makes necessary
-TURN = 0.005  # for which the mirror computes before other tasks of the event loop get their turn
 PROJECT_FRESH = 5.0  # a project listed by itself within this time is not listed again
 PROJECT_LISTS_IN_FLIGHT = 8  # projects listed by themselves at a time: each holds a page
 STALE_WAIT = 0.5  # a delivery waits this long for a stale mirror to be read anew, then goes by what is known
@@ -49,6 +48,7 @@ SUBSCRIPTIONS = 250  # of one Warehouse that count; reading so many holds the ev
 SUBSCRIPTIONS_BYTES = 128 * 1024  # of one Warehouse, as JSON
 SUBSCRIPTION_FAULTS = 20  # of one Warehouse that are kept to be shown
 PROJECT_SUBSCRIPTIONS = 4 * MIB  # of one project's Warehouses together, as JSON and with what each needs at least
+ALL_SUBSCRIPTIONS = 32 * MIB  # of all projects; below it one project may have more than its share
 RECEIVERS = 500  # of one ProjectConfig or ClusterConfig that count
 OBJECT_NAME = 253  # characters of a name, Kubernetes' own limit
 OBJECT_VERSION = 64  # characters of a uid or a resourceVersion; those of Kubernetes have 36 and 20
@@ -85,6 +85,7 @@ UNKNOWN_PROJECTS = 16  # looked at in search of one whose Secrets have not been 
 NAME = 4096  # characters of a repository URL or a tag; registries allow 255 and 128
 QUALIFIERS = 1_000  # of one push; with more, every subscriber is refreshed instead of matching each of them
 BATCH = 5_000  # events; Event Grid's own maximum
+VALUES = 50_000  # of one body, counted by its commas: reading them takes some 40 ms. Event Grid's megabyte has 30,000
 
 # What subscriptions want. Work is counted in units, each about a microsecond of one core at worst (kargo/effort.py)
 REPOSITORY_URL = 1_000  # characters; a registry, a repository, a tag and a digest together have at most 720
@@ -123,6 +124,9 @@ RELEASE_SPREAD = 5.0  # over which what was parked is tried again
 QUEUE_RESERVE = 0.5  # of the answer budget, kept for putting a delivery into the queue
 QUEUE_GRACE = 0.5  # beyond the answer budget, for a slow queue: a late answer is better than a lost delivery
 FALLBACK_RESERVE = 1.0  # of the answer budget, kept for making sure that the cluster is away, and doing without
+QUEUE_UNREAD = 300.0  # a message that is due for longer is read by nobody; the trigger looks every few seconds
+QUEUE_LOOK_FRESH = 10.0  # a look within this time is not repeated: anybody may ask /readyz
+QUEUE_LOOK_TIMEOUT = 1.0  # as long /readyz waits for a look
 QUEUE_MESSAGE = 48 * 1024 - 512  # Azure allows 64 KiB, and base64 takes a third of it
 ATTEMPTS_SHOWN = 10  # the latest ones
 

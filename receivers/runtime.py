@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from receivers import limits
+from receivers import limits, unresolved
 from receivers import settings as settings_module
 from receivers.cluster import credentials
 from receivers.cluster.api import Api
@@ -20,6 +20,7 @@ from receivers.deliveries.directory import DATA_KEYS, Directory
 from receivers.deliveries.journal import Journal
 from receivers.deliveries.known_receivers import KnownReceivers
 from receivers.deliveries.pipeline import Observer, Pipeline
+from receivers.deliveries.queue_watch import QueueWatch
 from receivers.deliveries.readiness import Readiness
 from receivers.deliveries.recorder import Recorder
 from receivers.deliveries.redelivery import Redelivery
@@ -40,6 +41,7 @@ class Runtime:
     """Everything a delivery needs, connected. Make one with :func:`start`, end it with :meth:`close`."""
 
     settings: Settings
+    unresolved: Sequence[str]  # variables
     api: Api
     mirror: Mirror
     secrets: SecretReader
@@ -51,6 +53,7 @@ class Runtime:
     # None: no Storage account
     storage: Storage | None
     queue: RetryQueue | None
+    watch: QueueWatch | None
     retries: Retries | None
     known: KnownReceivers | None
     warming: asyncio.Task[None] | None
@@ -68,6 +71,16 @@ class Runtime:
             retry_queue=self.queue.fault() if self.queue else readiness.NOT_CONFIGURED,
             journal=self.journal.fault() if self.journal else readiness.NOT_CONFIGURED,
         )
+
+    async def examined(self) -> Readiness:
+        """:meth:`readiness`, with what has to be looked at: since when the retry queue was not read."""
+        state = self.readiness()
+        due = await self.watch.oldest_due() if self.watch else None
+        told = {
+            "retryQueueOldestDueSeconds": None if due is None else round(due),
+            "unresolvedSettings": list(self.unresolved),
+        }
+        return Readiness(ready=state.ready, document=state.document | told)
 
     async def clean(self) -> None:
         """Delete what is older than it is to be kept. Raises StorageError."""
@@ -91,6 +104,8 @@ class Runtime:
         if self.warming is not None:
             self.warming.cancel()
             await asyncio.wait({self.warming})
+        if self.watch is not None:
+            await self.watch.close()
         if self.recorder is not None:
             await self.recorder.close()
         if self.known is not None:
@@ -123,6 +138,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     refresher = Refresher(api, availability)
     storage = Storage(settings) if settings_module.storage_configured(environment) else None
     queue = RetryQueue(storage) if storage else None
+    watch = QueueWatch(queue) if queue else None
     known = KnownReceivers(storage) if storage else None
     if known is not None:
         directory.on_vouchers = known.has_vouchers
@@ -151,14 +167,21 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         answer_budget=settings.answer_budget,
         observers=(
             refusals.delivered,
+            *([watch.delivered] if watch else []),
             *([recorder.delivered] if recorder else []),
             *([telemetry.delivered] if telemetry else []),
             *observers,
         ),
     )
+    missing = unresolved.variables(environment)
+    for variable in missing:
+        logger.error("%s: %s", variable, unresolved.FAULT)
     mirror.start()
+    if watch is not None:
+        watch.start()
     return Runtime(
         settings=settings,
+        unresolved=missing,
         api=api,
         mirror=mirror,
         secrets=secrets,
@@ -169,6 +192,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         refusals=refusals,
         storage=storage,
         queue=queue,
+        watch=watch,
         retries=(
             Retries(
                 directory=directory,

@@ -5,12 +5,17 @@ uses mean the same here.
 """
 
 import re
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from receivers import limits, loopback, static_receivers
+from receivers import limits, loopback, static_receivers, unresolved
+from receivers import storage_account as account
+from receivers.base_path import ROUTE_PREFIX
+from receivers.base_path import parse as _base_path
 from receivers.static_receivers import StaticReceiver
+from receivers.storage_account import configured as storage_configured
 
 __all__ = ["Settings", "SettingsError", "StaticReceiver", "from_environment", "storage_configured"]
 
@@ -18,6 +23,7 @@ __all__ = ["Settings", "SettingsError", "StaticReceiver", "from_environment", "s
 # https://learn.microsoft.com/azure/aks/kubelogin-authentication
 AKS_SERVER_APPLICATION = "6dae42f8-4368-4678-94ff-3960e28e3630"
 
+PAGES_KEY = "PAGES_KEY"
 JOURNALS = ("table", "cosmos", "none")
 CLUSTER_AUTHENTICATIONS = ("kubeconfig", "token", "azure", "in-cluster")
 
@@ -91,15 +97,6 @@ def _private_url(text: str) -> str:
     return url
 
 
-def _storage_connection(text: str) -> str:
-    """Keys in it sign, and are never sent. A shared access signature is."""
-    parts = [part.partition("=") for part in text.split(";")]
-    signed = any(name.strip().lower() == "sharedaccesssignature" for name, _, _ in parts)
-    if signed and any(loopback.in_clear(value.strip()) for _, _, value in parts):
-        raise ValueError("must have https:// endpoints, since its shared access signature is sent there")
-    return text
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings, checked. Make one with :func:`from_environment`."""
@@ -132,6 +129,12 @@ class Settings:
         default="",
         parse=_base_url,
     )
+    base_path: str = _setting(
+        ROUTE_PREFIX,
+        "Base path: what stands before every path of this app, such as `webhooks`, as in Kargo's URLs.",
+        default="",
+        parse=_base_path,
+    )
     system_resources_namespace: str = _text(
         "SYSTEM_RESOURCES_NAMESPACE",
         "Namespace of the Secrets of the ClusterConfig's receivers.",
@@ -158,7 +161,7 @@ class Settings:
         "Connection string of the Storage account for the retry queue and the journal, which Azure Functions itself "
         "uses too. A secret. In Azure rather the three settings below.",
         default="",
-        parse=_storage_connection,
+        parse=account.connection,
         secret=True,
     )
     storage_queues: str = _setting(
@@ -172,6 +175,12 @@ class Settings:
         "URL of its table service, with identity-based access.",
         default="",
         parse=_private_url,
+    )
+    storage_account: str = _setting(
+        "AzureWebJobsStorage__accountName",
+        "Name of the Storage account, with identity-based access, in place of the two URLs above.",
+        default="",
+        parse=account.name,
     )
     storage_client_id: str = _text(
         "AzureWebJobsStorage__clientId",
@@ -209,11 +218,25 @@ class Settings:
         parse=_seconds,
     )
 
+    @property
+    def queue_service(self) -> str:
+        """URL of the queue service, with identity-based access: the one that the queue trigger listens to.
+
+        The trigger prefers the account's name, and knows the public cloud alone.
+        """
+        return account.service(self.storage_account, "queue") or self.storage_queues
+
+    @property
+    def table_service(self) -> str:
+        """URL of the table service, with identity-based access."""
+        return self.storage_tables or account.service(self.storage_account, "table")
+
 
 def from_environment(environment: Mapping[str, str]) -> Settings:
     """Read the settings. An empty variable counts as absent.
 
-    Raises :class:`SettingsError` with one line for each fault.
+    Without the key of the pages deliveries go on: where its reference is not resolved, nobody knows the key. Raises
+    :class:`SettingsError` with one line for each fault.
     """
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
@@ -222,8 +245,10 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         text = environment.get(variable, "").strip()
         if not text:
             continue
+        if variable == PAGES_KEY and unresolved.is_unresolved(text):
+            text = secrets.token_hex(32)
         try:
-            values[setting.name] = setting.metadata["parse"](_unicode(text))
+            values[setting.name] = setting.metadata["parse"](_usable(text))
         except ValueError as error:
             faults[variable] = str(error)
     settings = Settings(**values)
@@ -233,21 +258,12 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _unicode(text: str) -> str:
+def _usable(text: str) -> str:
+    if unresolved.is_unresolved(text):
+        raise ValueError(unresolved.FAULT)
     if not static_receivers.is_text(text):
         raise ValueError("must be valid UTF-8")
     return text
-
-
-def storage_configured(environment: Mapping[str, str]) -> bool:
-    """Whether a Storage account is named, so that there is a retry queue. Needs no other setting to be right."""
-    return bool(
-        environment.get("AzureWebJobsStorage")
-        or (
-            environment.get("AzureWebJobsStorage__queueServiceUri")
-            and environment.get("AzureWebJobsStorage__tableServiceUri")
-        )
-    )
 
 
 def _missing(settings: Settings) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Builds dist/kargo-receivers.zip: the Function App with its dependencies, ready to run on Azure without a build there.
+"""Builds dist/kargo-receivers-<version>.zip: the Function App with its dependencies, to run on Azure as it is.
 
     scripts/package.py [--to FILE]
 
@@ -21,12 +21,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).parent.parent
+DIST = ROOT / "dist"
 BUILD = ROOT / "build" / "package"
 UV = ROOT / ".venv" / "bin" / "uv"
 SITE_PACKAGES = PurePosixPath(".python_packages/lib/site-packages")  # where the Functions worker looks
 INSTALLED_AT = PurePosixPath("/home/site/wwwroot")  # where Azure unpacks it; tracebacks show it
 PYTHON, PLATFORM = "3.13", "x86_64-manylinux_2_28"
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can say
+BUILD_FILE = PurePosixPath("receivers/build.txt")  # which receivers/version.py reads
+BUILD_LENGTH = 12  # hex digits: enough to tell packages apart
 LARGEST = 60 * 1000 * 1000  # bytes
 
 # What the app is made of; the rest is left out, tracked or not. .funcignore says the same to Core Tools.
@@ -118,14 +121,28 @@ def byte_code(source: Path, archive_name: PurePosixPath) -> tuple[PurePosixPath,
     return archive_name.parent / "__pycache__" / name, code
 
 
+def version(root: Path) -> str:
+    """The version that the app in ``root`` has, by its source: it is not imported."""
+    text = (root / "receivers" / "version.py").read_text()
+    (assignment,) = [line for line in text.splitlines() if line.startswith("VERSION = ")]
+    return assignment.partition(" = ")[2].strip('"')
+
+
 def contents(root: Path, dependencies: Path) -> Iterator[tuple[PurePosixPath, bytes]]:
-    """Every file of the package, of the app in ``root`` and its installed dependencies: its name and its bytes."""
+    """Every file of the package, of the app in ``root`` and its installed dependencies: its name and its bytes.
+
+    The last one names the build: the version, and a hash of all others.
+    """
     sources = [(path, root / path) for path in app_files(root)]
     sources += [(SITE_PACKAGES / path, dependencies / path) for path in dependency_files(dependencies)]
+    build = hashlib.sha256()
     for name, source in sources:
-        yield name, source.read_bytes()
+        data = source.read_bytes()
+        build.update(f"{name} {len(data)}\n".encode() + data)
+        yield name, data
         if name.suffix == ".py" and (compiled := byte_code(source, name)):
             yield compiled
+    yield BUILD_FILE, f"{version(root)}+{build.hexdigest()[:BUILD_LENGTH]}\n".encode()
 
 
 def write(files: Iterable[tuple[PurePosixPath, bytes]], to: Path) -> int:
@@ -145,7 +162,7 @@ def write(files: Iterable[tuple[PurePosixPath, bytes]], to: Path) -> int:
 def main() -> int:
     """Exit code 1: the package is too large."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--to", type=Path, default=ROOT / "dist" / "kargo-receivers.zip", metavar="FILE")
+    parser.add_argument("--to", type=Path, default=DIST / f"kargo-receivers-{version(ROOT)}.zip", metavar="FILE")
     to: Path = parser.parse_args().to
     for path in left_out(ROOT):
         print(
@@ -153,6 +170,10 @@ def main() -> int:
             file=sys.stderr,
         )
     count = write(contents(ROOT, install_dependencies(ROOT / "requirements.txt")), to)
+    if to.parent == DIST:
+        newest = DIST / "kargo-receivers.zip"
+        newest.unlink(missing_ok=True)
+        newest.symlink_to(to.name)
     size = to.stat().st_size
     print(f"{to}: {size / 1e6:.1f} MB, {count} files, sha256 {hashlib.sha256(to.read_bytes()).hexdigest()}")
     if size > LARGEST:

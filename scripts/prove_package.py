@@ -133,6 +133,10 @@ async def inside(folder: Path) -> None:
     alive, _ = await ask("healthz", "GET", "/healthz")
     print(f"started and answered in {time.perf_counter() - started:.2f} s: {', '.join(sorted(functions))}")
     expect(alive == HTTPStatus.OK, f"healthz: {alive}")
+    _, state = await ask("readyz", "GET", "/readyz")
+    build = (folder / "receivers" / "build.txt").read_text().strip()
+    expect(json.loads(state)["version"] == build, f"readyz: its version is not {build}")
+    print(f"version: {build}")
     for what, body, statuses in (("ping", {"action": "ping"}, {200}), ("push", PUSH, {202, 500, 503})):
         status, text = await ask("azure", "POST", f"/azure/{TOKEN}", body)
         print(f"{what}: {status} {text.strip()}")

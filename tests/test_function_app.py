@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from receivers import limits
+from receivers import limits, version
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
 from tests.local.host.wire import Response, exchange
@@ -328,6 +328,7 @@ async def test_a_service_that_is_not_configured_says_so_to_its_operator_alone(se
         assert readiness.status == 503
         assert readiness.json()["missing"] == ["configuration"]
         assert readiness.json()["error"]
+        assert readiness.json()["version"] == version.VERSION
         assert (await service.ask("GET", "/healthz")).status == 200
 
 
@@ -402,7 +403,7 @@ async def test_a_service_that_knows_the_cluster_is_ready(service: Service) -> No
 
     await until(ready)
     document = (await service.ask("GET", "/readyz")).json()
-    assert (document["ready"], document["missing"]) == (True, [])
+    assert (document["ready"], document["missing"], document["version"]) == (True, [], version.VERSION)
     assert {each["resource"]: each["objects"] for each in document["resources"]} == {
         "projectconfigs": 1,
         "clusterconfigs": 0,

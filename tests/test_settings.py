@@ -7,8 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from receivers import limits
-from receivers.settings import Settings, SettingsError, StaticReceiver, _base_url, _private_url, from_environment
+from receivers import limits, unresolved
+from receivers.settings import (
+    Settings,
+    SettingsError,
+    StaticReceiver,
+    _base_url,
+    _private_url,
+    from_environment,
+    storage_configured,
+)
 
 ROOT = Path(__file__).parent.parent
 SECRET = "s3cr3t-canary-value"
@@ -303,3 +311,50 @@ def test_the_host_serves_receivers_at_the_root_and_records_no_urls() -> None:
     assert host["logging"]["logLevel"]["Host.Results"] == "None"  # request telemetry would hold whole URLs
     insights = host["logging"]["applicationInsights"]
     assert insights["httpAutoCollectionOptions"]["enableHttpTriggerExtendedInfoCollection"] is False
+
+
+ACCOUNT = "AzureWebJobsStorage__accountName"
+QUEUE_URL, TABLE_URL = "AzureWebJobsStorage__queueServiceUri", "AzureWebJobsStorage__tableServiceUri"
+
+
+def test_the_name_of_a_storage_account_stands_for_the_urls_of_its_services() -> None:
+    environment = {ACCOUNT: "kargo"}
+    settings = from_environment(environment)
+    assert storage_configured(environment)
+    assert settings.queue_service == "https://kargo.queue.core.windows.net"
+    assert settings.table_service == "https://kargo.table.core.windows.net"
+
+
+def test_the_urls_of_the_services_do_without_a_name() -> None:
+    environment = {QUEUE_URL: "https://kargo.queue.core.usgovcloudapi.net", TABLE_URL: "https://t.example"}
+    settings = from_environment(environment)
+    assert storage_configured(environment)
+    assert (settings.queue_service, settings.table_service) == tuple(environment.values())
+
+
+def test_beside_a_url_the_name_decides_on_the_queue_as_it_does_for_the_trigger() -> None:
+    settings = from_environment({ACCOUNT: "kargo", QUEUE_URL: "https://q.example", TABLE_URL: "https://t.example"})
+    assert settings.queue_service == "https://kargo.queue.core.windows.net"
+    assert settings.table_service == "https://t.example"
+
+
+@pytest.mark.parametrize("text", ["https://kargo.blob.core.windows.net", "Kargo", "ab", "kargo.example"])
+def test_what_is_no_name_of_an_account_is_a_fault(text: str) -> None:
+    assert "must be the name of a Storage account" in faults({ACCOUNT: text})[ACCOUNT]
+
+
+REFERENCE = "@Microsoft.KeyVault(SecretUri=https://vault.vault.azure.net/secrets/key/0123)"
+
+
+@pytest.mark.parametrize("variable", VARIABLES.keys() - {"PAGES_KEY"})
+@pytest.mark.parametrize("text", [REFERENCE, REFERENCE.lower(), "@Microsoft.AppConfiguration(Endpoint=https://x)"])
+def test_a_reference_that_azure_did_not_resolve_is_a_fault_that_names_the_setting(variable: str, text: str) -> None:
+    assert faults({variable: text})[variable].startswith("holds a reference that Azure could not resolve")
+    assert unresolved.variables({variable: text}) == [variable]
+
+
+def test_without_the_key_of_the_pages_the_rest_goes_on_and_nobody_knows_the_key() -> None:
+    one, another = (from_environment({"PAGES_KEY": REFERENCE}) for _ in range(2))
+    assert len(one.pages_key) >= 64
+    assert one.pages_key != another.pages_key
+    assert unresolved.variables({"PAGES_KEY": f" {REFERENCE}", "CLUSTER_TOKEN": "token"}) == ["PAGES_KEY"]

@@ -7,12 +7,15 @@ the service began its patch.
 import asyncio
 import json
 from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 
+from bench.drill.traffic import Post
 from receivers.cluster.api import KARGO, METADATA_ONLY
 from receivers.cluster.refresher import ANNOTATION
 from receivers.events import Target
@@ -21,6 +24,7 @@ from tests.cluster.servers import ApiServer
 WAREHOUSES = f"{KARGO}/warehouses"
 METADATA_OF_LIST = METADATA_ONLY.replace("PartialObjectMetadata", "PartialObjectMetadataList")
 PAUSE = 0.1  # seconds between two tries
+LOOK_EVERY = 0.5  # seconds
 LIST_TIMEOUT = aiohttp.ClientTimeout(total=5)
 WATCH_TIMEOUT = aiohttp.ClientTimeout(total=None)
 
@@ -41,8 +45,18 @@ class Annotations:
         self._refreshes: defaultdict[Target, list[Refresh]] = defaultdict(list)
         self._last: dict[Target, str] = {}
 
-    async def run(self) -> None:
-        """List and watch until cancelled."""
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Follow them while the block runs."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _run(self) -> None:
         async with self._server.session() as session:
             while True:
                 try:
@@ -54,6 +68,23 @@ class Annotations:
         """The first refresh whose patch began after a delivery's arrival."""
         covering = [refresh for refresh in self._refreshes[target] if refresh.began >= arrival]
         return min(covering, key=lambda refresh: refresh.seen, default=None)
+
+    def missing(self, post: Post) -> list[Target]:
+        """The Warehouses that a delivery is for, and that were not refreshed after its arrival."""
+        return [target for target in post.image.targets if self.covering(target, post.arrival) is None]
+
+    def within(self, post: Post) -> float | None:
+        """Seconds from a delivery's arrival until the last of its Warehouses was seen refreshed; None: one was not."""
+        covering = [self.covering(target, post.arrival) for target in post.image.targets]
+        seen = [refresh.seen for refresh in covering if refresh is not None]
+        return (max(seen) - post.arrival).total_seconds() if len(seen) == len(covering) else None
+
+    async def settled(self, posts: Sequence[Post], *, patience: float) -> None:
+        """Wait until every refresh that is owed was seen, for so many seconds at most."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                while any(self.missing(post) for post in posts if post.accepted):  # noqa: ASYNC110 - nobody tells us
+                    await asyncio.sleep(LOOK_EVERY)
 
     def of(self, target: Target) -> list[Refresh]:
         """Every refresh that was seen, in that order."""

@@ -1,8 +1,7 @@
 """A drill: deliveries at a steady rate while everything around the service breaks, and the service too."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from azure.core.exceptions import AzureError, ResourceNotFoundError
@@ -25,16 +24,17 @@ SETTLED = 2.0  # seconds in which a patch that has just begun is seen by the wat
 
 async def run(plan: Plan, server: ApiServer, azurite: Azurite, folder: Path) -> Record:
     """Carry out a plan against an empty API server and an empty Storage account; both run. Logs are in ``folder``."""
-    await server.apply(*senders.objects(plan.images))
-    for namespace in (SECRETS_NAMESPACE, *senders.projects()):
+    images = [senders.image(number) for number in range(plan.images)]
+    await server.apply(*senders.objects(images))
+    for namespace in (SECRETS_NAMESPACE, *senders.projects(images)):
         await server.allow_secrets(namespace)
     annotations = Annotations(server)
-    async with scene(server, azurite, folder) as stage, _running(annotations):
+    async with scene(server, azurite, folder) as stage, annotations.running():
         posts = await _attack(plan, stage)
         began = asyncio.get_running_loop().time()
         waiting, poisoned = await _drained(azurite, patience=plan.patience)
         drained = asyncio.get_running_loop().time() - began
-        await _settled(annotations, posts)
+        await annotations.settled(posts, patience=SETTLED)
         return Record(
             posts=posts,
             annotations=annotations,
@@ -53,19 +53,9 @@ async def _attack(plan: Plan, stage: Scene) -> list[Post]:
     async with asyncio.TaskGroup() as tasks:
         for blow in plan.blows:
             tasks.create_task(stage.strike(blow))
-        sending = tasks.create_task(traffic.send(plan, stage.host.url, phase=stage.phase))
+        pushed = [senders.image(plan.image(number)) for number in range(plan.deliveries)]
+        sending = tasks.create_task(traffic.send(pushed, stage.host.url, rate=plan.rate, phase=stage.phase))
     return sending.result()
-
-
-@asynccontextmanager
-async def _running(annotations: Annotations) -> AsyncIterator[None]:
-    task = asyncio.create_task(annotations.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _drained(azurite: Azurite, *, patience: float) -> tuple[int, int]:
@@ -87,16 +77,3 @@ async def _count(azurite: Azurite, name: str) -> int:
             return 0
         except AzureError:
             return 1  # not there to ask: not known to be empty
-
-
-async def _settled(annotations: Annotations, posts: list[Post]) -> None:
-    """Wait until every refresh that is owed was seen, for a while."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(SETTLED):
-            while any(  # noqa: ASYNC110 - as above
-                annotations.covering(target, post.arrival) is None
-                for post in posts
-                if post.accepted
-                for target in post.image.targets
-            ):
-                await asyncio.sleep(LOOK_EVERY)

@@ -62,14 +62,13 @@ class Record:
         return faults
 
     def _unrefreshed(self, post: Post) -> Iterable[str]:
-        for target in post.image.targets:
-            if self.annotations.covering(target, post.arrival) is None:
-                began = [f"{refresh.began:%H:%M:%S.%f}" for refresh in self.annotations.of(target)[-3:]]
-                yield (
-                    f"{_told(post)}: answered {post.status} {post.body.strip()}, and {target} was not refreshed "
-                    f"after {post.arrival:%H:%M:%S.%f}; its last refreshes began {', '.join(began) or 'never'}"
-                    f"{self._logged(post)}"
-                )
+        for target in self.annotations.missing(post):
+            began = [f"{refresh.began:%H:%M:%S.%f}" for refresh in self.annotations.of(target)[-3:]]
+            yield (
+                f"{_told(post)}: answered {post.status} {post.body.strip()}, and {target} was not refreshed "
+                f"after {post.arrival:%H:%M:%S.%f}; its last refreshes began {', '.join(began) or 'never'}"
+                f"{self._logged(post)}"
+            )
 
     def _amiss(self, post: Post) -> Iterable[str]:
         """What its sender would complain of."""
@@ -90,14 +89,6 @@ class Record:
         """Seconds until the answer, for as long as there was a host that could give one."""
         alive = [until for killed, until in self.host_dead if killed <= post.sent < until]
         return post.ended - max(post.sent, *alive) if alive else post.latency
-
-    def refreshed_within(self, post: Post) -> float | None:
-        """Seconds from a delivery's arrival until the last of its Warehouses was seen refreshed."""
-        if not post.accepted:
-            return None
-        covering = [self.annotations.covering(target, post.arrival) for target in post.image.targets]
-        seen = [refresh.seen for refresh in covering if refresh is not None]
-        return (max(seen) - post.arrival).total_seconds() if len(seen) == len(covering) else None
 
     def waves(self) -> list[Wave]:
         """What came at the API server when it was back, after each outage."""
@@ -132,7 +123,7 @@ class Record:
         counts = [len(posts), statuses.count(200), statuses.count(202), other, statuses.count(0)]
         latencies = [post.latency for post in posts if post.status]
         slowest = f"{max(latencies):.2f} s" if latencies else ""
-        within = [seconds for post in posts if (seconds := self.refreshed_within(post)) is not None]
+        within = [seconds for post in posts if post.accepted and (seconds := self.annotations.within(post)) is not None]
         shares = [f"{percentile(within, share):.1f} s" for share in (0.5, 0.99, 1.0)] if within else ["", "", ""]
         return [name, *map(str, counts), slowest, *shares]
 

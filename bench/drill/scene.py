@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -21,18 +21,32 @@ PORTS = range(20_000, 30_000)  # an outgoing connection gets none of these, so i
 READY_WITHIN = 60.0
 LOOK_EVERY = 0.02
 SLOW = 3.0  # seconds
+LOCAL_HOST = ("receivers.local.host", "--root", str(ROOT))
 
 type Interval = tuple[float, float]
 
 
 class Host:
-    """The local host with this repository's function app, in a process of its own, always on the same port."""
+    """The local host with this repository's function app, in a process of its own, always on the same port.
 
-    def __init__(self, environment: dict[str, str], *, folder: Path) -> None:
+    ``module`` is what to start instead, with its arguments before that of the port.
+    """
+
+    def __init__(self, environment: dict[str, str], *, folder: Path, module: Sequence[str] = LOCAL_HOST) -> None:
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
-        command = [sys.executable, "-m", "receivers.local.host", "--root", str(ROOT), "--port", str(port)]
+        command = [sys.executable, "-m", *module, "--port", str(port)]
         self._process = Process(command, log=folder / "host.log", folder=ROOT, environment=environment)
+
+    @property
+    def pid(self) -> int:
+        """Its process id. Only while it runs."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process.alive
 
     def kill(self) -> None:
         """End it as a power cut would."""

@@ -1,7 +1,7 @@
 """Who pushes what, and which Warehouses that concerns."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -11,7 +11,6 @@ from receivers.examples import payloads
 from tests.objects import Hook, Object, cluster_config, project_config, secret_of, warehouse
 
 PROJECTS = 5
-TAG = "1.2.3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +21,8 @@ class Sender:
     provider: str
     registry: str  # what stands before an image's path
     of_cluster: bool
-    push: Callable[[str], payloads.Delivery]
+    push: Callable[[str, str], payloads.Delivery]  # of a repository and a tag
+    route: str = ""  # what a URL begins with, where that is not the provider
 
     def hook(self, project: str) -> Hook:
         """The receiver for the images of a project."""
@@ -30,20 +30,21 @@ class Sender:
         return Hook(provider=self.provider, name=name, project=None if self.of_cluster else project)
 
 
-def _push(provider: str) -> Callable[[str], payloads.Delivery]:
-    return lambda repository: payloads.push(
-        provider, repository=repository, tag=TAG, digest=DIGEST, media_type=MEDIA_TYPE
+def pushes(provider: str) -> Callable[[str, str], payloads.Delivery]:
+    """What makes the pushes of a provider, as :attr:`Sender.push`."""
+    return lambda repository, tag: payloads.push(
+        provider, repository=repository, tag=tag, digest=DIGEST, media_type=MEDIA_TYPE
     )
 
 
-def _event_grid(repository: str) -> payloads.Delivery:
+def _event_grid(repository: str, tag: str) -> payloads.Delivery:
     """The registry's own payload in Event Grid's envelope."""
     registry, _, path = repository.partition("/")
-    data = json.loads(_push("azure")(repository)[1])
+    data = json.loads(pushes("azure")(repository, tag)[1])
     event = {
         "id": str(uuid4()),
         "topic": f"/subscriptions/0/providers/Microsoft.ContainerRegistry/registries/{registry.partition('.')[0]}",
-        "subject": f"{path}:{TAG}",
+        "subject": f"{path}:{tag}",
         "eventType": "Microsoft.ContainerRegistry.ImagePushed",
         "eventTime": data["timestamp"],
         "data": data,
@@ -54,26 +55,20 @@ def _event_grid(repository: str) -> payloads.Delivery:
 
 
 SENDERS = (
-    Sender(name="ACR", provider="azure", registry="one.azurecr.io/", of_cluster=True, push=_push("azure")),
+    Sender(name="ACR", provider="azure", registry="one.azurecr.io/", of_cluster=True, push=pushes("azure")),
     Sender(name="Event Grid", provider="azure", registry="two.azurecr.io/", of_cluster=False, push=_event_grid),
-    Sender(name="Quay", provider="quay", registry="quay.io/", of_cluster=False, push=_push("quay")),
-    Sender(name="Docker Hub", provider="dockerhub", registry="", of_cluster=True, push=_push("dockerhub")),
+    Sender(name="Quay", provider="quay", registry="quay.io/", of_cluster=False, push=pushes("quay")),
+    Sender(name="Docker Hub", provider="dockerhub", registry="", of_cluster=True, push=pushes("dockerhub")),
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """A repository. Two Warehouses of its project subscribe to it."""
 
     number: int
-
-    @property
-    def sender(self) -> Sender:
-        return SENDERS[self.number % len(SENDERS)]
-
-    @property
-    def project(self) -> str:
-        return f"drill-{self.number % PROJECTS}"
+    project: str
+    sender: Sender
 
     @property
     def repository(self) -> str:
@@ -86,23 +81,30 @@ class Image:
     @property
     def path(self) -> str:
         """Of the URL that its pushes are posted to."""
-        return self.sender.hook(self.project).path
+        hook = self.sender.hook(self.project)
+        return f"/{self.sender.route or hook.provider}/{hook.token}"
 
 
-def objects(images: int) -> Iterator[Object]:
+def image(number: int) -> Image:
+    """The drill's image of that number."""
+    return Image(number=number, project=f"drill-{number % PROJECTS}", sender=SENDERS[number % len(SENDERS)])
+
+
+def objects(images: Sequence[Image], senders: Sequence[Sender] = SENDERS) -> Iterator[Object]:
     """Everything that the cluster must hold: Warehouses, receivers and their Secrets."""
-    of_cluster = [sender.hook("") for sender in SENDERS if sender.of_cluster]
+    of_cluster = [sender.hook("") for sender in senders if sender.of_cluster]
+    of_project = [sender for sender in senders if not sender.of_cluster]
     yield from (secret_of(hook, namespace=SECRETS_NAMESPACE) for hook in of_cluster)
     yield cluster_config(of_cluster)
-    for project in projects():
-        hooks = [sender.hook(project) for sender in SENDERS if not sender.of_cluster]
+    for project in projects(images):
+        hooks = [sender.hook(project) for sender in of_project]
         yield from (secret_of(hook, namespace=project) for hook in hooks)
         yield project_config(hooks, project=project)
-    for image in map(Image, range(images)):
-        for target in image.targets:
-            yield warehouse(target.name, project=target.namespace, image=image.repository, constraint="^1.0.0")
+    for each in images:
+        for target in each.targets:
+            yield warehouse(target.name, project=target.namespace, image=each.repository, constraint="^1.0.0")
 
 
-def projects() -> list[str]:
+def projects(images: Iterable[Image]) -> list[str]:
     """The namespaces of Warehouses."""
-    return [f"drill-{number}" for number in range(PROJECTS)]
+    return sorted({each.project for each in images})

@@ -1,15 +1,16 @@
 """Deliveries at a steady rate, whatever becomes of them: nobody waits for another's answer."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import aiohttp
 
-from bench.drill.plan import Plan
 from bench.drill.senders import Image
 
+KEPT = 600.0  # seconds that a connection may be idle
 PATIENCE = aiohttp.ClientTimeout(total=30)  # longer than any sender's, to see how late an answer is
 
 
@@ -43,32 +44,64 @@ class Post:
         return datetime.fromtimestamp(int(self.delivery_id[:12], 16) / 1000, UTC)
 
 
-async def send(plan: Plan, url: str, *, phase: Callable[[], str]) -> list[Post]:
-    """Send them all, each over a connection of its own, as senders do."""
+async def send(
+    images: Sequence[Image],
+    url: str,
+    *,
+    rate: float,
+    phase: Callable[[], str],
+    connections: int = 0,
+    after: float = 0.0,
+) -> list[Post]:
+    """Push each of the images, so many a second, each over a connection of its own, as senders do.
+
+    Or over so many ``connections``, which are open before the first one is sent, and ``after`` so many seconds.
+    """
     loop = asyncio.get_running_loop()
-    connector = aiohttp.TCPConnector(limit=0, force_close=True)
+    connector = (
+        aiohttp.TCPConnector(limit=connections, keepalive_timeout=KEPT)
+        if connections
+        else aiohttp.TCPConnector(limit=0, force_close=True)
+    )
     posts: list[Post] = []
     async with (
         aiohttp.ClientSession(url, connector=connector, timeout=PATIENCE) as session,
         asyncio.TaskGroup() as all_,
     ):
-        began = loop.time()
-        for number in range(plan.deliveries):
-            await asyncio.sleep(began + number / plan.rate - loop.time())
-            post = Post(number=number, image=Image(plan.image(number)), phase=phase(), sent=loop.time())
+        await asyncio.gather(*(_greet(session) for _ in range(connections)))
+        began = loop.time() + after
+        for number, image in enumerate(images):
+            await asyncio.sleep(began + number / rate - loop.time())
+            post = Post(number=number, image=image, phase=phase(), sent=loop.time())
             posts.append(post)
-            all_.create_task(_send(session, post))
+            all_.create_task(_send(session, post, kept=connections > 0))
     return posts
 
 
-async def _send(session: aiohttp.ClientSession, post: Post) -> None:
-    headers, body = post.image.sender.push(post.image.repository)
+async def _greet(session: aiohttp.ClientSession) -> None:
+    """Open a connection; an answer shows that the host has accepted it."""
+    with suppress(aiohttp.ClientError, TimeoutError):
+        async with session.get("/healthz") as answer:
+            await answer.read()
+
+
+async def _send(session: aiohttp.ClientSession, post: Post, *, kept: bool) -> None:
+    headers, body = post.image.sender.push(post.image.repository, f"1.2.{post.number}")
     post.sent = asyncio.get_running_loop().time()
     try:
-        async with session.post(post.image.path, data=body, headers=headers) as answer:
-            post.body = await answer.text()
-            post.status = answer.status
-            post.delivery_id = answer.headers.get("X-Delivery-Id", "")
+        try:
+            await _post(session, post, headers, body)
+        except aiohttp.ServerDisconnectedError:
+            if not kept:
+                raise
+            await _post(session, post, headers, body)  # the host has just closed what was idle
     except (aiohttp.ClientError, TimeoutError) as error:
         post.error = type(error).__name__
     post.ended = asyncio.get_running_loop().time()
+
+
+async def _post(session: aiohttp.ClientSession, post: Post, headers: Mapping[str, str], body: bytes) -> None:
+    async with session.post(post.image.path, data=body, headers=headers) as answer:
+        post.body = await answer.text()
+        post.status = answer.status
+        post.delivery_id = answer.headers.get("X-Delivery-Id", "")

@@ -215,11 +215,22 @@ def _to_server(settings: Settings, authorization: Authorization) -> Connection:
     )
 
 
+def trusting(*, cafile: str | None = None, cadata: str | None = None) -> ssl.SSLContext:
+    """Trust in these authorities, or else in the system's, as kubectl has it: chain and name must be right.
+
+    Since Python 3.13 the default also refuses authorities and certificates without key identifiers, which RFC 5280 asks
+    for and Go does not: kubernetes-client/python#2394. Raises SSLError, OSError and ValueError for what is no PEM.
+    """
+    context = ssl.create_default_context(cafile=cafile, cadata=cadata)
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return context
+
+
 def _tls(server: str, authority: str) -> ssl.SSLContext | None:
     if not server.startswith("https://"):
         return None
     try:
-        return ssl.create_default_context(cadata=_pem(authority) if authority else None)
+        return trusting(cadata=_pem(authority) if authority else None)
     except (ssl.SSLError, ValueError):
         raise CredentialsError("CLUSTER_CA: neither a PEM certificate nor base64 of one") from None
 

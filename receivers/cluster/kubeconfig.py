@@ -14,7 +14,7 @@ from kubernetes.aio.config import ConfigException, load_kube_config
 from yaml import YAMLError
 
 from receivers import limits, loopback
-from receivers.cluster.credentials import Connection, CredentialsError, RenewedHeader
+from receivers.cluster.credentials import Connection, CredentialsError, RenewedHeader, trusting
 
 # What reading raises beside its own error, for files, YAML and structures that are not as they should be. Their texts
 # may quote the file.
@@ -91,7 +91,7 @@ def _tls(configuration: Configuration) -> ssl.SSLContext | None:
     if not configuration.host.startswith("https://"):
         return None
     try:
-        context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
+        context = trusting(cafile=configuration.ssl_ca_cert or None)
         if configuration.cert_file:
             # With no passphrase an encrypted key is an error; without this argument one is asked for at the terminal.
             context.load_cert_chain(configuration.cert_file, configuration.key_file or None, password="")

@@ -6,15 +6,15 @@ watch's ``type`` before its ``object``; a list's ``metadata`` at one of its ends
 in the object is never taken for any of these.
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 
 import msgspec
 
 from receivers.cluster.records import Identity, Key, ListMetadata, bounded, is_name
+from receivers.cluster.turns import Turns
 
-TOKENS_PER_TURN = 2_000  # a microsecond each
+TOKENS_AT_ONCE = 500  # a microsecond each
 
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
@@ -61,7 +61,11 @@ async def of_page(head: bytes, tail: bytes) -> tuple[Identity, ListMetadata]:
             listed = ListMetadata(found.get("resourceVersion", ""), found.get("continue", ""))
         elif name == "items":
             scanner.take(b"[")
-            return await scanner.identity(), listed or _last_metadata(tail)
+            try:
+                identity = await scanner.identity()
+            except UnscannableError:
+                identity = Identity(None, "")  # the list goes on behind it all the same
+            return identity, listed or _last_metadata(tail)
         else:
             await scanner.skip()
     raise UnscannableError
@@ -84,6 +88,7 @@ class _Scanner:
     def __init__(self, encoded: bytes) -> None:
         self._encoded = encoded
         self._at = 0
+        self._turns = Turns()
 
     async def identity(self) -> Identity:
         """Of the object that begins here. It is not read any further."""
@@ -114,6 +119,7 @@ class _Scanner:
             name = self.text()
             self.take(b":")
             yield name
+            await self._turns.take()
             if not self._is_next(b","):
                 break
             self.take(b",")
@@ -143,8 +149,8 @@ class _Scanner:
             if not depth:
                 self._at = match.end()
                 return
-            if count % TOKENS_PER_TURN == 0:
-                await asyncio.sleep(0)
+            if count % TOKENS_AT_ONCE == 0:
+                await self._turns.take()
         raise UnscannableError
 
     def take(self, character: bytes) -> None:

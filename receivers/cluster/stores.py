@@ -23,7 +23,10 @@ CLUSTER_CONFIG = "cluster"  # the only name that counts (Kargo's rule)
 
 _WAREHOUSE_SIZE = 512  # bytes that a Warehouse takes of its project's share, whatever it holds
 _SUBSCRIPTION_SIZE = 1024  # the same for each subscription, beside its JSON
-_PROJECT_FULL = f"the Warehouses of its project subscribe to more than fits {limits.PROJECT_SUBSCRIPTIONS >> 20} MiB"
+_PROJECT_FULL = (
+    f"the Warehouses of its project subscribe to more than fits {limits.PROJECT_SUBSCRIPTIONS >> 20} MiB, and those of "
+    f"all projects to more than fits {limits.ALL_SUBSCRIPTIONS >> 20} MiB"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +82,17 @@ class WarehouseStore:
         size = _WAREHOUSE_SIZE + decoded.size + count * _SUBSCRIPTION_SIZE
         before = self._indexed.get(target)
         others = self._sizes[target.namespace] - (before.size if before else 0)
-        if others + _WAREHOUSE_SIZE > limits.PROJECT_SUBSCRIPTIONS:
+        if not self._has_room(others, _WAREHOUSE_SIZE):
             raise UnreadableError(_PROJECT_FULL)
-        if others + size > limits.PROJECT_SUBSCRIPTIONS:
+        if not self._has_room(others, size):
             found, size = [LeftOut(_PROJECT_FULL)], _WAREHOUSE_SIZE
         self.index.put(target, found)
         self._indexed[target] = _Indexed(records.bounded(metadata.uid), metadata.generation or 0, size)
         self._sizes[target.namespace] = others + size
+
+    def _has_room(self, project: int, size: int) -> bool:
+        """Whether so much may be added to what a project has: it is within its share, or all projects need little."""
+        return project + size <= limits.PROJECT_SUBSCRIPTIONS or self._sizes.total() + size <= limits.ALL_SUBSCRIPTIONS
 
     def _forget(self, target: Target) -> None:
         self.index.remove(target)

@@ -30,10 +30,10 @@ class Unreadable:
 
     def note(self, key: Key | None, reason: str) -> bool:
         """An object cannot be read; ``key`` is None where its name cannot be read either. Whether that is news."""
-        known = self._reasons.get(key) if key is not None else None
-        if key is not None and (known is not None or len(self._reasons) < limits.UNREADABLE_NAMED):
+        if key is not None and (key in self._reasons or len(self._reasons) < limits.UNREADABLE_NAMED):
+            is_news = key not in self._reasons
             self._reasons[key] = reason[: limits.FREE_TEXT]
-            return known != reason[: limits.FREE_TEXT]
+            return is_news
         self._others += 1
         return self._others == 1
 

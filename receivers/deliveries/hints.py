@@ -69,10 +69,12 @@ class Hints:
     def candidates(self, token: str) -> list[Receiver]:
         """The receivers a token may belong to, those it was computed for first.
 
-        A tenant who may write a status can have any path published for any number of receivers: few are looked at.
+        A tenant who may write a status can have any path published for any number of receivers: few are looked at, and
+        of each place where receivers are configured one.
         """
         computed = self._by_computed.get(token, {})
-        others = (key for key in self._by_published.get(token, {}) if key not in computed)
+        places = {key[0]: key for key in reversed(self._by_published.get(token, {}))}
+        others = (key for key in places.values() if key not in computed)
         return [self._receivers[key] for key in islice(chain(computed, others), limits.CANDIDATES)]
 
 

@@ -103,8 +103,10 @@ async def refresh(
             await asyncio.wait(waits, timeout=remaining, return_when=asyncio.FIRST_COMPLETED)
         finally:
             waiting.cancel()
-        for target in [target for target, future in refreshes.waiting.items() if future.done()]:
-            refreshes.outcomes[target] = refreshes.waiting.pop(target).result()
+        for target, future in list(refreshes.waiting.items()):
+            if future.done():
+                refreshes.outcomes[target] = refreshes.waiting.pop(target).result()
+            await turns.take()
     return refreshes
 
 

@@ -78,6 +78,16 @@ class Poisoned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unreadable: bytes = b""
 
 
+class _Waiting(Message, frozen=True, kw_only=True):
+    """A message as it waits. When it is due concerns the queue alone."""
+
+    due_at: Time
+
+
+class _Due(msgspec.Struct):
+    due_at: Time | None = None  # older versions did not say
+
+
 class _Versioned(msgspec.Struct):
     version: int
 
@@ -104,9 +114,19 @@ def of(delivery: Delivery) -> list[Message]:
     ]
 
 
-def encode(message: Message) -> bytes:
-    """As it stands in the queue."""
-    return msgspec.json.encode(message)
+def encode(message: Message, *, due_at: datetime | None = None) -> bytes:
+    """As it stands in the queue, where it also says when it is due."""
+    if due_at is None:
+        return msgspec.json.encode(message)
+    return msgspec.json.encode(_Waiting(**msgspec.structs.asdict(message), due_at=due_at))
+
+
+def due_at(text: bytes) -> datetime | None:
+    """When a message in the queue became due; None where it does not say."""
+    try:
+        return msgspec.json.decode(text, type=_Due).due_at
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def decode(text: bytes) -> Message:

@@ -40,7 +40,7 @@ def of(mirror: Mirror, *, retry_queue: str = NOT_CONFIGURED, journal: str = NOT_
     document = {
         "ready": ready,
         "missing": missing,
-        "unreadableSubscriptions": len(mirror.index.faults()),
+        "unreadableSubscriptions": mirror.index.fault_count,
         "resources": resources,
         "retryQueue": retry_queue or "ok",
         "journal": journal or "ok",

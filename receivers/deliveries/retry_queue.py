@@ -81,8 +81,7 @@ class RetryQueue:
 
     async def put(self, delivery: Delivery) -> None:
         """Keep a delivery for later. Once this returns it will not be lost. Raises :class:`StorageError`."""
-        texts = [messages.encode(message) for message in messages.of(delivery)]
-        await asyncio.gather(*(self._send(QUEUE, text, delay=self._delay(0)) for text in texts))
+        await asyncio.gather(*(self._keep(message, delay=self._delay(0)) for message in messages.of(delivery)))
 
     async def put_back(self, message: Message) -> bool:
         """Keep a message for one more try; False when it is too old and went to the poison queue instead.
@@ -93,7 +92,7 @@ class RetryQueue:
             reason = f"given up after {message.tries} tries: {message.attempts[-1].error}"
             await self.poison(Poisoned(reason=reason, message=message))
             return False
-        await self._send(QUEUE, messages.encode(message), delay=self._delay(message.tries))
+        await self._keep(message, delay=self._delay(message.tries))
         return True
 
     @contextlib.asynccontextmanager
@@ -161,6 +160,18 @@ class RetryQueue:
             ],
         )
 
+    async def due_since(self) -> datetime | None:
+        """When the message that waits longest became due; None when none is due. Raises :class:`StorageError`."""
+        queue = await self._storage.queue(QUEUE)
+        try:
+            async with calling():
+                found = await queue.peek_messages(max_messages=PAGE)
+        except StorageError as error:
+            if error.status != NOT_FOUND:
+                raise
+            return None
+        return min((_due_since(each) for each in found), default=None)
+
     async def revive(self, ids: Collection[str] | None = None) -> int:
         """Give poisoned messages, those with these ids or all, one more try now. Returns how many there were.
 
@@ -174,7 +185,7 @@ class RetryQueue:
                 if ids is not None and message.id not in ids:
                     passed.append(message)
                     continue
-                await self._send(QUEUE, _revived(_text(message)), delay=0)
+                await self._revive(messages.decode_poisoned(_text(message)))
                 async with calling():
                     await queue.delete_message(message)
                 revived += 1
@@ -200,6 +211,16 @@ class RetryQueue:
     def _delay(self, tries: int) -> float:
         delay = limits.RETRY_DELAYS[min(tries, len(limits.RETRY_DELAYS) - 1)]
         return delay * (1 + limits.RETRY_JITTER * (2 * self._jitter() - 1))
+
+    async def _keep(self, message: Message, *, delay: float) -> None:
+        due_at = self._now() + timedelta(seconds=delay)
+        await self._send(QUEUE, messages.encode(message, due_at=due_at), delay=delay)
+
+    async def _revive(self, poisoned: Poisoned) -> None:
+        if poisoned.message is not None:
+            await self._keep(poisoned.message, delay=0)
+        else:
+            await self._send(QUEUE, poisoned.unreadable, delay=0)
 
     async def _release(self, parked: "QueueClient", message: "QueueMessage") -> None:
         await self._send(QUEUE, _text(message), delay=limits.RELEASE_SPREAD * self._jitter())
@@ -307,6 +328,6 @@ def _readable(text: bytes) -> Message | None:
         return None
 
 
-def _revived(text: bytes) -> bytes:
-    poisoned = messages.decode_poisoned(text)
-    return messages.encode(poisoned.message) if poisoned.message is not None else poisoned.unreadable
+def _due_since(message: "QueueMessage") -> datetime:
+    """When a message became due; of one that does not say, when it was put there."""
+    return messages.due_at(_text(message)) or message.inserted_on or datetime.now(UTC)

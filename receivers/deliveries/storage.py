@@ -56,7 +56,7 @@ class Storage:
             async with self._making:
                 if name not in self._queues:
                     kind = (await load(QUEUES)).QueueClient
-                    self._queues[name] = await self._client(kind, self._settings.storage_queues, name)
+                    self._queues[name] = await self._client(kind, self._settings.queue_service, name)
         return self._queues[name]
 
     async def table(self, name: str) -> "TableClient":
@@ -65,7 +65,7 @@ class Storage:
             async with self._making:
                 if name not in self._tables:
                     kind = (await load(TABLES)).TableClient
-                    self._tables[name] = await self._client(kind, self._settings.storage_tables, name)
+                    self._tables[name] = await self._client(kind, self._settings.table_service, name)
         return self._tables[name]
 
     async def warm_up(self) -> None:

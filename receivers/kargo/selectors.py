@@ -122,7 +122,7 @@ class SemverTags(Selector):
     strict: bool
 
     def preparation(self) -> int:
-        return self.allowed.preparation()
+        return self.allowed.preparation() + verdicts.CONSTRAINT_CHARACTER * len(self.constraint)
 
     def price(self, tag: str) -> int:
         return self.allowed.price(tag) + verdicts.price_of_version(tag, self.constraint)
@@ -150,6 +150,9 @@ class ChartVersions(Selector):
 
     constraint: str
     is_oci: bool
+
+    def preparation(self) -> int:
+        return verdicts.CONSTRAINT_CHARACTER * len(self.constraint)
 
     def price(self, tag: str) -> int:
         return verdicts.BASE + verdicts.price_of_version(tag, self.constraint)

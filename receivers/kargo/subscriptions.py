@@ -165,10 +165,7 @@ def _kind_and_fields(item: object) -> tuple[object, object]:
 def _subscription(position: int, kind: Kind, fields: object, effort: Effort) -> Subscription:
     if not isinstance(fields, Mapping):
         raise selectors.Unreadable(f"{kind} is not an object")
-    written = selectors.repository_url(fields)
-    if len(written) > limits.NAME:
-        raise selectors.Unreadable(f"repoURL is longer than {limits.NAME} characters")
-    url = sys.intern(urls.normalise(kind, written))
+    url = sys.intern(urls.normalise(kind, selectors.repository_url(fields)))
     return Subscription(position, kind, url, _selector(kind, fields, effort))
 
 

@@ -11,8 +11,11 @@ LOCAL = "http://127.0.0.1:7071"
 
 
 def base_url(settings: Settings, given: str | None) -> str:
-    """Where the service is: as given, as Kargo's own setting has it, or the local host. Raises :class:`Unable`."""
-    url = (given or settings.base_url or LOCAL).rstrip("/")
+    """Where the service is: as given, as Kargo's own setting has it, or the local host. Raises :class:`Unable`.
+
+    The first two have the base path in them, as Kargo's own base URL has.
+    """
+    url = (given or settings.base_url or LOCAL + settings.base_path).rstrip("/")
     try:
         paths.url(url, "", "")
     except go_url.InvalidUrl:

@@ -10,6 +10,7 @@ import sys
 import textwrap
 from collections.abc import Sequence
 
+from receivers import version
 from receivers.local import terminal
 from receivers.local.errors import Unable
 
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         description="Webhook receivers for Kargo: run them here, look at them, try them.",
         epilog=f"{SETTINGS} Each command has its own --help, with an example and its exit codes.",
     )
+    top.add_argument("--version", action="version", version=f"%(prog)s {version.shown()}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _serve(commands)
     _urls(commands)

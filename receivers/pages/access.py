@@ -42,9 +42,10 @@ class Visitor:
 class Access:
     """Decides on each visit."""
 
-    def __init__(self, *, key: str, on_loopback: bool, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, *, key: str, on_loopback: bool, path: str = "/", clock: Callable[[], float] = time.time) -> None:
         self._key = key
         self._on_loopback = on_loopback
+        self._path = path  # of the pages: what else is on this host gets no cookie
         self._secret = key or OPEN_SECRET
         self._clock = clock
 
@@ -109,7 +110,9 @@ class Access:
     def _new(self, *, secure: bool) -> Visitor:
         expiry = f"{int(self._clock()) + LIFETIME}.{secrets.token_hex(16)}"
         cookie = f"{expiry}.{self._sign('visitor', expiry)}"
-        attributes = f"Path=/; Max-Age={LIFETIME}; HttpOnly; SameSite=Strict" + ("; Secure" if secure else "")
+        attributes = f"Path={self._path}; Max-Age={LIFETIME}; HttpOnly; SameSite=Strict" + (
+            "; Secure" if secure else ""
+        )
         return Visitor(token=self._token(cookie), set_cookie=f"{COOKIE}={cookie}; {attributes}")
 
     def _signed(self, cookie: str) -> bool:

@@ -126,7 +126,7 @@ async def _address(visit: Visit, service: Runtime) -> Address:
 def _entry(visit: Visit, service: Runtime, address: Address, last: Row | None, *, shown: Key | None) -> Entry:
     key = _key(address.receiver)
     try:
-        url = address.url(service.settings.base_url or visit.origin)
+        url = address.url(service.settings.base_url or visit.base_url)
     except go_url.InvalidUrl:
         url = ""
     return Entry(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from receivers import runtime, settings
+from receivers import base_path, runtime, settings, unresolved
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import readiness
 from receivers.deliveries.storage import StorageError
@@ -23,15 +23,18 @@ _PATH = re.compile(r"/(?![/\\])[!-~]*")  # not another host, and one line
 async def answer(request: WebhookRequest, environment: Mapping[str, str]) -> Page:
     """The page, or what is there instead of it. Raises nothing that was foreseen."""
     on_azure = ON_AZURE in environment
-    visiting = Visit(method="GET", segments=(), query=request.query, headers=request.headers)
+    base = base_path.of(environment)
+    visiting = Visit(method="GET", segments=(), query=request.query, headers=request.headers, base=base)
     try:
-        visiting = visit(request, secure=on_azure)
+        visiting = visit(request, secure=on_azure, base=base)
         if visiting.segments[:1] == ("pages",) and visiting.method == "GET":
             found = rendering.static(visiting.segments[-1])
             if found is not None:
                 return found
         configured = settings.from_environment(environment)
-        return await _admitted(visiting, Access(key=configured.pages_key, on_loopback=openness.on_loopback_alone()))
+        _refuse_unresolved(environment)
+        door = Access(key=configured.pages_key, on_loopback=openness.on_loopback_alone(), path=base or "/")
+        return await _admitted(visiting, door)
     except KeyNeeded as needed:
         return _refusal(visiting, needed, template="key.html")
     except Refused as refused:
@@ -40,13 +43,19 @@ async def answer(request: WebhookRequest, environment: Mapping[str, str]) -> Pag
         return _refusal(visiting, Refused(503, "Not configured", readiness.told(error)))
 
 
+def _refuse_unresolved(environment: Mapping[str, str]) -> None:
+    """Nobody can know a key that Azure has not put in yet."""
+    if settings.PAGES_KEY in unresolved.variables(environment):
+        raise Refused(503, "These pages are closed", f"The setting PAGES_KEY {unresolved.FAULT}.")
+
+
 async def _admitted(visiting: Visit, door: Access) -> Page:
     """The answer to who may see it, with a cookie for who is new."""
     match visiting.method, *visiting.segments:
         case "POST", "pages", "key" if door.locked:
             access.refuse_foreign(visiting)
             visitor = door.sign_in(visiting.form.get("key", ""), secure=visiting.secure)
-            return _with_cookie(rendering.redirect(_ours(visiting.form.get("next", ""))), visitor)
+            return _with_cookie(rendering.redirect(_ours(visiting, visiting.form.get("next", ""))), visitor)
         case "GET", *_ if door.locked and "key" in visiting.query:
             visitor = door.sign_in(visiting.query["key"], secure=visiting.secure)
             return _with_cookie(rendering.redirect(visiting.link(key="")), visitor)
@@ -89,7 +98,11 @@ async def _outcome(visiting: Visit, service: Runtime) -> View | Done:  # noqa: C
 
 def _rendered(outcome: View | Done, visiting: Visit, visitor: Visitor, service: Runtime) -> Page:
     if isinstance(outcome, Done):
-        return rendering.document(outcome.document) if visiting.wants_json else rendering.redirect(outcome.location)
+        return (
+            rendering.document(outcome.document)
+            if visiting.wants_json
+            else rendering.redirect(visiting.base + outcome.location)
+        )
     if visiting.wants_json:
         return rendering.document(outcome.document, status=outcome.status)
     common = _common(visiting) | {"token": visitor.token, "problems": _problems(service)}
@@ -99,14 +112,16 @@ def _rendered(outcome: View | Done, visiting: Visit, visitor: Visitor, service: 
 def _refusal(visiting: Visit, refused: Refused, *, template: str = "refused.html") -> Page:
     if visiting.wants_json:
         return rendering.document({"error": str(refused)}, status=refused.status)
-    after = _ours(visiting.link(key="") if visiting.method == "GET" else f"/{visiting.segments[0]}")
+    after = _ours(
+        visiting, visiting.link(key="") if visiting.method == "GET" else f"{visiting.base}/{visiting.segments[0]}"
+    )
     told = {"title": refused.title, "text": str(refused), "problems": [], "next": after}
     return rendering.html(template, _common(visiting) | told, status=refused.status)
 
 
 def _common(visiting: Visit) -> dict[str, Any]:
     """What every template has."""
-    return {"visit": visiting, "section": visiting.segments[0] if visiting.segments else ""}
+    return {"visit": visiting, "base": visiting.base, "section": visiting.segments[0] if visiting.segments else ""}
 
 
 def _problems(service: Runtime) -> list[str]:
@@ -130,9 +145,10 @@ def _away(service: Runtime, error: StorageError) -> str:
     return f"It says: {error}. Deliveries are still taken, and refreshed where the cluster answers.{known}"
 
 
-def _ours(location: str) -> str:
+def _ours(visiting: Visit, location: str) -> str:
     """A path of this service to go on to, whatever a form says."""
-    return location if _PATH.fullmatch(location) else START
+    ours = _PATH.fullmatch(location) and location.startswith(f"{visiting.base}/")
+    return location if ours else visiting.base + START
 
 
 def _with_cookie(page: Page, visitor: Visitor) -> Page:

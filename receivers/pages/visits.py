@@ -28,16 +28,18 @@ class Visit:
     """A request for a page, taken apart."""
 
     method: str
-    segments: tuple[str, ...]  # of the path
+    segments: tuple[str, ...]  # of the path, below the base path
     query: Mapping[str, str]
     headers: Mapping[str, str]  # names in lower case
     form: Mapping[str, str] = field(default_factory=dict, repr=False)
     secure: bool = False  # over TLS, as the visitor sees it
+    base: str = ""  # the base path, in front of every path of this service
 
     @property
     def path(self) -> str:
         """The path as a URL has it, percent-encoded, without a slash at its end."""
-        return "/" + "/".join(quote(segment, safe="", errors="surrogatepass") for segment in self.segments)
+        segments = (quote(segment, safe="", errors="surrogatepass") for segment in self.segments)
+        return f"{self.base}/" + "/".join(segments)
 
     @property
     def wants_json(self) -> bool:
@@ -45,9 +47,9 @@ class Visit:
         return self.query.get("format") == "json"
 
     @property
-    def origin(self) -> str:
-        """Scheme and host under which the visitor sees this service."""
-        return f"{'https' if self.secure else 'http'}://{self.headers.get('host', '')}"
+    def base_url(self) -> str:
+        """Where the visitor sees this service."""
+        return f"{'https' if self.secure else 'http'}://{self.headers.get('host', '')}{self.base}"
 
     def cookie(self, name: str) -> str:
         """The value of a cookie, or ``""``."""
@@ -68,15 +70,17 @@ class Visit:
         return f"{self.path}?{urlencode(query, errors='surrogatepass')}" if query else self.path
 
 
-def visit(request: WebhookRequest, *, secure: bool) -> Visit:
-    """A request taken apart. Raises :class:`Refused` for a form that is none of ours."""
+def visit(request: WebhookRequest, *, secure: bool, base: str) -> Visit:
+    """A request taken apart, below the base path. Raises :class:`Refused` for a form that is none of ours."""
+    segments = tuple(segment for segment in request.path.split("/") if segment)
     return Visit(
         method=request.method,
-        segments=tuple(segment for segment in request.path.split("/") if segment),
+        segments=segments[base.count("/") :],
         query=request.query,
         headers=request.headers,
         form=_form(request.body),
         secure=secure or request.header("x-forwarded-proto").lower() == "https",
+        base=base,
     )
 
 

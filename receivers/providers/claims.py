@@ -1,6 +1,7 @@
 """What a sender claims, bounded: whatever a payload says, an event stays small and printable where people read it."""
 
 from collections.abc import Iterable
+from itertools import islice
 
 from receivers import limits
 from receivers.events import ArtifactPushed, Kind, Malformed
@@ -30,18 +31,20 @@ def artifact_pushed(
     """The event of a push. Empty URLs and qualifiers count as absent.
 
     What is matched is never clipped: a URL or qualifier that no registry allows raises :class:`Malformed`. With more
-    qualifiers than the limit there are none, which refreshes every subscriber: too much is safe, too little is not.
+    qualifiers than the limit, told once or more often, there are none, which refreshes every subscriber: too much is
+    safe, too little is not.
     """
     urls = _matched(repository_urls)
-    tags = _matched(qualifiers)
+    counted = list(islice(filter(None, qualifiers), limits.QUALIFIERS + 1))  # no more is looked at than may count
+    tags = _matched(counted)
     return ArtifactPushed(
         repository_urls=urls,
         kinds=kinds,
-        qualifiers=tags if len(tags) <= limits.QUALIFIERS else (),
+        qualifiers=tags if len(counted) <= limits.QUALIFIERS else (),
         registry_suffix=registry_suffix,
         registry=shown(registry, limits.NAME_SHOWN),
         repository=shown(repository, limits.NAME_SHOWN),
-        tag=shown(", ".join(tags), limits.NAME_SHOWN),
+        tag=shown(", ".join(tags[: limits.NAME_SHOWN]), limits.NAME_SHOWN),
         digest=shown(digest, limits.NAME_SHOWN),
         media_type=shown(media_type),
         # A clipped id could equal another one, and two deliveries would be taken for one.

@@ -9,6 +9,8 @@ What Kargo's server accepts is accepted here, with the same meaning:
 
 Anything else raises :class:`Malformed`: text behind the document, a byte order mark, a wrong type, NaN.
 
+A body of more values than any sender of ours sends is refused too: reading it would hold the event loop.
+
 The one difference is that of two objects under the same key the first one is dropped unread, where Go merges them.
 """
 
@@ -18,6 +20,7 @@ from typing import get_args
 
 import msgspec
 
+from receivers import limits
 from receivers.events import Malformed
 from receivers.text import well_formed
 
@@ -42,6 +45,8 @@ def read(body: bytes) -> Json:
     """The document in the body, not yet laid upon a model. Raises :class:`Malformed`."""
     if not body:
         raise Malformed(EMPTY)
+    if body.count(b",") > limits.VALUES:
+        raise Malformed(f"{INVALID}: more than {limits.VALUES} values")
     try:
         document: Json = _DECODER.decode(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
@@ -70,7 +75,12 @@ def _fold(value: Json, model: type[msgspec.Struct] | None) -> object:
         case str():
             return well_formed(value)
         case list():
-            return [_fold(item, model) for item in value if item is not None]
+            # Most lists are long ones of plain texts.
+            return [
+                item if item.__class__ is str and item.isascii() else _fold(item, model)
+                for item in value
+                if item is not None
+            ]
         case tuple() if model is None:
             return {_fold(key, None): _fold(item, None) for key, item in value}
         case tuple():

@@ -3,26 +3,24 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench.drill import drill
-from bench.drill.annotations import Annotations
 from bench.drill.plan import FULL, SHORT, Fault
 from bench.drill.record import Record, table
-from bench.drill.senders import Image
+from bench.drill.senders import image
 from bench.drill.traffic import Post
 from receivers import limits
-from receivers.cluster.refresher import ANNOTATION, unique_value
 from receivers.deliveries.delivery import new_id
 from receivers.local.azurite import Azurite
+from tests.bench.refreshes import refreshed
 from tests.cluster.fault_proxy import Request
 from tests.cluster.servers import ApiServer
 
 ARRIVAL = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 ID = new_id(ARRIVAL)
-IMAGE = Image(7)
+IMAGE = image(7)
 
 
 async def test_what_was_accepted_is_refreshed_whatever_breaks(
@@ -44,20 +42,9 @@ ACCEPTED = Post(
     number=7, image=IMAGE, phase="all is well", sent=10.0, ended=10.5, status=202, body="queued", delivery_id=ID
 )
 
-
-def refreshed(*, after: float) -> Annotations:
-    """Both Warehouses of the image were refreshed once, so many seconds after the delivery's arrival."""
-    nobody: Any = None
-    annotations = Annotations(nobody)
-    value = unique_value(ARRIVAL + timedelta(seconds=after))
-    for target in IMAGE.targets:
-        annotations._note({"namespace": target.namespace, "name": target.name, "annotations": {ANNOTATION: value}})
-    return annotations
-
-
 CALM = Record(
     posts=[ACCEPTED],
-    annotations=refreshed(after=0.1),
+    annotations=refreshed(IMAGE, at=ARRIVAL + timedelta(seconds=0.1)),
     patches=[],
     most_at_once=1,
     host_dead=[(20.0, 22.0)],
@@ -75,7 +62,9 @@ def test_a_delivery_that_was_refreshed_after_its_arrival_breaks_no_promise() -> 
 
 
 def test_a_delivery_that_was_accepted_and_not_refreshed_is_told_with_all_that_is_known() -> None:
-    lost = replace(CALM, annotations=refreshed(after=-0.1), log=[f"queued [{ID}]", "of another"]).broken()
+    lost = replace(
+        CALM, annotations=refreshed(IMAGE, at=ARRIVAL + timedelta(seconds=-0.1)), log=[f"queued [{ID}]", "of another"]
+    ).broken()
     assert len(lost) == len(IMAGE.targets)
     for part in ("delivery 7", ID, "Docker Hub", "answered 202", str(IMAGE.targets[0]), "03:04:04.9", "queued ["):
         assert part in lost[0]

@@ -24,22 +24,28 @@ _SIGNS_CERTIFICATES = x509.KeyUsage(
 
 
 class Authority:
-    """Signs certificates and keeps them, with their keys, as PEM files in ``folder``."""
+    """Signs certificates and keeps them, with their keys, as PEM files in ``folder``.
 
-    def __init__(self, folder: Path) -> None:
+    A ``plain`` one has no key identifiers, and does not say what its key is for; nor do its certificates say whose key
+    signed them. Many clusters have such a one.
+    """
+
+    def __init__(self, folder: Path, *, plain: bool = False) -> None:
         self._folder = folder
+        self._plain = plain
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("kargo-receivers tests")
-        builder = _builder(self._name, self._name, self._key)
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        builder = builder.add_extension(_SIGNS_CERTIFICATES, critical=True)
+        builder = self._builder(self._name, self._key)
+        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=not plain)
+        if not plain:
+            builder = builder.add_extension(_SIGNS_CERTIFICATES, critical=True)
         self.certificate = folder / "ca.crt"
         self.certificate.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
 
-    def server(self) -> tuple[Path, Path]:
+    def server(self, name: str = "localhost") -> tuple[Path, Path]:
         """Certificate and key of a server on 127.0.0.1."""
-        names = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
-        return self._issue("server", _name("localhost"), ExtendedKeyUsageOID.SERVER_AUTH, names)
+        names = [x509.DNSName(name), x509.IPAddress(IPv4Address("127.0.0.1"))]
+        return self._issue("server", _name(name), ExtendedKeyUsageOID.SERVER_AUTH, names)
 
     def client(self, user: str, *groups: str) -> tuple[Path, Path]:
         """Certificate and key by which Kubernetes knows a user: the common name, and its groups as organisations."""
@@ -53,15 +59,22 @@ class Authority:
         self, file: str, name: x509.Name, usage: x509.ObjectIdentifier, names: list[x509.GeneralName]
     ) -> tuple[Path, Path]:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(name, self._name, key)
+        builder = self._builder(name, key)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        builder = builder.add_extension(authority, critical=False)
+        if not self._plain:
+            authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+            builder = builder.add_extension(authority, critical=False)
         certificate = self._folder / f"{file}.crt"
         certificate.write_bytes(_pem(builder.sign(self._key, hashes.SHA256())))
         return certificate, self._write_key(file, key)
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        builder = _builder(subject, self._name, key)
+        if self._plain:
+            return builder
+        return builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
 
     def _write_key(self, file: str, key: ec.EllipticCurvePrivateKey) -> Path:
         path = self._folder / f"{file}.key"
@@ -88,7 +101,6 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - LIFETIME)
         .not_valid_after(now + LIFETIME)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
     )
 
 

@@ -3,9 +3,10 @@
 import io
 import json
 
-from tests.cluster.requests import Answer
+from receivers.cluster.api import METADATA_ONLY
+from tests.cluster.requests import MERGE, Answer
 from tests.cluster.servers import ApiServer
-from tests.objects import PROJECT, warehouse
+from tests.objects import PROJECT, Object, warehouse
 
 DEEPEST = 9_993  # levels below a subscription: kube-apiserver takes 10,000 in all
 LARGEST = 1_500_000  # bytes: etcd takes 1.5 MiB, with what the API server adds
@@ -47,8 +48,16 @@ async def replace(server: ApiServer, name: str, encoded: bytes, *, project: str 
     await _write(server, "PUT", path, encoded.replace(b'"metadata": {', b'"metadata": {' + version + b",", 1))
 
 
-async def _write(server: ApiServer, method: str, path: str, encoded: bytes) -> None:
+async def merge(server: ApiServer, name: str, change: Object) -> None:
+    """Merges into a Warehouse, and does not read what it is then."""
+    path = f"/apis/kargo.akuity.io/v1alpha1/namespaces/{PROJECT}/warehouses/{name}"
+    await _write(server, "PATCH", path, json.dumps(change).encode(), content_type=MERGE)
+
+
+async def _write(
+    server: ApiServer, method: str, path: str, encoded: bytes, *, content_type: str = "application/json"
+) -> None:
     async with server.session() as session:
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": content_type, "Accept": METADATA_ONLY}
         async with session.request(method, server.url + path, data=io.BytesIO(encoded), headers=headers) as response:
             Answer(response.status, await response.text()).expect(200, 201)

@@ -41,7 +41,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,7 @@ __all__ = ["Answer", "ApiServer", "EmbeddedServer", "Json", "Object", "RealServe
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 SHIPPED_CRDS = ROOT.parent / "shared" / "kargo-crds"
+PLAIN_NAME = "plain.test"  # by which the real server shows a certificate of an authority without key identifiers
 USERS = {"admin": ("system:masters",), "kargo-receivers": (), "nobody": ()}
 READY_WITHIN = 60.0  # seconds; it takes one, on a machine with nothing else to do
 AT_ONCE = 16  # requests in flight while objects are applied
@@ -332,11 +333,13 @@ class RealServer(ApiServer):
     name = "real"
     supports = frozenset({"rbac", "tls", "etcd", "history"})
 
-    def __init__(self, folder: Path, programs: Path) -> None:
+    def __init__(self, folder: Path, programs: Path, *, flags: Sequence[str] = ()) -> None:
         super().__init__(folder)
         self.url = f"https://127.0.0.1:{self.port}"
         self._authority = Authority(folder)
         self.ca_file = self._authority.certificate
+        (folder / "plain").mkdir()
+        self.plain_authority = Authority(folder / "plain", plain=True)  # signs the server's certificate for PLAIN_NAME
         etcd_url = f"http://127.0.0.1:{free_port()}"
         etcd: list[str | Path] = [
             programs / "etcd",
@@ -347,7 +350,8 @@ class RealServer(ApiServer):
             "--unsafe-no-fsync",
         ]
         self._etcd = Process(etcd, log=folder / "etcd.log", folder=folder)
-        self._process = Process(self._command(programs, etcd_url), log=folder / "kube-apiserver.log", folder=folder)
+        command = [*self._command(programs, etcd_url), *flags]
+        self._process = Process(command, log=folder / "kube-apiserver.log", folder=folder)
 
     @property
     def process(self) -> Process:
@@ -388,6 +392,7 @@ class RealServer(ApiServer):
 
     def _command(self, programs: Path, etcd_url: str) -> list[str | Path]:
         certificate, key = self._authority.server()
+        plain_certificate, plain_key = self.plain_authority.server(PLAIN_NAME)
         signing_key = self._authority.signing_key()
         tokens = self.folder / "tokens.csv"
         tokens.write_text(
@@ -401,6 +406,7 @@ class RealServer(ApiServer):
             f"--cert-dir={self.folder}",
             f"--tls-cert-file={certificate}",
             f"--tls-private-key-file={key}",
+            f"--tls-sni-cert-key={plain_certificate},{plain_key}:{PLAIN_NAME}",
             f"--client-ca-file={self.ca_file}",
             f"--token-auth-file={tokens}",
             "--authorization-mode=RBAC",
@@ -432,9 +438,9 @@ def embedded_server(folder: Path) -> ApiServer:
     return server
 
 
-def real_server(folder: Path, programs: Path) -> ApiServer:
-    """A running real server with Kargo's kinds."""
-    server = RealServer(folder, programs)
+def real_server(folder: Path, programs: Path, *, flags: Sequence[str] = ()) -> ApiServer:
+    """A running real server with Kargo's kinds. ``flags`` are further ones of kube-apiserver."""
+    server = RealServer(folder, programs, flags=flags)
     try:
         server.launch()
         asyncio.run(server.prepare())

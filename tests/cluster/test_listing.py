@@ -1,18 +1,18 @@
 """A list is read whole, however large or odd the objects in it are."""
 
 import json
-from typing import Any
 
 import pytest
 
 from receivers import limits
-from receivers.cluster.api import KARGO, Api, RefusedError, TimedOutError, TooLargeError, UnreachableError
+from receivers.cluster.api import KARGO, Api, RefusedError, TimedOutError, UnreachableError
 from receivers.cluster.listing import Lister
 from receivers.cluster.records import Key
 from receivers.cluster.stores import WarehouseStore
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.odd_objects import create, deep_warehouse, large_warehouse
 from tests.cluster.servers import ApiServer, RealServer
+from tests.cluster.stand_ins import Pages
 from tests.objects import PROJECT, Object, warehouse
 
 WAREHOUSES = f"{KARGO}/warehouses"
@@ -30,44 +30,6 @@ def unreadable(store: WarehouseStore) -> list[str]:
 def asked(proxy: FaultProxy) -> list[int]:
     """How many objects were asked for, list by list."""
     return [int(each.query["limit"]) for each in proxy.sent("GET", WAREHOUSES) if not each.is_watch]
-
-
-class Pages:
-    """Answers lists of these objects as kube-apiserver does: members are sorted, so a list's metadata come last."""
-
-    def __init__(self, *objects: bytes, metadata_first: bool = False) -> None:
-        self.objects = list(objects)
-        self.asked: list[int] = []
-        self.faults: list[Exception] = []
-        self._metadata_first = metadata_first
-
-    @property
-    def api(self) -> Any:  # noqa: ANN401 - stands for an Api
-        return self
-
-    async def get(self, _path: str, *, params: dict[str, str], at_most: int, **_: object) -> bytes:
-        body = self._page(params)
-        if self.faults:
-            raise self.faults.pop(0)
-        if len(body) > at_most:
-            raise TooLargeError
-        return body
-
-    async def get_ends(self, _path: str, *, params: dict[str, str], **_: object) -> tuple[bytes, bytes]:
-        body = self._page(params)
-        return body[: limits.PAGE_ENDS], body[-limits.PAGE_ENDS :]
-
-    def _page(self, params: dict[str, str], /) -> bytes:
-        limit, begin = int(params["limit"]), int(params.get("continue", "0"))
-        self.asked.append(limit)
-        end = begin + limit
-        following = str(end) if end < len(self.objects) else ""
-        metadata = json.dumps({"continue": following, "remainingItemCount": 1, "resourceVersion": "7"}).encode()
-        items = b'"items":[' + b",".join(self.objects[begin:end]) + b"]"
-        members = [b'"apiVersion":"v1"', items, b'"kind":"WarehouseList"', b'"metadata":' + metadata]
-        if self._metadata_first:
-            members.reverse()
-        return b"{" + b",".join(members) + b"}\n"
 
 
 def stored(name: str, **spec: object) -> bytes:

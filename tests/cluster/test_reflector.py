@@ -20,11 +20,10 @@ from tests.cluster.conftest import connect
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer, RealServer
 from tests.cluster.waiting import eventually, ours, turns
-from tests.loop_lag import loop_lag
+from tests.loop_lag import HELD, loop_lag
 from tests.objects import PROJECT, warehouse
 
 WAREHOUSES = f"{KARGO}/warehouses"
-HELD = 0.05  # seconds for which the event loop may be held
 
 
 class Names:

@@ -1,12 +1,14 @@
 """What is kept of the objects of the cluster, and when it changes."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 import pytest
 
-from receivers.cluster.records import Key
+from receivers import limits
+from receivers.cluster.records import Key, UnreadableError
 from receivers.cluster.stores import ConfigStore, WarehouseStore
 from receivers.events import ArtifactPushed, Receiver
 from tests.objects import IMAGE, PROJECT, Hook, Object, project_config, warehouse
@@ -174,3 +176,46 @@ def test_a_config_that_comes_and_goes_without_receivers_tells_nobody() -> None:
     store.on_changed = lambda *_: pytest.fail("told")
     store.apply(raw(project_config([])))
     store.delete(Key(PROJECT, PROJECT))
+
+
+# What is kept is bounded
+
+
+def test_a_project_has_its_share_and_more_only_while_all_projects_need_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PROJECT_SUBSCRIPTIONS", 10_000)
+    monkeypatch.setattr(limits, "ALL_SUBSCRIPTIONS", 20_000)
+    store = WarehouseStore()
+
+    def takes(project: str, number: int) -> bool:
+        made = warehouse(f"w{number}", project=project)
+        made["metadata"] |= {"uid": "1", "generation": 1}
+        with suppress(UnreadableError):
+            store.apply(raw(made))
+            return True
+        return False
+
+    def fill(project: str) -> int:
+        """How many Warehouses of a project are taken until one is left out."""
+        return next(number for number in range(1000) if not takes(project, number))
+
+    first, second = fill("first"), fill("second")
+    assert first > 1.5 * second > 3
+    assert store.index.match(ArtifactPushed(repository_urls=(IMAGE,)), project="second")
+    store.retain(set())
+    assert fill("second") == first
+
+
+@pytest.mark.parametrize(("length", "kept"), [(128, True), (129, False), (1_000_000, False)])
+def test_what_kargo_says_it_handled_is_kept_up_to_a_length(length: int, *, kept: bool) -> None:
+    store, told = WarehouseStore(), list[str]()
+    store.on_handled = lambda _, value: told.append(value)
+    store.apply(stored("a", lastHandledRefresh="x" * length))
+    assert bool(told) is kept
+    assert len(store) == 1
+
+
+def test_a_long_uid_takes_no_more_room_than_a_usual_one() -> None:
+    store = WarehouseStore()
+    store.apply(stored("a", uid="x" * 1_000_000))
+    assert len(store) == 1
+    assert all(len(indexed.uid) <= limits.OBJECT_VERSION for indexed in store._indexed.values())

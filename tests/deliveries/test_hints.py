@@ -63,12 +63,21 @@ def test_nothing_is_computed_for_a_receiver_that_is_gone() -> None:
 def test_who_proved_a_token_comes_before_who_is_published_with_it_and_few_are_looked_at() -> None:
     hints = Hints()
     for number in range(100):
-        hints.put(receiver(f"thief-{number}", published=A))
+        hints.put(replace(receiver("thief", published=A), source=f"ProjectConfig {number}"))
     hints.put(receiver())
     hints.computed(receiver(), frozenset({A}))
     candidates = hints.candidates(A)
     assert candidates[0] == receiver()
     assert len(candidates) == limits.CANDIDATES
+
+
+def test_one_project_that_publishes_a_path_many_times_hides_nobody_who_has_it() -> None:
+    hints = Hints()
+    for number in range(100):
+        hints.put(replace(receiver(f"thief-{number}", published=A), source="ProjectConfig crowd"))
+    hints.put(receiver(published=A))
+    assert receiver(published=A) in hints.candidates(A)
+    assert len(hints.candidates(A)) == 2
 
 
 def test_a_published_path_that_is_none_is_no_hint() -> None:

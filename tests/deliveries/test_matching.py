@@ -1,21 +1,23 @@
 """From events to Warehouses, whatever tenants wrote and a sender posted."""
 
+import asyncio
 import gc
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from time import thread_time
 from typing import Any
 
 import pytest
 
 from receivers import limits
+from receivers.cluster.refresher import Outcome, Result
 from receivers.deliveries import matching
 from receivers.events import ArtifactPushed, Target
 from receivers.kargo import patterns
 from receivers.kargo.index import SubscriptionIndex
-from tests.loop_lag import loop_lag
+from tests.loop_lag import HELD, loop_lag
 
 IMAGE = "r.azurecr.io/team/app"
-HELD = 0.05  # seconds: nobody holds the event loop for longer
 SLOW = "(a|b)*a(a|b){%d}c"  # every further letter of a tag leads to a new state
 
 
@@ -178,3 +180,41 @@ async def test_past_what_is_checked_a_push_refreshes_and_says_so() -> None:
     assert set(reasons(found).values()) == {"too many tags and expressions to check for this push, so it is refreshed"}
     assert len(found.targets) == number
     assert limits.DECISION_EFFORT < limits.PROJECT_EFFORT < limits.DELIVERY_EFFORT
+
+
+class Settling:
+    """A refresher that settles what it was asked for, some at a time, once it has been asked for all."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._asked: list[asyncio.Future[Outcome]] = []
+        self._asked_for_all = asyncio.Event()
+
+    def covered(self, _target: Target, *, since: datetime) -> None:
+        """Nothing was refreshed lately."""
+
+    def refresh(self, _target: Target) -> asyncio.Future[Outcome]:
+        self._asked.append(asyncio.get_running_loop().create_future())
+        if len(self._asked) == self._number:
+            self._asked_for_all.set()
+        return self._asked[-1]
+
+    async def settle(self) -> None:
+        await self._asked_for_all.wait()
+        for position, future in enumerate(self._asked):
+            future.set_result(Outcome(result=Result.REFRESHED, attempts=1))
+            if position % 100 == 0:
+                await asyncio.sleep(0)
+
+
+@pytest.mark.usefixtures("_frozen")
+async def test_waiting_for_thousands_of_refreshes_never_holds_the_event_loop() -> None:
+    targets = [Target("demo", str(number)) for number in range(20_000)]
+    refresher: Any = Settling(len(targets))
+    settling = asyncio.create_task(refresher.settle())
+    async with loop_lag() as lag:
+        until = asyncio.get_running_loop().time() + 60
+        refreshes = await matching.refresh(refresher, targets, since=datetime.now(UTC), until=until)
+    await settling
+    assert len(refreshes.outcomes) == len(targets)
+    assert lag.longest_computing < HELD

@@ -39,6 +39,13 @@ async def test_a_managed_identity_needs_no_key() -> None:
     await storage.close()
 
 
+async def test_an_account_can_be_named_without_the_urls_of_its_services() -> None:
+    storage = Storage(Settings(storage_account="kargo"))
+    assert (await storage.queue("refreshes")).url == "https://kargo.queue.core.windows.net/refreshes"
+    assert (await storage.table("deliveries")).url == "https://kargo.table.core.windows.net"
+    await storage.close()
+
+
 @pytest.mark.parametrize("text", ["", "nonsense", f"AccountName=kargo;AccountKee={KEY}", f"AccountKey={KEY}"])
 async def test_a_connection_string_that_is_wrong_is_not_quoted(text: str) -> None:
     storage = Storage(Settings(storage_connection=text or " "))

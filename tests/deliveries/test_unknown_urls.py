@@ -11,10 +11,9 @@ from receivers.events import UnknownReceiver
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
 from tests.deliveries.test_directory import Known, knowing
-from tests.loop_lag import loop_lag
+from tests.loop_lag import HELD, loop_lag
 from tests.objects import PROJECT, Hook, Object, project_config, secret_of
 
-HOLD = 0.05  # seconds that the event loop may be held: the promise of docs/security.md
 HOOK = Hook()
 
 
@@ -104,7 +103,7 @@ async def test_a_large_cluster_never_holds_the_event_loop(embedded_api_server: A
         await embedded_api_server.apply(of_a_tenant("crowd-0", receivers=1000, edit=1))
         await known.changed_since(version)
         await post(known, map(unknown, range(50)))
-    assert lag.longest_computing < HOLD
+    assert lag.longest_computing < HELD
 
 
 async def test_a_published_url_never_waits_behind_unknown_ones(
@@ -187,7 +186,7 @@ async def test_who_waits_for_secrets_to_be_read_and_leaves_costs_the_others_noth
                     task.cancel()
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
-        assert lag.longest_computing < HOLD
+        assert lag.longest_computing < HELD
         proxy.release()
         proxy.clear()
         assert await waiting[-1] is False

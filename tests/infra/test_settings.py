@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
+from receivers.base_path import ROUTE_PREFIX
 from receivers.deliveries import known_receivers, refusal_counter, table_journal
 from receivers.deliveries.retry_queue import PARKED, POISON, QUEUE
 from receivers.providers import PROVIDERS
@@ -41,8 +42,8 @@ def test_the_examples_write_every_setting_there_is_between_them(examples: Mappin
     elsewhere = {"KUBECONFIG", "KUBECONFIG_CONTEXT", "RECEIVERS_FILE"}  # files, which an app in Azure does not have
     defaults = {"CLUSTER_AZURE_SCOPE", "ANSWER_BUDGET_SECONDS"}  # right as they are
     keys = {"COSMOS_KEY", "AzureWebJobsStorage"}  # identities are used instead
-    # Whoever has a collector names it in the variable `app_settings`, and a host of one's own in `base_url`.
-    own = {"OTEL_EXPORTER_OTLP_ENDPOINT", "EXTERNAL_WEBHOOK_SERVER_BASE_URL"}
+    # Whoever has a collector or a base path names it in `app_settings`, and a host of one's own in `base_url`.
+    own = {"OTEL_EXPORTER_OTLP_ENDPOINT", ROUTE_PREFIX, "EXTERNAL_WEBHOOK_SERVER_BASE_URL"}
     assert OURS - written <= elsewhere | defaults | keys | own
 
 

@@ -1,7 +1,11 @@
 """Receivers, from whatever a config's lists hold."""
 
+import json
+
+import msgspec
 import pytest
 
+from receivers import limits
 from receivers.events import Receiver, SecretReference
 from receivers.kargo import configs
 
@@ -80,4 +84,40 @@ def test_an_entry_of_no_known_kind_is_left_out(nonsense: object) -> None:
 )
 def test_a_receiver_without_a_secret_s_name_has_an_empty_one(configuration: object) -> None:
     (receiver,) = read([{"name": "builds", "azure": configuration}])
+    assert receiver.secret == SecretReference(namespace="kargo-demo", name="")
+
+
+def decoded(value: object) -> configs.Decoded:
+    return configs.decode(msgspec.Raw(json.dumps(value).encode()))
+
+
+@pytest.mark.parametrize(
+    "configured",
+    [
+        [entry(), entry(name="second", key="quay")],
+        [entry(name=7), {"azure": {}}, {"name": "a", "azure": 7}, 7, "x", [], entry(name="sound")],
+        [{"name": "a", "azure": {"secretRef": each}} for each in (None, 7, {}, {"name": 7}, {"name": "s"})],
+        None,
+        7,
+        {},
+        [],
+    ],
+)
+def test_json_is_read_as_what_it_says(configured: object) -> None:
+    published = [{"name": "builds", "path": "/azure/1", "url": "https://x"}, {"name": "second", "path": 7}]
+    assert read(decoded(configured).entries, decoded(published).entries) == read(configured, published)
+
+
+def test_of_very_many_receivers_the_first_are_taken() -> None:
+    found = decoded([entry(name=f"hook-{number}") for number in range(limits.RECEIVERS + 7)])
+    assert found.more
+    assert len(read(found.entries)) == limits.RECEIVERS
+    assert not decoded([entry()]).more
+
+
+def test_names_and_paths_that_are_longer_than_any_are_none() -> None:
+    long = "x" * (limits.OBJECT_NAME + 1)
+    published = [{"name": "builds", "path": "/" + "x" * limits.PUBLISHED_PATH}]
+    (receiver,) = read([entry(name=long), entry(reference=long)], published)
+    assert receiver.status_path == ""
     assert receiver.secret == SecretReference(namespace="kargo-demo", name="")

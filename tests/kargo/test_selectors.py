@@ -1,5 +1,7 @@
 """What a subscription wants of its repository."""
 
+from time import thread_time
+
 import pytest
 
 from receivers import limits
@@ -7,6 +9,7 @@ from receivers.kargo import selectors
 from receivers.kargo.effort import Effort
 from receivers.kargo.selectors import Broken, Unreadable
 from receivers.kargo.verdicts import UNCHECKED, Verdict
+from tests.loop_lag import HELD
 
 IMAGE = "ghcr.io/team/app"
 CHART = "oci://ghcr.io/team/chart"
@@ -226,3 +229,19 @@ def test_an_unreadable_chart_subscription_says_which_field_is_wrong(fields: dict
 
 def test_free_text_is_clipped_and_stays_on_one_line() -> None:
     assert image("a\nb" + "c" * 1000).reason == f"tag a\ufffdb{'c' * (limits.FREE_TEXT - 3)}… is not a semantic version"
+
+
+@pytest.mark.parametrize(
+    "constraint", ["||".join([f">={number}.1.0" for number in range(60)]), "1," * 250 + "1", "1||" * 169 + "1"]
+)
+@pytest.mark.parametrize("tag", ["0.0.1", "1-" + "a." * 120 + "b", "latest", "x" * 4096])
+def test_asking_a_constraint_costs_no_more_than_its_price(constraint: str, tag: str) -> None:
+    selector = selectors.image_selector({"repoURL": IMAGE, "constraint": constraint})
+    tags = [f"{tag}{number}" for number in range(1_000)]
+
+    def time_to_decide() -> float:
+        began = thread_time()
+        selector.decide(tags)
+        return thread_time() - began
+
+    assert min(time_to_decide() for _ in range(3)) < HELD

@@ -1,12 +1,16 @@
 """The subscriptions of a Warehouse, from raw JSON."""
 
+import json
+
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from receivers import limits
 from receivers.events import Kind
 from receivers.kargo.selectors import Broken
-from receivers.kargo.subscriptions import read
+from receivers.kargo.subscriptions import Reading, decode, read
 
 patient = settings(deadline=None)  # the machine may be busy
 
@@ -92,3 +96,52 @@ def test_any_json_can_be_read(raw: object) -> None:
 def test_anything_like_a_subscription_can_be_read(raw: list[object]) -> None:
     reading = read(raw)
     assert len({*reading.faults, *(each.position for each in reading.subscriptions)}) == len(raw)
+
+
+# From JSON
+
+
+def decoded(encoded: bytes) -> Reading:
+    return read(decode(msgspec.Raw(encoded)).subscriptions)
+
+
+def test_json_is_read_as_what_it_says() -> None:
+    raw = [GIT, IMAGE, {"name": "c", **CHART}, {"name": 1, **IMAGE}, {"image": []}, 7, {}, {"unknown": None}]
+    assert decoded(json.dumps(raw).encode()) == read(raw)
+
+
+@pytest.mark.parametrize("raw", [b"null", b"7", b"{}", b'"x"'])
+def test_json_that_is_no_list(raw: bytes) -> None:
+    assert decoded(raw) == read(json.loads(raw))
+
+
+def test_of_very_many_subscriptions_the_first_count() -> None:
+    reading = decoded(json.dumps([IMAGE] * (limits.SUBSCRIPTIONS + 7)).encode())
+    assert len(reading.subscriptions) == limits.SUBSCRIPTIONS
+    assert list(reading.faults) == [limits.SUBSCRIPTIONS]
+
+
+def test_subscriptions_that_are_too_large_together_are_left_out_but_for_those_that_do_not_count_anyway() -> None:
+    large = "x" * limits.SUBSCRIPTIONS_BYTES
+    raw = [IMAGE, {"image": {"repoURL": large}}, {"chart": {"x": large}}, {"git": large}, [large], large, IMAGE]
+    found = decode(msgspec.Raw(json.dumps(raw).encode()))
+    reading = read(found.subscriptions)
+    assert found.size == 2 * len(json.dumps(IMAGE))
+    assert [each.position for each in reading.subscriptions] == [0, 6]
+    assert {position: reason[:8] for position, reason in reading.faults.items()} == {
+        1: "together",
+        2: "together",
+        4: "a subscr",
+        5: "a subscr",
+    }
+
+
+def test_a_url_that_is_longer_than_any_is_a_fault() -> None:
+    reading = read([{"image": {"repoURL": "r.example.com/" + "a" * limits.REPOSITORY_URL}}])
+    assert reading.faults == {0: f"repoURL is longer than {limits.REPOSITORY_URL} characters"}
+
+
+def test_of_many_faults_the_first_are_told() -> None:
+    reading = read([7] * 1000)
+    assert list(reading.faults) == list(range(limits.SUBSCRIPTION_FAULTS + 1))
+    assert reading.faults[limits.SUBSCRIPTION_FAULTS] == "neither this one nor some after it can be read"

@@ -7,6 +7,7 @@ from types import ModuleType
 
 import pytest
 
+from receivers import version
 from receivers.local import cli
 
 COMMANDS = ("serve", "urls", "send", "ping", "doctor")
@@ -29,6 +30,13 @@ def test_the_example_in_the_help_is_understood(command: str, capsys: pytest.Capt
     example = re.search(r"^  kargo-receivers (.*)$", capsys.readouterr().out, re.MULTILINE)
     assert example
     assert cli.parser().parse_args(example[1].split()).command == command
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"kargo-receivers {version.VERSION}\n"
 
 
 def test_help_imports_nothing_heavy() -> None:

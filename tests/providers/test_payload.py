@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from receivers import limits
 from receivers.events import Malformed
 from receivers.providers.payload import decode, fit, member_names, read
 
@@ -92,3 +93,10 @@ def test_only_an_object_has_members() -> None:
     assert member_names(read(b'{"specVersion": 1, "ID": 2}')) == {"specversion", "id"}
     assert member_names(read(b'[["id", 1]]')) == frozenset()
     assert member_names(read(b'"id"')) == frozenset()
+
+
+def test_a_body_of_more_values_than_any_sender_sends_is_refused_before_it_is_read() -> None:
+    most = b"[" + b",".join([b"1"] * limits.VALUES) + b"]"
+    assert read(most) == [1] * limits.VALUES
+    with pytest.raises(Malformed, match="more than 50000 values"):
+        read(most[:-1] + b",1,1]")

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
+from receivers import version
 from scripts import package
 
 ROOT = Path(__file__).parent.parent.parent
@@ -94,6 +95,24 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
         subprocess.run(command, cwd=ROOT, check=True, env={**os.environ, "PYTHONHASHSEED": str(len(folder))})
         digests.add(hashlib.sha256(to.read_bytes()).hexdigest())
     assert len(digests) == 1
+
+
+def test_its_version_is_that_of_the_source_and_tells_other_contents(built: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(built) as archive:
+        build = archive.read("receivers/build.txt").decode()
+    assert re.fullmatch(rf"{re.escape(version.VERSION)}\+[0-9a-f]{{12}}\n", build)
+    root, dependencies = tmp_path / "app", tmp_path / "dependencies"
+    subprocess.run(["git", "clone", "--quiet", ROOT, root], check=True)
+    dependencies.mkdir()
+    builds = set()
+    for content in ("one", "other"):
+        (root / "function_app.py").write_text(f"# {content}\n")
+        builds.add(dict(package.contents(root, dependencies))[package.BUILD_FILE])
+    assert len(builds) == 2
+
+
+def test_its_version_can_be_told_without_importing_the_app() -> None:
+    assert package.version(ROOT) == version.VERSION
 
 
 def test_it_runs_under_the_worker_library_with_nothing_else_on_the_path(built: Path) -> None:

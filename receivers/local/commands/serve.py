@@ -62,7 +62,8 @@ def _log(*, verbose: bool) -> None:
 async def _serve(options: argparse.Namespace) -> None:
     os.environ.update(cluster.environment())
     async with AsyncExitStack() as stack:
-        sample = await stack.enter_async_context(_embedded(options)) if options.embedded else None
+        base_path = cluster.checked(os.environ).base_path
+        sample = await stack.enter_async_context(_embedded(options, base_path)) if options.embedded else None
         cluster.checked(os.environ)
         await stack.enter_async_context(_storage())
         service = await _started()
@@ -71,10 +72,11 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 @asynccontextmanager
-async def _embedded(options: argparse.Namespace) -> AsyncIterator[Sample]:
+async def _embedded(options: argparse.Namespace, base_path: str) -> AsyncIterator[Sample]:
     """The embedded cluster, and settings that mean it."""
     name = f"[{options.host}]" if ":" in options.host else options.host
-    embedded = EmbeddedCluster(documents(DEMO), base_url=f"http://{name}:{options.port}", echo_after=HANDLED_AFTER)
+    base_url = f"http://{name}:{options.port}{base_path}"
+    embedded = EmbeddedCluster(documents(DEMO), base_url=base_url, echo_after=HANDLED_AFTER)
     try:
         url = await embedded.start(port=options.kubernetes_port)
     except OSError as error:
@@ -146,7 +148,7 @@ async def _host(options: argparse.Namespace, service: Runtime, sample: Sample | 
 
 
 async def _announce(served: asyncio.Future[str], service: Runtime, sample: Sample | None) -> None:
-    url = await served
+    url = await served + service.settings.base_path
     await _until_ready(service, url)
     found = await addresses.addresses(service.directory)
     for line in announcement.lines(found, url=url, index=service.mirror.index, program=sys.argv[0], sample=sample):

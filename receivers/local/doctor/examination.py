@@ -6,18 +6,19 @@ The service's own parts are asked wherever they know: what counts is what the se
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from receivers import runtime
+from receivers import runtime, unresolved
 from receivers import settings as settings_module
 from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
 from receivers.cluster.credentials import CredentialsError
 from receivers.cluster.mirror import Mirror
 from receivers.local import cluster
-from receivers.local.doctor import configuration, permissions, receivers
+from receivers.local.doctor import base_path, configuration, permissions, receivers, storage
 from receivers.local.doctor.findings import Finding, Severity
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError
 
 NOT_FOUND = 404
+CORRECT = "correct it, or leave it out"
 KINDS = {"projectconfigs": "ProjectConfig", "clusterconfigs": "ClusterConfig", "warehouses": "Warehouse"}
 
 
@@ -41,7 +42,8 @@ async def examine(variables: Mapping[str, str]) -> Examination:
         unusable = Finding(subject="settings", problem=str(error), remedy="say how to reach the cluster")
         return Examination(findings=[unusable], complete=False)
     try:
-        return await _examine_cluster(service)
+        examination = await _examine_cluster(service)
+        return replace(examination, findings=[*of_unresolved_settings(service), *examination.findings])
     finally:
         await service.close()
 
@@ -58,6 +60,8 @@ async def _examine_cluster(service: Runtime) -> Examination:
     await cluster.read(service.mirror)
     found += configuration.check(service.settings)
     found += of_mirror(service.mirror)
+    found += base_path.check(service)
+    found += await storage.check(service)
     found += await receivers.check(service)
     found += of_subscriptions(service.mirror)
     pages = configuration.pages(service.settings)
@@ -73,7 +77,13 @@ def of_unusable_settings(error: SettingsError) -> Iterator[Finding]:
     """Each fault of the settings."""
     for line in str(error).splitlines():
         variable, _, problem = line.partition(": ")
-        yield Finding(subject=f"setting {variable}", problem=problem, remedy="correct it, or leave it out")
+        yield Finding(subject=f"setting {variable}", problem=problem, remedy=CORRECT)
+
+
+def of_unresolved_settings(service: Runtime) -> Iterator[Finding]:
+    """References that Azure did not resolve, where the service goes on without the setting."""
+    for variable in service.unresolved:
+        yield Finding(subject=f"setting {variable}", problem=unresolved.FAULT, remedy=CORRECT)
 
 
 async def of_api_server(api: Api) -> Finding | None:
@@ -134,10 +144,17 @@ def of_mirror(mirror: Mirror) -> Iterator[Finding]:
 
 
 def of_subscriptions(mirror: Mirror) -> Iterator[Finding]:
-    """Subscriptions that cannot be read."""
+    """Subscriptions that cannot be read, or want more than is checked."""
     for fault in mirror.index.faults():
         yield Finding(
             subject=f"Warehouse {fault.target}, spec.subscriptions[{fault.position}]",
             problem=f"{fault.reason}: no push refreshes the Warehouse for it",
             remedy="correct the subscription",
+        )
+    for fault in mirror.index.unchecked():
+        yield Finding(
+            severity=Severity.WARNING,
+            subject=f"Warehouse {fault.target}, spec.subscriptions[{fault.position}]",
+            problem=fault.reason,
+            remedy="nothing is lost; shorter or fewer expressions spare Kargo the discoveries",
         )

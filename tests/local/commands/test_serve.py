@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from receivers.base_path import ROUTE_PREFIX
+from receivers.local import cli
 from tests.cluster.kubectl import HOW_TO_GET_KUBECTL
 from tests.cluster.processes import free_port
 from tests.cluster.servers import ApiServer
@@ -162,3 +164,17 @@ async def test_it_starts_without_the_cluster_says_so_and_is_ready_when_the_clust
         assert "not ready" in service.line("listening on ")
         await real_cluster.start()
         service.line("ready on ")
+
+
+def test_below_a_base_path_every_command_finds_it(
+    tmp_path: Path, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.setenv(ROUTE_PREFIX, "webhooks")
+    with serving(tmp_path, "--embedded", "--port", str(free_port()), **{ROUTE_PREFIX: "webhooks"}) as running:
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/webhooks", running.url)
+        assert paste(curl_for(running, "azure")).startswith("HTTP/1.1 200")
+        settings.setenv("KUBECONFIG", running.kubeconfig)
+        settings.setenv("EXTERNAL_WEBHOOK_SERVER_BASE_URL", running.url)
+        for command in ("ping", "send quay", "doctor", "urls"):
+            assert cli.main(command.split()) == 0, command
+        assert f"{running.url}/quay/" in capsys.readouterr().out

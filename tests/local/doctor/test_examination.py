@@ -6,9 +6,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from receivers.base_path import ROUTE_PREFIX
+from receivers.cluster.objects import UNDECODABLE
 from receivers.local.doctor import Examination, Severity, examine
 from receivers.local.embedded import BROKEN, DEMO, Denial, EmbeddedCluster, documents
 from tests.cluster.fault_proxy import FaultProxy
+from tests.cluster.odd_objects import create, deep_warehouse
 from tests.cluster.servers import ApiServer
 from tests.objects import SECRET, Hook, cluster_config, project_config, secret, secret_of, warehouse
 
@@ -73,6 +76,17 @@ async def test_each_fault_of_the_broken_sample_is_named() -> None:
     for subject, words in expected.items():
         assert words in problems[subject]
     assert set(severities(examination).values()) == {Severity.ERROR}
+
+
+async def test_a_subscription_that_wants_more_than_is_checked_is_a_warning() -> None:
+    greedy = warehouse("greedy")
+    expressions = [f"^v{number}-(alpha|beta)$" for number in range(1_000)]
+    greedy["spec"]["subscriptions"][0]["image"]["allowTagsRegexes"] = expressions
+    async with EmbeddedCluster([greedy]) as cluster:
+        examination = await examine({"CLUSTER_SERVER": cluster.url, "CLUSTER_TOKEN": "none"})
+    subject = "Warehouse kargo-demo/greedy, spec.subscriptions[0]"
+    assert "every push refreshes" in found(examination)[subject]
+    assert severities(examination)[subject] == Severity.WARNING
 
 
 async def test_the_least_privileges_are_enough(api_server: ApiServer) -> None:
@@ -178,7 +192,8 @@ async def test_a_secret_that_others_could_find(
 async def test_a_setting_that_others_could_guess_or_read(variable: str, value: str, words: str) -> None:
     async with embedded("demo") as settings:
         examination = await examine(settings | {variable: value})
-    assert severities(examination) == {f"setting {variable}": Severity.WARNING}
+    about_settings = {subject: each for subject, each in severities(examination).items() if subject != "retry queue"}
+    assert about_settings == {f"setting {variable}": Severity.WARNING}
     assert words in found(examination)[f"setting {variable}"]
 
 
@@ -286,3 +301,36 @@ async def test_no_secret_and_no_token_is_shown() -> None:
     shown = repr(examination)
     assert "sample-" not in shown
     assert "0" * 64 not in shown
+
+
+async def test_objects_that_cannot_be_read_are_named(real_api_server: ApiServer) -> None:
+    await real_api_server.apply(warehouse("app"))
+    await create(real_api_server, deep_warehouse("deep"))
+    examination = await examine({"KUBECONFIG": str(real_api_server.kubeconfig("kargo-receivers"))})
+    assert found(examination) == {"Warehouse kargo-demo/deep": f"it cannot be read: {UNDECODABLE}"}
+    assert set(severities(examination).values()) == {Severity.WARNING}
+
+
+KARGO_SHOWS = "Kargo's base URL (externalWebhooksServer.host and basePath)"
+BASE_URL = "setting EXTERNAL_WEBHOOK_SERVER_BASE_URL"
+
+
+@pytest.mark.parametrize(
+    ("served", "base_url", "wrong"),
+    [
+        (
+            "webhooks",
+            "https://hooks.example.com/webhooks",
+            {KARGO_SHOWS: "its path is /, but this app serves /webhooks"},
+        ),
+        ("", "https://hooks.example.com/webhooks/", {BASE_URL: "its path is /webhooks, but this app serves /:"}),
+        ("", "https://hooks.example.com/", {}),
+        ("", "", {}),
+    ],
+)
+async def test_base_paths_that_differ_are_named(served: str, base_url: str, wrong: Mapping[str, str]) -> None:
+    async with embedded("demo") as settings:  # whose receivers have URLs without a base path
+        examination = await examine({**settings, ROUTE_PREFIX: served, "EXTERNAL_WEBHOOK_SERVER_BASE_URL": base_url})
+    problems = found(examination)
+    assert problems.keys() == wrong.keys()
+    assert all(words in problems[subject] for subject, words in wrong.items())
