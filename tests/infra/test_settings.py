@@ -18,7 +18,6 @@ OURS = frozenset(setting.metadata["variable"] for setting in fields(Settings))
 PLATFORM = {
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the host sends telemetry with the identity",
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "where the host sends telemetry",
-    "AzureFunctionsJobHost__extensions__http__routePrefix": "the base path, in place of host.json's",
     "AzureWebJobsDisableHomepage": "no page at / that says what this is",
     "AzureWebJobsStorage__blobServiceUri": "the host's locks and keys",
     "AzureWebJobsStorage__credential": "the host uses the identity",
@@ -41,8 +40,9 @@ def test_the_examples_write_every_setting_there_is_between_them(examples: Mappin
     written = {name for state in examples.values() for name in state.app_settings}
     elsewhere = {"KUBECONFIG", "KUBECONFIG_CONTEXT", "RECEIVERS_FILE"}  # files, which an app in Azure does not have
     defaults = {"CLUSTER_AZURE_SCOPE", "ANSWER_BUDGET_SECONDS"}  # right as they are
-    keys = {"COSMOS_KEY", "AzureWebJobsStorage"}  # identities are used instead
-    # Whoever has a collector or a base path names it in `app_settings`, and a host of one's own in `base_url`.
+    # Identities are used instead, and the services' URLs, which are right in every cloud.
+    keys = {"COSMOS_KEY", "AzureWebJobsStorage", "AzureWebJobsStorage__accountName"}
+    # Whoever has a collector names it in `app_settings`, and a host or a base path of one's own in `base_url`.
     own = {"OTEL_EXPORTER_OTLP_ENDPOINT", ROUTE_PREFIX, "EXTERNAL_WEBHOOK_SERVER_BASE_URL"}
     assert OURS - written <= elsewhere | defaults | keys | own
 
