@@ -260,7 +260,7 @@ async def test_patches_that_keep_failing_within_the_budget_are_to_be_tried_again
     fault_proxy.answer(status, times=None, method="PATCH", path="warehouses/app-again")
     response = await hasty_service.post(AZURE.path, acr_push())
     assert (response.status, response.body) == (503, error("failed to refresh 1 of 2 warehouses"))
-    assert int(response.header("retry-after")) > 0
+    assert int(response.header("retry-after") or 0) > 0
     fault_proxy.clear()  # else closing would wait for it
 
 

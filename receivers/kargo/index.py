@@ -20,7 +20,7 @@ type _Subscribers = dict[Target, tuple[Subscription, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A subscription that cannot be read, or not be checked."""
+    """A subscription that cannot be read, or not be checked, or is odd."""
 
     target: Target
     position: int  # in spec.subscriptions, from 0
@@ -92,6 +92,15 @@ class SubscriptionIndex:
     def unchecked(self) -> list[Fault]:
         """Every subscription that is more than is checked, so that each push refreshes; by Warehouse and position."""
         return _listed(self._unchecked)
+
+    def remarks(self) -> list[Fault]:
+        """Every subscription with fields that are older, or unknown here; by Warehouse and position."""
+        return [
+            Fault(target=target, position=subscription.position, reason=subscription.remarks)
+            for target in sorted(self._urls)
+            for subscription in self._of(target)
+            if subscription.remarks
+        ]
 
     def subscriptions(self, project: str | None) -> list[Subscription]:
         """Every subscription to images and charts of a project's Warehouses, or of all, by Warehouse and position."""

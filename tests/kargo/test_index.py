@@ -143,6 +143,17 @@ def test_faults_are_listed_by_warehouse_and_position() -> None:
     ]
 
 
+def test_what_is_odd_is_listed_by_warehouse_and_position_and_is_no_fault() -> None:
+    index = index_of({OTHER: [chart(strict=True)], ONE: [image(), image(allowTags="^1")]})
+    older = "allowTags is a field of older versions of Kargo, which counts here: newer ones want allowTagsRegexes"
+    assert index.remarks() == [
+        Fault(target=ONE, position=1, reason=older),
+        Fault(target=OTHER, position=0, reason="unknown here, and decides nothing: strict"),
+    ]
+    assert index.faults() == []
+    assert refreshed(index, pushed("1.2.3")) == [ONE]
+
+
 def test_faults_are_counted() -> None:
     index = index_of({OTHER: "x", ONE: [image(), {}, None]})
     assert index.fault_count == 3

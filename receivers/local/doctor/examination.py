@@ -134,10 +134,17 @@ def of_mirror(mirror: Mirror) -> Iterator[Finding]:
 
 
 def of_subscriptions(mirror: Mirror) -> Iterator[Finding]:
-    """Subscriptions that cannot be read."""
+    """Subscriptions that cannot be read, and what is odd about others."""
     for fault in mirror.index.faults():
         yield Finding(
             subject=f"Warehouse {fault.target}, spec.subscriptions[{fault.position}]",
             problem=f"{fault.reason}: no push refreshes the Warehouse for it",
             remedy="correct the subscription",
+        )
+    for remark in mirror.index.remarks():
+        yield Finding(
+            severity=Severity.WARNING,
+            subject=f"Warehouse {remark.target}, spec.subscriptions[{remark.position}]",
+            problem=remark.reason,
+            remedy="use the present fields: see docs/how-it-works.md, Which Kargo",
         )
