@@ -166,10 +166,7 @@ def _kind_and_members(item: object) -> tuple[object, object]:
 def _subscription(position: int, kind: Kind, members: object, effort: Effort) -> Subscription:
     if not isinstance(members, Mapping):
         raise fields.Unreadable(f"{kind} is not an object")
-    written = selectors.repository_url(members)
-    if len(written) > limits.NAME:
-        raise fields.Unreadable(f"repoURL is longer than {limits.NAME} characters")
-    url = sys.intern(urls.normalise(kind, written))
+    url = sys.intern(urls.normalise(kind, selectors.repository_url(members)))
     remarks = sys.intern(fields.remarks(kind, members))
     return Subscription(position, kind, url, _selector(kind, members, effort), remarks)
 

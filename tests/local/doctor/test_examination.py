@@ -76,6 +76,17 @@ async def test_each_fault_of_the_broken_sample_is_named() -> None:
     assert {subject for subject, each in severities(examination).items() if each is not Severity.ERROR} == {odd}
 
 
+async def test_a_subscription_that_is_more_than_is_checked_is_a_warning() -> None:
+    demanding = warehouse("app")
+    demanding["spec"]["subscriptions"][0]["image"]["allowTagsRegexes"] = ["x" * 2000]
+    async with EmbeddedCluster([demanding]) as cluster:
+        examination = await examine({"CLUSTER_SERVER": cluster.url, "CLUSTER_TOKEN": "none"})
+    subject = "Warehouse kargo-demo/app, spec.subscriptions[0]"
+    reason = "an expression is longer than 1000 characters: more than is checked, so every push refreshes"
+    assert found(examination) == {subject: reason}
+    assert severities(examination) == {subject: Severity.WARNING}
+
+
 async def test_the_least_privileges_are_enough(api_server: ApiServer) -> None:
     hook = Hook()
     await api_server.apply(secret_of(hook), project_config([hook]), warehouse("app"))
