@@ -89,6 +89,7 @@ VALUES = 50_000  # of one body, counted by its commas: reading them takes some 4
 
 # What subscriptions want. Work is counted in units, each about a microsecond of one core at worst (kargo/effort.py)
 REPOSITORY_URL = 1_000  # characters; a registry, a repository, a tag and a digest together have at most 720
+IGNORED_TAGS = 1_000  # in ignoreTags of one subscription; with more, every push refreshes
 EXPRESSION = 1_000  # characters of one regular expression; one of 150 alternatives still fits
 UNICODE_CLASSES = 5  # of one expression, as \pL: RE2 takes 0.2 ms to read each of them
 EXPRESSION_MEMORY = 32 * 1024  # of one expression's program: some 650 to 2,500 instructions

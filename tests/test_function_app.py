@@ -245,7 +245,7 @@ async def test_a_cluster_that_hangs_is_not_waited_for_and_the_patches_go_on(
     await hasty_service.post(AZURE.path, {"action": "ping"})
     fault_proxy.hold(method="PATCH")
     response = await hasty_service.post(AZURE.path, acr_push())
-    assert (response.status, response.body) == (500, error("failed to refresh 2 of 2 warehouses"))
+    assert (response.status, response.body) == (503, error("failed to refresh 2 of 2 warehouses"))
     assert [patch.ended for patch in await fault_proxy.wait_for(2, "PATCH")] == [None, None]
     assert not await refresh_of(api_server, "app")
     fault_proxy.release()
@@ -254,12 +254,13 @@ async def test_a_cluster_that_hangs_is_not_waited_for_and_the_patches_go_on(
 
 
 @pytest.mark.parametrize("status", [401, 403, 409, 429, 500, 503, 504])
-async def test_patches_that_keep_failing_within_the_budget_are_kargos_500(
+async def test_patches_that_keep_failing_within_the_budget_are_to_be_tried_again(
     hasty_service: Service, fault_proxy: FaultProxy, status: int
 ) -> None:
     fault_proxy.answer(status, times=None, method="PATCH", path="warehouses/app-again")
     response = await hasty_service.post(AZURE.path, acr_push())
-    assert (response.status, response.body) == (500, error("failed to refresh 1 of 2 warehouses"))
+    assert (response.status, response.body) == (503, error("failed to refresh 1 of 2 warehouses"))
+    assert int(response.header("retry-after") or 0) > 0
     fault_proxy.clear()  # else closing would wait for it
 
 

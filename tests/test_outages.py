@@ -16,7 +16,7 @@ HOOK = Hook()
 CLIENTS = 8  # that post one delivery after the other
 BUDGET = "1"  # seconds
 REFRESHED = (200, b'{"msg":"refreshed 1 warehouse(s)"}\n')
-NOT_REFRESHED = (500, b'{"error":"failed to refresh 1 of 1 warehouses"}\n')
+NOT_REFRESHED = (503, b'{"error":"failed to refresh 1 of 1 warehouses"}\n')
 
 
 @dataclass

@@ -167,7 +167,7 @@ async def test_a_cluster_that_fails_makes_the_service_tell_no_secret(
         await until(service.works)
         fault_proxy.answer(500, times=None, method="PATCH")
         fault_proxy.garble(times=None, path="/secrets/")
-        assert {404, 413, 500} <= await deliver_everything(service)
+        assert {404, 413, 503} <= await deliver_everything(service)
         fault_proxy.clear()
     assert service.found() == []
     assert "not yet kargo-demo/app" in service.written

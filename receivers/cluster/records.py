@@ -124,12 +124,6 @@ class WatchEvent(msgspec.Struct):
     object: msgspec.Raw
 
 
-class Bookmark(msgspec.Struct):
-    """The version a watch has reached."""
-
-    metadata: ListMetadata
-
-
 class Failure(msgspec.Struct):
     """The object of an ERROR event."""
 

@@ -35,12 +35,13 @@ class Secret:
 
     data: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     forbidden: bool = False  # this identity may not read it
+    missing: bool = field(default=False, compare=False)  # there is no such Secret
     stale: bool = False  # the cluster could not be asked: this is how it was before
     read_at: float = field(default=0.0, compare=False)  # by the reader's clock
     reading: int = field(default=0, compare=False)  # the reader's how manieth; 0: none
 
 
-NONE = Secret()
+NONE = Secret(missing=True)
 
 
 class SecretReader:
@@ -118,7 +119,8 @@ class SecretReader:
             except RefusedError as error:
                 if error.status not in {FORBIDDEN, NOT_FOUND}:
                     raise
-                secret = Secret(forbidden=error.status == FORBIDDEN, read_at=began, reading=reading)
+                forbidden = error.status == FORBIDDEN
+                secret = Secret(forbidden=forbidden, missing=not forbidden, read_at=began, reading=reading)
             finally:
                 del self._reads[reference, urgent]
         self._known.put(reference, secret, size=sum(map(len, secret.data.values())))

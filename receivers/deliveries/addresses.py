@@ -72,12 +72,13 @@ async def address(directory: Directory, receiver: Receiver) -> Address:
         return Address(receiver=receiver, problem=f"receivers of kind {receiver.provider} are not served")
     try:
         secrets = await directory.secrets_of(provider, receiver, urgent=False)
+        missing = not secrets and secrets is not None and await directory.misses_secret(receiver)
     except ClusterError as error:
         return Address(receiver=receiver, problem=f"its Secret cannot be read: {error}")
     if secrets is None:
         return _published(receiver)
     if not secrets:
-        return Address(receiver=receiver, problem=_without_secret(provider, receiver))
+        return Address(receiver=receiver, problem=_without_secret(provider, receiver, missing=missing))
     token = paths.token(project=receiver.project, name=receiver.name, secrets=secrets[:1])
     return Address(receiver=receiver, token=token)
 
@@ -96,8 +97,10 @@ def _published(receiver: Receiver) -> Address:
     return Address(receiver=receiver, token=token)
 
 
-def _without_secret(provider: Provider, receiver: Receiver) -> str:
-    keys = " or ".join(provider.secret_keys)
-    if receiver.secret is None:
+def _without_secret(provider: Provider, receiver: Receiver, *, missing: bool) -> str:
+    if receiver.secret is None or not receiver.secret.name:
         return "it names no Secret"
-    return f"there is no Secret {receiver.secret.namespace}/{receiver.secret.name} with the key {keys}"
+    place = f"{receiver.secret.namespace}/{receiver.secret.name}"
+    if missing:
+        return f"there is no Secret {place}"
+    return f"its Secret {place} has nothing under the key {' or '.join(provider.secret_keys)}"

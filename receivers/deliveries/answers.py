@@ -37,8 +37,11 @@ def refreshed(warehouses: int) -> Answer:
 
 
 def failed(failures: int, warehouses: int) -> Answer:
-    """Some Warehouses were not refreshed, or not within the answer budget. Their refreshes may still go on."""
-    return Answer(status=500, body={"error": f"failed to refresh {failures} of {warehouses} warehouses"})
+    """Some Warehouses were not refreshed, or not within the answer budget. Their refreshes may still go on.
+
+    Kargo's own server answers 500, which means a defect to a sender: Azure DevOps puts a hook on probation for it.
+    """
+    return _try_again(f"failed to refresh {failures} of {warehouses} warehouses")
 
 
 def queued(waiting: int, warehouses: int) -> Answer:
@@ -73,13 +76,13 @@ def refused(error: WebhookError) -> Answer:
 
 def unavailable() -> Answer:
     """Neither refreshed nor queued; the sender may try again."""
-    return Answer(
-        status=503,
-        body={"error": "the cluster cannot be reached, try again later"},
-        headers={"Retry-After": str(limits.RETRY_AFTER)},
-    )
+    return _try_again("the cluster cannot be reached, try again later")
 
 
 def defect() -> Answer:
     """Our own fault. The log says more; the sender is told nothing."""
     return Answer(status=500)
+
+
+def _try_again(error: str) -> Answer:
+    return Answer(status=503, body={"error": error}, headers={"Retry-After": str(limits.RETRY_AFTER)})

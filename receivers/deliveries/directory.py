@@ -128,6 +128,11 @@ class Directory:
         secret = await self._read(receiver, urgent=urgent)
         return None if secret is None else _accepted(provider, secret.data)
 
+    async def misses_secret(self, receiver: Receiver) -> bool:
+        """Whether a receiver names a Secret that there is not. Raises :class:`ClusterError`. Delays no delivery."""
+        secret = await self._read(receiver, urgent=False)
+        return secret is not None and secret.missing
+
     async def close(self) -> None:
         """Stop looking for what nobody waits for any more."""
         for search in self._searches.values():

@@ -54,7 +54,7 @@ class KnownReceivers(Protocol):
 class Pipeline:
     """Takes deliveries. Every one is answered within the budget, whatever the cluster does.
 
-    Without a queue what could not be refreshed in time is a failure, as in Kargo's own server.
+    Without a queue what could not be refreshed in time is a failure that the sender may repeat.
     """
 
     def __init__(

@@ -5,7 +5,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from receivers.events import ArtifactPushed, Decision, Kind, Target
-from receivers.kargo import repositories
+from receivers.kargo import aliases, repositories
 from receivers.kargo.effort import DeliveryEffort, Effort
 from receivers.kargo.repositories import Repository
 from receivers.kargo.selectors import Broken, Selector, Unchecked
@@ -20,7 +20,7 @@ type _Subscribers = dict[Target, tuple[Subscription, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """A subscription that cannot be read, or not be checked."""
+    """A subscription that cannot be read, or not be checked, or is odd."""
 
     target: Target
     position: int  # in spec.subscriptions, from 0
@@ -28,7 +28,7 @@ class Fault:
 
 
 class SubscriptionIndex:
-    """The subscriptions of all Warehouses, by normalised URL and project.
+    """The subscriptions of all Warehouses, by project and URL: the one key of all the names that its registry has.
 
     What does not depend on the push is done when a Warehouse is put, and what one project has costs the others nothing.
     """
@@ -58,10 +58,10 @@ class SubscriptionIndex:
         self._warehouses_in[target.namespace] += 1
         by_url: defaultdict[str, list[Subscription]] = defaultdict(list)
         for subscription in reading.subscriptions:
-            by_url[subscription.url].append(subscription)
+            url = aliases.canonical(subscription.url)
+            by_url[url].append(subscription)
             if subscription.kind is Kind.CHART:
-                charts = self._charts_at[repositories.path(subscription.url)][target.namespace]
-                charts[subscription.url] = repositories.host(subscription.url)
+                self._charts_at[repositories.path(url)][target.namespace][url] = repositories.host(url)
         self._urls[target] = frozenset(by_url)
         for url, found in by_url.items():
             self._subscribers[url][target.namespace][target] = tuple(found)
@@ -92,6 +92,15 @@ class SubscriptionIndex:
     def unchecked(self) -> list[Fault]:
         """Every subscription that is more than is checked, so that each push refreshes; by Warehouse and position."""
         return _listed(self._unchecked)
+
+    def remarks(self) -> list[Fault]:
+        """Every subscription with fields that are older, or unknown here; by Warehouse and position."""
+        return [
+            Fault(target=target, position=subscription.position, reason=subscription.remarks)
+            for target in sorted(self._urls)
+            for subscription in self._of(target)
+            if subscription.remarks
+        ]
 
     def subscriptions(self, project: str | None) -> list[Subscription]:
         """Every subscription to images and charts of a project's Warehouses, or of all, by Warehouse and position."""

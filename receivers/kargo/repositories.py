@@ -3,13 +3,13 @@
 from typing import NamedTuple
 
 from receivers.events import ArtifactPushed
-from receivers.kargo import media_types, urls
+from receivers.kargo import aliases, media_types, urls
 
 
 class Repository(NamedTuple):
     """What an event's URLs may stand for. Events with equal ones concern the same subscriptions."""
 
-    urls: tuple[str, ...]  # normalised; none for a push without a host
+    urls: tuple[str, ...]  # keys of the index; none for a push without a host
     chart_paths: tuple[str, ...] = ()  # of such a push, which is a chart's for certain
     registry_suffix: str = ""  # of the registries in which these paths may be
 
@@ -20,7 +20,7 @@ def of(event: ArtifactPushed) -> Repository:
         paths = {path.strip("/").lower() for path in event.repository_urls}
         return Repository((), tuple(sorted(paths)), event.registry_suffix.lower())
     kinds = event.kinds or media_types.kinds(event.media_type)
-    normalised = {urls.normalise(kind, url) for kind in kinds for url in event.repository_urls}
+    normalised = {aliases.canonical(urls.normalise(kind, url)) for kind in kinds for url in event.repository_urls}
     return Repository(tuple(sorted(normalised - {""})))
 
 

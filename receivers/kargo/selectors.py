@@ -5,19 +5,15 @@ so; and nothing here asks a registry.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from receivers import limits
+from receivers.kargo import fields as reading
 from receivers.kargo import patterns, references, semver, urls, verdicts
 from receivers.kargo.effort import Effort, TooMuch
+from receivers.kargo.fields import Fields, Unreadable
 from receivers.kargo.verdicts import Verdict
-
-type Fields = Mapping[str, object]
-
-
-class Unreadable(ValueError):
-    """A subscription, or a field of it, is not what Kargo accepts. The message is the reason."""
 
 
 class Selector(ABC):
@@ -90,10 +86,12 @@ class Unchecked(Selector):
 
 @dataclass(frozen=True, slots=True)
 class AllowedTags(Selector):
-    """Tags that no ignore expression matches and, if there are allow expressions, that one of these matches."""
+    """Tags that are not ignored and, if there are allow expressions, that one of these matches."""
 
     allow: patterns.Expressions
     ignore: patterns.Expressions
+    ignored: frozenset[str] = frozenset()  # of the older ignoreTags: tags, not expressions
+    older_allow: str = ""  # one of the allow expressions, of the older allowTags
 
     def preparation(self) -> int:
         return self.allow.preparation + self.ignore.preparation
@@ -102,15 +100,21 @@ class AllowedTags(Selector):
         return verdicts.BASE + self.allow.price(tag) + self.ignore.price(tag)
 
     def judge(self, tag: str) -> Verdict:
+        if tag in self.ignored:
+            return Verdict(False, f"tag {verdicts.shown(tag)} is one of ignoreTags")
         ignoring = self.ignore.first(tag)
         if ignoring is not None:
             return Verdict(False, f"tag {verdicts.shown(tag)} matches ignoreTagsRegexes {verdicts.shown(ignoring)}")
         if not self.allow.texts:
             return Verdict(True, f"tag {verdicts.shown(tag)}: every tag is allowed")
         allowing = self.allow.first(tag)
-        if allowing is not None:
-            return Verdict(True, f"tag {verdicts.shown(tag)} matches allowTagsRegexes {verdicts.shown(allowing)}")
-        return Verdict(False, f"tag {verdicts.shown(tag)}: no allowTagsRegexes matches")
+        if allowing is None:
+            return Verdict(False, f"tag {verdicts.shown(tag)}: no {self._allow_field(self.allow.texts[-1])} matches")
+        field = self._allow_field(allowing)
+        return Verdict(True, f"tag {verdicts.shown(tag)} matches {field} {verdicts.shown(allowing)}")
+
+    def _allow_field(self, expression: str) -> str:
+        return "allowTags" if self.older_allow and expression == self.older_allow else "allowTagsRegexes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +177,14 @@ def image_selector(fields: Fields, effort: Effort | None = None) -> Selector:
         references.parse(urls.normalise_image(repository_url(fields)))
     except references.InvalidReference as invalid:
         raise Unreadable(f"repoURL: {invalid}") from invalid
-    platform = _text(fields, "platform")
+    platform = reading.text(fields, "platform")
     if platform and "/" not in platform:
         raise Unreadable(f"platform {verdicts.shown(platform)} is not <os>/<architecture>")
-    match strategy := _text(fields, "imageSelectionStrategy"):
+    match strategy := reading.text(fields, "imageSelectionStrategy"):
         case "SemVer" | "" | "Lexical" | "NewestBuild":
             return _tags_selector(fields, effort, by_version=strategy in {"SemVer", ""})
         case "Digest":
-            return MutableTag(_tag(fields, "constraint"))
+            return MutableTag(reading.tag(fields, reading.constraint_name(fields)))
         case _:
             raise Unreadable(f"imageSelectionStrategy {verdicts.shown(strategy)} is unknown")
 
@@ -210,7 +214,7 @@ def repository_url(fields: Fields) -> str:
     Raises:
         Unreadable: there is none, or none that any registry would have.
     """
-    url = _text(fields, "repoURL")
+    url = reading.text(fields, "repoURL")
     if not url:
         raise Unreadable("repoURL is missing")
     if len(url) > limits.REPOSITORY_URL:
@@ -228,7 +232,8 @@ def _tags_selector(fields: Fields, effort: Effort, *, by_version: bool) -> Selec
         allowed = _allowed(fields, effort)
         if not by_version:
             return allowed
-        return SemverTags(allowed, _constraint(fields, "constraint", effort), _flag(fields, "strictSemvers"))
+        constraint = _constraint(fields, reading.constraint_name(fields), effort)
+        return SemverTags(allowed, constraint, reading.flag(fields, "strictSemvers"))
     except TooMuch as too_much:
         return Unchecked(_unchecked(too_much))
 
@@ -238,23 +243,36 @@ def _unchecked(too_much: TooMuch) -> str:
 
 
 def _allowed(fields: Fields, effort: Effort) -> AllowedTags:
-    for name in ("allowTags", "ignoreTags"):
-        if fields.get(name) not in (None, "", []):
-            raise Unreadable(f"{name} is no longer supported: use {name}Regexes")
-    allow, ignore = (_expressions(fields, name, effort) for name in ("allowTagsRegexes", "ignoreTagsRegexes"))
-    return AllowedTags(allow, ignore)
-
-
-def _expressions(fields: Fields, name: str, effort: Effort) -> patterns.Expressions:
+    older = reading.text(fields, "allowTags")
+    allow, ignore = (reading.texts(fields, name) for name in ("allowTagsRegexes", "ignoreTagsRegexes"))
     try:
-        return patterns.compile(_texts(fields, name), effort=effort)
+        return AllowedTags(
+            patterns.compile([older, *allow] if older else allow, effort=effort),
+            patterns.compile(ignore, effort=effort),
+            _ignored(fields, effort),
+            older,
+        )
     except patterns.InvalidPattern as invalid:
+        name = _field_of(invalid.pattern, older=older, allow=allow)
         raise Unreadable(f"{name} {verdicts.shown(invalid.pattern)}: {verdicts.shown(str(invalid))}") from invalid
+
+
+def _field_of(expression: str, *, older: str, allow: Sequence[str]) -> str:
+    if older and expression == older:
+        return "allowTags"
+    return "allowTagsRegexes" if expression in allow else "ignoreTagsRegexes"
+
+
+def _ignored(fields: Fields, effort: Effort) -> frozenset[str]:
+    tags = reading.texts(fields, "ignoreTags")
+    if len(tags) > limits.IGNORED_TAGS or not effort.spend(len(tags)):
+        raise TooMuch("there are too many ignoreTags")
+    return frozenset(tags)
 
 
 def _constraint(fields: Fields, name: str, effort: Effort) -> str:
     """The text of a constraint that can be read; empty if there is none."""
-    text = _text(fields, name)
+    text = reading.text(fields, name)
     if not text:
         return ""
     if not effort.spend(verdicts.VERSION + verdicts.CONSTRAINT_CHARACTER * min(len(text), semver.LONGEST_CONSTRAINT)):
@@ -263,37 +281,3 @@ def _constraint(fields: Fields, name: str, effort: Effort) -> str:
         return semver.Constraint.parse(text).text
     except semver.InvalidConstraint as invalid:
         raise Unreadable(f"{name} {verdicts.shown(text)}: {invalid}") from invalid
-
-
-def _tag(fields: Fields, name: str) -> str:
-    tag = _text(fields, name)
-    if len(tag) > limits.NAME:
-        raise Unreadable(f"{name} is longer than {limits.NAME} characters, and no tag is")
-    return tag
-
-
-def _text(fields: Fields, name: str) -> str:
-    value = fields.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise Unreadable(f"{name} is not a text")
-    return value
-
-
-def _texts(fields: Fields, name: str) -> list[str]:
-    value = fields.get(name)
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
-        raise Unreadable(f"{name} is not a list of texts")
-    return value
-
-
-def _flag(fields: Fields, name: str) -> bool:
-    value = fields.get(name)
-    if value is None:
-        return False
-    if not isinstance(value, bool):
-        raise Unreadable(f"{name} is neither true nor false")
-    return value

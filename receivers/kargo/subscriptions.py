@@ -8,7 +8,7 @@ import msgspec
 
 from receivers import limits
 from receivers.events import Kind
-from receivers.kargo import selectors, shallow, urls
+from receivers.kargo import fields, selectors, shallow, urls
 from receivers.kargo.effort import Effort
 
 _TOO_MANY = f"only the first {limits.SUBSCRIPTIONS} subscriptions of a Warehouse count, and there are more"
@@ -25,6 +25,7 @@ class Subscription:
     kind: Kind
     url: str  # normalised
     selector: selectors.Selector
+    remarks: str = ""  # on fields that are older, or unknown here
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +100,8 @@ def _decode_member(key: str, encoded: msgspec.Raw) -> object:
 
 
 def _fields(encoded: msgspec.Raw) -> object:
-    fields = shallow.members(encoded)
-    return shallow.OTHER if fields is None else {name: shallow.value(each) for name, each in fields.items()}
+    members = shallow.members(encoded)
+    return shallow.OTHER if members is None else {name: shallow.value(each) for name, each in members.items()}
 
 
 def read(raw: object) -> Reading:
@@ -120,7 +121,7 @@ def read(raw: object) -> Reading:
     for position, item in enumerate(raw):
         try:
             subscription = _read_one(position, item, effort)
-        except selectors.Unreadable as unreadable:
+        except fields.Unreadable as unreadable:
             _note(reading, position, str(unreadable))
             continue
         if subscription is None:
@@ -139,39 +140,40 @@ def _note(reading: Reading, position: int, reason: str) -> None:
 
 
 def _read_one(position: int, item: object, effort: Effort) -> Subscription | None:
-    kind, fields = _kind_and_fields(item)
+    kind, members = _kind_and_members(item)
     match kind:
         case "image":
-            return _subscription(position, Kind.IMAGE, fields, effort)
+            return _subscription(position, Kind.IMAGE, members, effort)
         case "chart":
-            return _subscription(position, Kind.CHART, fields, effort)
+            return _subscription(position, Kind.CHART, members, effort)
         case _:
             return None
 
 
-def _kind_and_fields(item: object) -> tuple[object, object]:
+def _kind_and_members(item: object) -> tuple[object, object]:
     if isinstance(item, LeftOut):
-        raise selectors.Unreadable(item.reason)
+        raise fields.Unreadable(item.reason)
     if not isinstance(item, Mapping):
-        raise selectors.Unreadable("a subscription is not an object")
+        raise fields.Unreadable("a subscription is not an object")
     if not isinstance(item.get("name", ""), str | None):
-        raise selectors.Unreadable("the name is not a text")
+        raise fields.Unreadable("the name is not a text")
     kinds = [(key, value) for key, value in item.items() if key != "name"]
     if len(kinds) != 1:
-        raise selectors.Unreadable(f"a subscription has {len(kinds)} kinds, not one")
+        raise fields.Unreadable(f"a subscription has {len(kinds)} kinds, not one")
     return kinds[0]
 
 
-def _subscription(position: int, kind: Kind, fields: object, effort: Effort) -> Subscription:
-    if not isinstance(fields, Mapping):
-        raise selectors.Unreadable(f"{kind} is not an object")
-    url = sys.intern(urls.normalise(kind, selectors.repository_url(fields)))
-    return Subscription(position, kind, url, _selector(kind, fields, effort))
+def _subscription(position: int, kind: Kind, members: object, effort: Effort) -> Subscription:
+    if not isinstance(members, Mapping):
+        raise fields.Unreadable(f"{kind} is not an object")
+    url = sys.intern(urls.normalise(kind, selectors.repository_url(members)))
+    remarks = sys.intern(fields.remarks(kind, members))
+    return Subscription(position, kind, url, _selector(kind, members, effort), remarks)
 
 
-def _selector(kind: Kind, fields: selectors.Fields, effort: Effort) -> selectors.Selector:
+def _selector(kind: Kind, members: fields.Fields, effort: Effort) -> selectors.Selector:
     read_selector = selectors.image_selector if kind is Kind.IMAGE else selectors.chart_selector
     try:
-        return read_selector(fields, effort)
-    except selectors.Unreadable as unreadable:
+        return read_selector(members, effort)
+    except fields.Unreadable as unreadable:
         return selectors.Broken(str(unreadable))

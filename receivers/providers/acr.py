@@ -6,7 +6,7 @@ Payload: https://learn.microsoft.com/azure/container-registry/container-registry
 import msgspec
 
 from receivers.events import ArtifactPushed, Event, Ignored, Kind, Ping
-from receivers.providers.claims import artifact_pushed, shown
+from receivers.providers.claims import artifact_pushed, pushed_by_digest, shown, tags
 
 SUFFIX = ".azurecr.io"
 
@@ -52,14 +52,20 @@ def event(payload: Payload, *, registry: str) -> Event:
             return Ignored(f"action {shown(action)} is not supported")
 
 
-def pushed(payload: Payload, *, registry: str) -> ArtifactPushed:
-    """An image, an OCI chart or any other OCI artifact was pushed. Without a tag it concerns every subscriber."""
+def pushed(payload: Payload, *, registry: str) -> ArtifactPushed | Ignored:
+    """An image, an OCI chart or any other OCI artifact was pushed.
+
+    By digest alone it concerns nobody. With neither tag nor digest, which no registry sends, it concerns everybody.
+    """
     target = payload.target
+    qualifier = "".join(tags((target.tag,)))
+    if not qualifier and (target.tag or target.digest):
+        return pushed_by_digest(target.repository)
     return _artifact(
         payload,
         registry=payload.request.host or registry,
         paths=(target.repository,),
-        qualifier=target.tag,
+        qualifier=qualifier,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from receivers import limits
-from receivers.events import ArtifactPushed, Kind, Malformed
+from receivers.events import ArtifactPushed, Ignored, Kind, Malformed
 from receivers.text import well_formed
 
 
@@ -50,6 +50,23 @@ def artifact_pushed(
         # A clipped id could equal another one, and two deliveries would be taken for one.
         sender_event_id=shown(sender_event_id) if len(sender_event_id) <= limits.FREE_TEXT else "",
     )
+
+
+def tags(claimed: Iterable[str]) -> list[str]:
+    """What may be a tag, of what a sender calls so. A colon is in digests, and in no tag.
+
+    Tags: https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pulling-manifests
+    """
+    return [each for each in claimed if each and ":" not in each]
+
+
+def pushed_by_digest(repository: str) -> Ignored:
+    """The event of a push that gave nothing a tag: a part of an image for several platforms, a signature, an SBOM.
+
+    Kargo lists tags, of images and of charts in OCI registries alike, so that no subscription can discover it. Only a
+    sender that names the tag wherever there is one can tell.
+    """
+    return Ignored(f"{shown(repository)} was pushed by digest alone, and subscriptions discover tags")
 
 
 def _matched(names: Iterable[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import msgspec
 
 from receivers.events import Authenticated, Event, Provider
 from receivers.providers.authentication import by_url
-from receivers.providers.claims import artifact_pushed
+from receivers.providers.claims import artifact_pushed, pushed_by_digest, tags
 from receivers.providers.payload import decode
 
 
@@ -32,13 +32,16 @@ class Payload(msgspec.Struct):
 
 
 def parse(proof: Authenticated) -> list[Event]:
-    """The push. A body without ``repo_name`` concerns no subscriber."""
+    """The push. A body without ``repo_name`` concerns no subscriber, one without a tag all of its repository's."""
     payload = decode(Payload, proof.request.body)
     repository = payload.repository.repo_name
+    tag = payload.push_data.tag
+    if tag and not tags((tag,)):
+        return [pushed_by_digest(repository)]
     return [
         artifact_pushed(
             repository_urls=(repository,),
-            qualifiers=(payload.push_data.tag,),
+            qualifiers=(tag,),
             registry="docker.io",
             repository=repository,
             media_type=payload.push_data.media_type,

@@ -9,7 +9,7 @@ import msgspec
 
 from receivers.events import Authenticated, Event, Ignored, Kind, Provider
 from receivers.providers.authentication import by_url
-from receivers.providers.claims import artifact_pushed
+from receivers.providers.claims import artifact_pushed, pushed_by_digest, tags
 from receivers.providers.payload import decode
 
 
@@ -23,15 +23,18 @@ class Payload(msgspec.Struct):
 def parse(proof: Authenticated) -> list[Event]:
     """The push; Quay names neither digest nor media type, so it may concern images and charts."""
     payload = decode(Payload, proof.request.body)
-    tags = [tag for tag in payload.updated_tags if tag]
-    if not tags:
+    updated = [tag for tag in payload.updated_tags if tag]
+    if not updated:
         return [Ignored("not a push: no updated_tags")]
+    qualifiers = tags(updated)
+    if not qualifiers:
+        return [pushed_by_digest(payload.docker_url)]
     registry, _, repository = payload.docker_url.partition("/")
     return [
         artifact_pushed(
             repository_urls=(payload.docker_url,),
             kinds=(Kind.IMAGE, Kind.CHART),
-            qualifiers=tags,
+            qualifiers=qualifiers,
             registry=registry,
             repository=repository,
         )

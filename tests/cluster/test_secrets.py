@@ -63,11 +63,13 @@ async def test_values_need_not_be_text(reader: SecretReader, api_server: ApiServ
 
 async def test_a_secret_without_data_has_none(reader: SecretReader, api_server: ApiServer) -> None:
     await api_server.apply(secret("empty", {}))
-    assert await reader.read(SecretReference(namespace=PROJECT, name="empty")) == Secret()
+    found = await reader.read(SecretReference(namespace=PROJECT, name="empty"))
+    assert (found, found.missing) == (Secret(), False)
 
 
 async def test_a_missing_secret_has_no_data_and_is_not_forbidden(reader: SecretReader) -> None:
-    assert await reader.read(SecretReference(namespace=PROJECT, name="missing")) == Secret()
+    found = await reader.read(SecretReference(namespace=PROJECT, name="missing"))
+    assert (found, found.missing) == (Secret(), True)
 
 
 async def test_a_forbidden_secret_says_so(fault_proxy: FaultProxy, reader: SecretReader) -> None:

@@ -13,7 +13,7 @@ from receivers.events import Handshake, Ignored, Malformed, TooLarge, Unauthenti
     ("answer", "status", "body"),
     [
         (answers.refreshed(2), 200, '{"msg":"refreshed 2 warehouse(s)"}'),
-        (answers.failed(1, 3), 500, '{"error":"failed to refresh 1 of 3 warehouses"}'),
+        (answers.failed(1, 3), 503, '{"error":"failed to refresh 1 of 3 warehouses"}'),
         (answers.ping(), 200, '{"msg":"ping event received, webhook is configured correctly"}'),
         (answers.ignored(Ignored("not a push")), 200, '{"msg":"ignored: not a push"}'),
         (answers.handshake(Handshake(body={"validationResponse": "x"})), 200, '{"validationResponse":"x"}'),
@@ -28,8 +28,8 @@ def test_a_body_is_one_object_and_a_newline(answer: Answer, status: int, body: s
     assert (answer.status, answer.encoded()) == (status, f"{body}\n".encode())
 
 
-def test_a_sender_is_told_when_to_try_again() -> None:
-    answer = answers.unavailable()
+@pytest.mark.parametrize("answer", [answers.unavailable(), answers.failed(1, 1)])
+def test_a_sender_is_told_when_to_try_again(answer: Answer) -> None:
     assert answer.status == 503
     assert int(answer.headers["Retry-After"]) > 0
 

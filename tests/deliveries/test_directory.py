@@ -13,6 +13,7 @@ from receivers.cluster.api import Api, ClusterError
 from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror, NotReadyError
 from receivers.cluster.secrets import SecretReader
+from receivers.deliveries.addresses import addresses
 from receivers.deliveries.directory import Directory, Verified, voucher_of
 from receivers.events import Receiver, UnknownReceiver
 from receivers.providers import PROVIDERS
@@ -465,3 +466,22 @@ async def test_a_secret_that_cannot_be_read_hides_only_what_it_may_be_needed_for
         known.clock.now += limits.UNKNOWN_RETRY
         assert not await known.knows(UNKNOWN)
         assert await known.knows(other.path)
+
+
+async def test_a_secret_that_is_not_named_is_told_from_one_that_is_missing_or_has_not_the_key(
+    api_server: ApiServer, fault_proxy: FaultProxy
+) -> None:
+    hooks = [Hook(name=name) for name in ("empty", "keyless", "missing", "unnamed")]
+    config = project_config(hooks)
+    config["spec"]["webhookReceivers"][3]["azure"]["secretRef"]["name"] = ""
+    await api_server.apply(config, secret("empty-secret", {"secret": ""}), secret("keyless-secret", {"password": "x"}))
+    await api_server.allow_secrets(PROJECT)
+    async with knowing(api_server, fault_proxy) as known:
+        await known.mirror.receivers_ready()
+        problems = {each.receiver.name: each.problem for each in await addresses(known.directory)}
+    assert problems == {
+        "empty": "its Secret kargo-demo/empty-secret has nothing under the key secret",
+        "keyless": "its Secret kargo-demo/keyless-secret has nothing under the key secret",
+        "missing": "there is no Secret kargo-demo/missing-secret",
+        "unnamed": "it names no Secret",
+    }

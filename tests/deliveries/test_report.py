@@ -61,7 +61,7 @@ def test_failed_and_gone_warehouses_are_told_apart() -> None:
         target("gone"): Outcome(result=Result.GONE, attempts=1),
     }
     line = report.line(delivery(PUSH, refreshes=Refreshes(outcomes=outcomes), answer=answers.failed(1, 2)))
-    assert "-> 500 refreshed kargo-demo/app; not yet kargo-demo/failed (503 overloaded); gone kargo-demo/gone [" in line
+    assert "-> 503 refreshed kargo-demo/app; not yet kargo-demo/failed (503 overloaded); gone kargo-demo/gone [" in line
 
 
 def test_many_warehouses_are_counted() -> None:

@@ -212,7 +212,7 @@ async def test_a_failed_delivery_is_an_error_of_the_service_as_it_is_called(
     ):
         assert (await service.post(HOOK.path, {"action": "ping"})).status == 200
         proxy.answer(500, times=None, method="PATCH")
-        assert (await service.post(HOOK.path, acr_push())).status == 500
+        assert (await service.post(HOOK.path, acr_push())).status == 503
 
         async def there() -> bool:
             return bool(collector.metrics()) and len([span for span in collector.spans() if span.parent_span_id]) >= 6

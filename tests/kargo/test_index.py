@@ -81,6 +81,32 @@ def test_urls_are_compared_by_their_normal_form() -> None:
     assert refreshed(index, pushed("1.2.3", url="busybox")) == [ONE]
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("shop.azurecr.io/team/app", "shop.westeurope.geo.azurecr.io/team/app"),
+        ("shop-abcdefgh12345678.azurecr.io/team/app", "shop-abcdefgh12345678.westeurope.geo.azurecr.io/team/app"),
+        ("shop.azurecr.cn/team/app", "shop.chinanorth3.geo.azurecr.cn/team/app"),
+        ("shop.azurecr.us/team/app", "shop.usgovvirginia.geo.azurecr.us/team/app"),
+        ("shop.azurecr.io/team/app", "shop.azurecr.io:443/team/app"),
+        ("shop.azurecr.io/team/app", "shop.azurecr.io./team/app"),
+        ("123456789012.dkr.ecr.us-east-1.amazonaws.com/app", "123456789012.dkr-ecr.us-east-1.on.aws/app"),
+        ("gcr.io/project/app", "us-docker.pkg.dev/project/gcr.io/app"),
+    ],
+)
+def test_a_registry_is_one_whichever_of_its_names_either_side_writes(one: str, other: str) -> None:
+    for subscribed, sent in ((one, other), (other, one)):
+        index = index_of({ONE: [image(subscribed)], TWO: [chart(f"oci://{subscribed}")]})
+        assert refreshed(index, pushed("1.2.3", url=sent)) == [ONE, TWO]
+        index.remove(ONE)
+        assert refreshed(index, pushed("1.2.3", url=sent)) == [TWO]
+
+
+def test_a_regional_endpoint_is_no_name_of_another_registry() -> None:
+    index = index_of({ONE: [image("shop.azurecr.io/app")], TWO: [image("shop-abcdefgh12345678.azurecr.io/app")]})
+    assert refreshed(index, pushed("1.2.3", url="shop.westeurope.geo.azurecr.io/app")) == [ONE]
+
+
 def test_the_media_type_decides_what_was_pushed() -> None:
     index = index_of({ONE: [chart("oci://r.azurecr.io/team/app")], TWO: [image()]})
     assert refreshed(index, pushed("1.2.3", media_type="application/vnd.oci.image.manifest.v1+json")) == [ONE, TWO]
@@ -141,6 +167,17 @@ def test_faults_are_listed_by_warehouse_and_position() -> None:
         Fault(target=ONE, position=2, reason="repoURL starts with none of oci://, https:// and http://"),
         Fault(target=OTHER, position=0, reason="spec.subscriptions is not a list"),
     ]
+
+
+def test_what_is_odd_is_listed_by_warehouse_and_position_and_is_no_fault() -> None:
+    index = index_of({OTHER: [chart(strict=True)], ONE: [image(), image(allowTags="^1")]})
+    older = "allowTags is a field of older versions of Kargo, which counts here: newer ones want allowTagsRegexes"
+    assert index.remarks() == [
+        Fault(target=ONE, position=1, reason=older),
+        Fault(target=OTHER, position=0, reason="unknown here, and decides nothing: strict"),
+    ]
+    assert index.faults() == []
+    assert refreshed(index, pushed("1.2.3")) == [ONE]
 
 
 def test_faults_are_counted() -> None:
@@ -270,7 +307,9 @@ def test_the_classic_chart_store_is_found_by_the_path_that_the_sender_names() ->
     assert refreshed(index, chart_pushed("1.2.3", path="helm/v1/repo")) == [ONE]
 
 
-repositories = st.sampled_from(["a.io/app", "b.io/app", "oci://r.azurecr.io/app", "https://r.azurecr.io/app/", "x y"])
+repositories = st.sampled_from(
+    ["a.io/app", "a.io:443/app", "b.io/app", "oci://r.azurecr.io/app", "https://r.azurecr.io/app/", "x y"]
+)
 subscription_lists = st.lists(st.builds(image, repositories) | st.builds(chart, repositories) | st.none(), max_size=3)
 changes = st.lists(st.tuples(st.sampled_from([ONE, TWO, OTHER]), st.none() | subscription_lists), max_size=8)
 events = st.builds(pushed, st.just("1.2.3"), url=repositories) | st.builds(chart_pushed, path=st.just("app"))

@@ -7,7 +7,8 @@ import pytest
 from receivers import limits
 from receivers.kargo import selectors
 from receivers.kargo.effort import Effort
-from receivers.kargo.selectors import Broken, Unreadable
+from receivers.kargo.fields import Unreadable
+from receivers.kargo.selectors import Broken
 from receivers.kargo.verdicts import UNCHECKED, Verdict
 from tests.loop_lag import HELD
 
@@ -157,9 +158,58 @@ def test_a_tag_that_is_too_long_for_the_expressions_is_not_asked() -> None:
     assert selector.decide(["x" * limits.NAME]) == UNCHECKED
 
 
-@pytest.mark.parametrize("empty", ["", [], None])
-def test_a_deprecated_field_may_be_there_as_long_as_it_is_empty(empty: object) -> None:
-    assert image("1.2.3", allowTags=empty, ignoreTags=empty).accepted
+@pytest.mark.parametrize(("allow", "ignore"), [("", []), (None, None)])
+def test_an_older_field_that_is_empty_says_nothing(allow: object, ignore: object) -> None:
+    verdict = image("1.2.3", allowTags=allow, ignoreTags=ignore, semverConstraint=allow)
+    assert verdict == (True, "tag 1.2.3 is a semantic version")
+
+
+def test_the_older_allow_tags_is_one_expression() -> None:
+    fields: dict[str, object] = {"imageSelectionStrategy": "Lexical", "allowTags": "^v[0-9]"}
+    assert image("v1", **fields) == (True, "tag v1 matches allowTags ^v[0-9]")
+    assert image("main", **fields) == (False, "tag main: no allowTags matches")
+
+
+def test_the_older_ignore_tags_are_tags_and_no_expressions() -> None:
+    fields: dict[str, object] = {"imageSelectionStrategy": "Lexical", "ignoreTags": ["latest", "1.0"]}
+    assert image("latest", **fields) == (False, "tag latest is one of ignoreTags")
+    assert image("1.0", **fields) == (False, "tag 1.0 is one of ignoreTags")
+    assert image("1x0", **fields) == (True, "tag 1x0: every tag is allowed")
+    assert image("latest-2", **fields) == (True, "tag latest-2: every tag is allowed")
+
+
+def test_older_fields_hold_for_versions_too() -> None:
+    fields: dict[str, object] = {"allowTags": "^1", "ignoreTags": ["1.2.3"], "semverConstraint": ">=1.2.0"}
+    assert not image("1.2.3", **fields).accepted
+    assert not image("2.0.0", **fields).accepted
+    assert image("1.2.4", **fields) == (True, "tag 1.2.4 satisfies >=1.2.0")
+    assert image("1.1.0", **fields) == (False, "tag 1.1.0 does not satisfy >=1.2.0")
+
+
+def test_present_and_older_allow_expressions_are_one_list() -> None:
+    fields: dict[str, object] = {
+        "imageSelectionStrategy": "Lexical",
+        "allowTags": "^v",
+        "allowTagsRegexes": ["^main"],
+    }
+    assert image("v1", **fields) == (True, "tag v1 matches allowTags ^v")
+    assert image("main", **fields) == (True, "tag main matches allowTagsRegexes ^main")
+    assert image("x", **fields) == (False, "tag x: no allowTagsRegexes matches")
+
+
+def test_the_present_constraint_comes_before_the_older_one() -> None:
+    assert image("1.2.3", constraint="^1", semverConstraint="^2") == (True, "tag 1.2.3 satisfies ^1")
+
+
+def test_the_older_constraint_names_the_tag_of_a_digest() -> None:
+    fields: dict[str, object] = {"imageSelectionStrategy": "Digest", "semverConstraint": "latest"}
+    assert image("latest", **fields) == (True, "tag latest is the one subscribed to")
+    assert image("main", **fields) == (False, "tag main is not latest, the one subscribed to")
+
+
+def test_more_ignored_tags_than_are_compared_with_take_every_tag() -> None:
+    verdict = image("1", ignoreTags=[str(number) for number in range(limits.IGNORED_TAGS + 1)])
+    assert verdict == (True, "there are too many ignoreTags: more than is checked, so every push refreshes")
 
 
 def test_a_null_field_is_an_absent_one() -> None:
@@ -177,12 +227,14 @@ def test_the_platform_decides_nothing(platform: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"allowTags": "^v"}, "allowTags is no longer supported: use allowTagsRegexes"),
-        (
-            {"ignoreTags": "x", "imageSelectionStrategy": "Lexical"},
-            "ignoreTags is no longer supported: use ignoreTagsRegexes",
-        ),
-        ({"ignoreTags": ["x"]}, "ignoreTags is no longer supported: use ignoreTagsRegexes"),
+        ({"allowTags": ["^v"]}, "allowTags is not a text"),
+        ({"allowTags": "("}, "allowTags (: missing ): ("),
+        ({"allowTags": "(", "allowTagsRegexes": ["("]}, "allowTags (: missing ): ("),
+        ({"ignoreTags": "x", "imageSelectionStrategy": "Lexical"}, "ignoreTags is not a list of texts"),
+        ({"ignoreTags": [1]}, "ignoreTags is not a list of texts"),
+        ({"semverConstraint": "latest"}, "semverConstraint latest: not a semver constraint"),
+        ({"semverConstraint": 1}, "semverConstraint is not a text"),
+        ({"semverConstraint": "^1", "constraint": "latest"}, "constraint latest: not a semver constraint"),
         ({"allowTagsRegexes": ["("]}, "allowTagsRegexes (: missing ): ("),
         ({"ignoreTagsRegexes": [r"\C"]}, r"ignoreTagsRegexes \C: invalid escape sequence: \C"),
         ({"allowTagsRegexes": "^v"}, "allowTagsRegexes is not a list of texts"),

@@ -36,6 +36,36 @@ def test_a_push_without_any_registry_is_a_path_in_any_azure_registry() -> None:
     assert event.registry_suffix == ".azurecr.io"
 
 
+DIGEST = f"sha256:{'ab' * 32}"
+BY_DIGEST = Ignored("team/app was pushed by digest alone, and subscriptions discover tags")
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/vnd.oci.image.manifest.v1+json",  # of one platform, or a chart, or a signature
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.cncf.helm.config.v1+json",
+        "",
+    ],
+)
+@pytest.mark.parametrize("tag", ["", DIGEST, "sha512:00", "a:b", ":"])
+def test_a_push_by_digest_concerns_nobody(tag: str, media_type: str) -> None:
+    target = Target(repository="team/app", tag=tag, digest=DIGEST, media_type=media_type)
+    assert event(Payload(action="push", target=target), registry="") == BY_DIGEST
+
+
+@pytest.mark.parametrize("tag", [f"sha256-{'ab' * 32}", f"sha256-{'ab' * 32}.sig", "ab" * 32, "1.2.3"])
+def test_a_tag_that_tells_of_a_digest_is_a_tag(tag: str) -> None:
+    target = Target(repository="team/app", tag=tag, digest=DIGEST)
+    assert pushed(Payload(action="push", target=target), registry="demo.azurecr.io").qualifiers == (tag,)
+
+
+def test_a_push_with_neither_tag_nor_digest_concerns_every_subscriber() -> None:
+    assert pushed(Payload(action="push", target=Target(repository="team/app"))).qualifiers == ()
+
+
 def test_a_push_without_repository_concerns_nobody() -> None:
     payload = Payload(action="push", request=Request(host="demo.azurecr.io"))
     assert pushed(payload).repository_urls == ()

@@ -1,7 +1,7 @@
 """What a sender claims is bounded."""
 
 from receivers import limits
-from receivers.providers.claims import artifact_pushed, shown
+from receivers.providers.claims import artifact_pushed, pushed_by_digest, shown, tags
 
 
 def test_text_for_people_is_printable_and_short() -> None:
@@ -44,3 +44,13 @@ def test_more_tags_than_anyone_pushes_refresh_every_subscriber() -> None:
 def test_an_id_too_long_to_keep_is_not_clipped_to_that_of_another_delivery() -> None:
     event = artifact_pushed(repository_urls=["r/a"], qualifiers=[], sender_event_id="x" * (limits.FREE_TEXT + 1))
     assert event.sender_event_id == ""
+
+
+def test_a_digest_is_no_tag() -> None:
+    assert tags(["1.2.3", "", "sha256:00", "a:b", "sha256-00"]) == ["1.2.3", "sha256-00"]
+
+
+def test_what_is_said_of_a_push_by_digest_is_bounded() -> None:
+    said = pushed_by_digest("a\n" + "x" * 5000).reason
+    assert said.isprintable()
+    assert len(said) < 300

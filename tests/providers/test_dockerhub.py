@@ -2,7 +2,7 @@
 
 import pytest
 
-from receivers.events import ArtifactPushed
+from receivers.events import ArtifactPushed, Ignored
 from tests.providers.deliveries import deliver
 
 
@@ -21,6 +21,12 @@ def test_without_a_tag_it_concerns_every_subscriber() -> None:
     event = pushed(b'{"repository": {"repo_name": "team/app"}}')
     assert event.repository_urls == ("team/app",)
     assert event.qualifiers == ()
+
+
+def test_a_digest_is_no_tag() -> None:
+    body = b'{"repository": {"repo_name": "team/app"}, "push_data": {"tag": "sha256:00"}}'
+    reason = "team/app was pushed by digest alone, and subscriptions discover tags"
+    assert deliver("dockerhub", body) == [Ignored(reason)]
 
 
 def test_the_media_type_is_passed_on() -> None:

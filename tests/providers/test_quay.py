@@ -19,6 +19,7 @@ def received(**members: object) -> list[Event]:
         (["1.2.3", "latest"], ("1.2.3", "latest")),
         ({"1.2.3": "f0", "Latest": None}, ("1.2.3", "Latest")),
         ([None, "1.2.3", ""], ("1.2.3",)),
+        (["sha256:00", "1.2.3"], ("1.2.3",)),
     ],
 )
 def test_a_push_has_a_list_or_an_object_of_tags(updated_tags: object, qualifiers: tuple[str, ...]) -> None:
@@ -30,6 +31,11 @@ def test_a_push_has_a_list_or_an_object_of_tags(updated_tags: object, qualifiers
 @pytest.mark.parametrize("members", [{}, *({"updated_tags": tags} for tags in (None, [], {}, [None], [""], {"": 1}))])
 def test_without_tags_it_is_not_a_push(members: dict[str, object]) -> None:
     assert received(**members) == [Ignored("not a push: no updated_tags")]
+
+
+def test_a_digest_among_the_tags_is_none() -> None:
+    reason = "quay.io/team/app was pushed by digest alone, and subscriptions discover tags"
+    assert received(updated_tags=["sha256:00"]) == [Ignored(reason)]
 
 
 def test_a_null_document_is_not_a_push() -> None:

@@ -11,6 +11,7 @@ from receivers import settings as settings_module
 from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
 from receivers.cluster.credentials import CredentialsError
 from receivers.cluster.mirror import Mirror
+from receivers.kargo.index import Fault
 from receivers.local import cluster
 from receivers.local.doctor import base_path, configuration, permissions, receivers, storage
 from receivers.local.doctor.findings import Finding, Severity
@@ -144,17 +145,17 @@ def of_mirror(mirror: Mirror) -> Iterator[Finding]:
 
 
 def of_subscriptions(mirror: Mirror) -> Iterator[Finding]:
-    """Subscriptions that cannot be read, or want more than is checked."""
+    """Subscriptions that cannot be read, that are more than is checked, or that are odd."""
     for fault in mirror.index.faults():
-        yield Finding(
-            subject=f"Warehouse {fault.target}, spec.subscriptions[{fault.position}]",
-            problem=f"{fault.reason}: no push refreshes the Warehouse for it",
-            remedy="correct the subscription",
-        )
+        problem = f"{fault.reason}: no push refreshes the Warehouse for it"
+        yield Finding(subject=_place(fault), problem=problem, remedy="correct the subscription")
     for fault in mirror.index.unchecked():
-        yield Finding(
-            severity=Severity.WARNING,
-            subject=f"Warehouse {fault.target}, spec.subscriptions[{fault.position}]",
-            problem=fault.reason,
-            remedy="nothing is lost; shorter or fewer expressions spare Kargo the discoveries",
-        )
+        remedy = "use fewer, or shorter, expressions and constraints"
+        yield Finding(severity=Severity.WARNING, subject=_place(fault), problem=fault.reason, remedy=remedy)
+    for fault in mirror.index.remarks():
+        remedy = "use the present fields: see docs/how-it-works.md, Which Kargo"
+        yield Finding(severity=Severity.WARNING, subject=_place(fault), problem=fault.reason, remedy=remedy)
+
+
+def _place(fault: Fault) -> str:
+    return f"Warehouse {fault.target}, spec.subscriptions[{fault.position}]"

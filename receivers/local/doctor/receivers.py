@@ -106,12 +106,11 @@ async def _without_secret(service: Runtime, address: Address, secret: SecretRefe
     place, keys = f"{secret.namespace}/{secret.name}", " or ".join(provider.secret_keys)
     if not secret.name:
         return _about(address, "it names no Secret", "set its secretRef.name")
-    present = (await service.secrets.read(secret)).data
-    if not present:
+    if (await service.secrets.read(secret)).missing:
         remedy = f"create it, with the key {keys}"
-        return _about(address, f"its Secret {place} is missing or empty: deliveries get 404", remedy)
+        return _about(address, f"its Secret {place} is missing: deliveries get 404", remedy)
     problem = f"its Secret {place} has no key {keys}: deliveries get 404"
-    return _about(address, problem, f"add the key {keys}; the Secret has {', '.join(sorted(present))}")
+    return _about(address, problem, f"add the key {keys}")
 
 
 def _status(address: Address, receiver: Receiver, secrets: tuple[bytes, ...]) -> Finding | None:

@@ -66,7 +66,7 @@ def test_everything_about_the_push_can_be_told(in_sample: Serving, capsys: pytes
 def test_an_empty_tag_is_a_push_by_digest(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["send", "azure", "--tag", ""]) == 0
     assert capsys.readouterr().out.startswith("myregistry.azurecr.io/team/guestbook@sha256:")
-    assert "refreshed kargo-demo/guestbook" in in_sample.line("guestbook (untagged)")
+    assert "-> 200" in in_sample.line("team/guestbook was pushed by digest alone, and subscriptions discover tags")
 
 
 def test_a_whole_url_needs_no_cluster(

@@ -61,6 +61,7 @@ async def test_each_fault_of_the_broken_sample_is_named() -> None:
     async with embedded("broken", denied=(Denial("patch", GROUP, "warehouses"),)) as settings:
         examination = await examine(settings)
     problems = found(examination)
+    odd = "Warehouse kargo-broken/older-and-unknown-fields, spec.subscriptions[0]"
     expected = {
         "permission on warehouses.kargo.akuity.io": "may not patch them",
         "receiver kargo-broken/missing-secret": "never-created is missing",
@@ -69,13 +70,24 @@ async def test_each_fault_of_the_broken_sample_is_named() -> None:
         "Warehouse kargo-broken/bad-regex, spec.subscriptions[0]": "allowTagsRegexes",
         "Warehouse kargo-broken/bad-constraint, spec.subscriptions[0]": "constraint",
         "Warehouse kargo-broken/unknown-strategy, spec.subscriptions[0]": "imageSelectionStrategy",
-        "Warehouse kargo-broken/deprecated-allow-tags, spec.subscriptions[0]": "allowTags",
+        odd: "newer ones want allowTagsRegexes; unknown here, and decides nothing: ignoreTagRegexes",
         "Warehouse kargo-broken/broken-beside-sound, spec.subscriptions[0]": "repoURL",
     }
     assert problems.keys() == expected.keys()
     for subject, words in expected.items():
         assert words in problems[subject]
-    assert set(severities(examination).values()) == {Severity.ERROR}
+    assert {subject for subject, each in severities(examination).items() if each is not Severity.ERROR} == {odd}
+
+
+async def test_a_subscription_that_is_more_than_is_checked_is_a_warning() -> None:
+    demanding = warehouse("app")
+    demanding["spec"]["subscriptions"][0]["image"]["allowTagsRegexes"] = ["x" * 2000]
+    async with EmbeddedCluster([demanding]) as cluster:
+        examination = await examine({"CLUSTER_SERVER": cluster.url, "CLUSTER_TOKEN": "none"})
+    subject = "Warehouse kargo-demo/app, spec.subscriptions[0]"
+    reason = "an expression is longer than 1000 characters: more than is checked, so every push refreshes"
+    assert found(examination) == {subject: reason}
+    assert severities(examination) == {subject: Severity.WARNING}
 
 
 async def test_a_subscription_that_wants_more_than_is_checked_is_a_warning() -> None:
