@@ -105,6 +105,8 @@ async def a_cluster_and_storage_that_are_away(canaries: Canaries) -> None:
         await canaries.unlock("GET", page, headers={"X-Pages-Key": PAGES_KEY})
     await canaries.azurite.start()
     canaries.proxy.release()
+    canaries.proxy.clear()
+    await (await canaries.service.runtime()).availability.back()
 
 
 async def defects(canaries: Canaries, monkeypatch: pytest.MonkeyPatch) -> None:
