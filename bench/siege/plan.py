@@ -25,16 +25,16 @@ class Plan:
 
     # Hostile senders: 64 connections
     guessing: int = 32  # connections that post to random URLs
-    guesses: float = 300.0  # a second
+    guesses: float = 100.0  # a second
     largest: int = 16  # connections that post bodies of 2 MiB, every second one to a random URL
-    bodies: float = 8.0  # a second
+    bodies: float = 3.0  # a second
     slow: int = 16  # connections that begin a body of 2 MiB, and send a byte of it at a time
     drip: float = 1.0  # seconds between two bytes
 
     # Hostile tenants: of each kind in bench/siege/tenants.py
     of_each_kind: int = 4
     edits: float = 10.0  # small objects rewritten, a second
-    heavy_edits: float = 1.0  # objects of 100 KB to 1.4 MB rewritten, a second
+    heavy_edits: float = 0.5  # objects of 100 KB to 1.4 MB rewritten, a second
 
     @property
     def deliveries(self) -> int:
