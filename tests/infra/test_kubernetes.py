@@ -236,7 +236,7 @@ async def test_a_rule_that_is_missing_is_missed(identity: Identity, admin: Kubec
     await admin("apply", "-k", str(manifests / "base"))
     async with running_service(None, **identity.settings, READ_SECRETS="false", ANSWER_BUDGET_SECONDS="2") as service:
         answer = await service.post(HOOK.path, acr_push())
-    assert answer.status == 500, "without the right to patch nothing can be refreshed"
+    assert answer.status == 503, "without the right to patch nothing can be refreshed"
 
 
 async def test_the_policy_leaves_the_refresh_annotation_and_nothing_else(
