@@ -70,7 +70,8 @@ SECRET_READS_IN_FLIGHT = 32  # for URLs that a receiver is known for
 SECRET_READS_BEHIND = 4  # beside them, for URLs that none is known for
 SECRET_TIMEOUT = 5.0  # one read
 SECRETS_KEPT = 10_000
-SECRETS_BYTES = 8 * MIB  # of their values; the usual one has 64
+SECRETS_BYTES = 16 * MIB  # of their values; the usual one has 64
+SECRET_VALUE = 1024  # a longer one counts, but is not kept: it would take the room of others
 SECRET_KEPT = 3 * 24 * 3600.0  # as long as a delivery waits that an old Secret vouched for
 CANDIDATES = 8  # receivers of which one path is published; Kargo publishes each for one
 
@@ -85,7 +86,8 @@ UNKNOWN_PROJECTS = 16  # looked at in search of one whose Secrets have not been 
 NAME = 4096  # characters of a repository URL or a tag; registries allow 255 and 128
 QUALIFIERS = 1_000  # of one push; with more, every subscriber is refreshed instead of matching each of them
 BATCH = 5_000  # events; Event Grid's own maximum
-VALUES = 50_000  # of one body, counted by its commas: reading them takes some 40 ms. Event Grid's megabyte has 30,000
+VALUES = 100_000  # of one body, counted by , : [ and {: some 20 ms to decode. Event Grid's megabyte has some 60,000
+LARGE_BODY = 32 * 1024  # read in a thread, one at a time, so that the event loop gets its turns
 
 # What subscriptions want. Work is counted in units, each about a microsecond of one core at worst (kargo/effort.py)
 REPOSITORY_URL = 1_000  # characters; a registry, a repository, a tag and a digest together have at most 720
@@ -154,6 +156,7 @@ DROPS_REMEMBERED = 24 * 3600.0  # how long after the last one it is shown: someb
 JOURNAL_EVENTS = 30 * 1024  # characters of a delivery's events that are kept for redelivery; a property holds 32 Ki
 JOURNAL_ROW = 250_000  # characters of a row as JSON; a table's entity holds 1 MiB, and so does one write of aiohttp
 JOURNAL_PAGE = 100  # rows read at once
+NEWS_INTERVAL = 1.0  # between two passes over a row of many Warehouses
 JOURNAL_OPEN = 10_000  # rows that this process still expects news of
 JOURNAL_OPEN_BYTES = 16 * MIB  # of them; few are larger than 3,000
 JOURNAL_OPEN_AGE = 24 * 3600.0  # since the last news: a cluster may be away for a day

@@ -20,6 +20,7 @@ from receivers.bounded import Bounded
 from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
 from receivers.cluster.availability import Availability
 from receivers.cluster.backoff import Backoff
+from receivers.cluster.slots import Slots
 from receivers.events import Target, TargetKind
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,9 @@ COVERED_SIZE = 2048  # bytes that one remembered refresh takes at most; Kubernet
 CLOCK_SKEW = timedelta(seconds=limits.CLOCK_SKEW)
 # What asking again cannot mend: the object or the request is not as the API server wants it.
 FINAL = frozenset({400, 405, 406, 413, 415, 422})
+
+
+TOO_LARGE = "request is too large"  # etcd's words, behind the API server's 500
 
 
 class Result(StrEnum):
@@ -103,7 +107,7 @@ class Refresher:
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
-        self._slots = asyncio.Semaphore(limits.PATCHES_IN_FLIGHT)
+        self._slots = Slots(limits.PATCHES_IN_FLIGHT)
         self.on_settled: Callable[[Outcome, float], None] | None = None  # (how a refresh ended, seconds it took)
 
     def refresh(self, target: Target) -> asyncio.Future[Outcome]:
@@ -171,7 +175,7 @@ class Refresher:
         attempts, deadline = 0, 0.0
         while True:
             attempts += 1
-            async with self._slots:
+            async with self._slots.of(target.namespace):
                 if lane.advance():  # each who asks is tried for the whole time
                     deadline = self._clock() + limits.REFRESH_DEADLINE
                 began = self._now()
@@ -190,7 +194,7 @@ class Refresher:
                 logger.info("%s %s is gone", target.kind, target)
                 return Outcome(result=Result.GONE, attempts=attempts, error=str(failure))
             pause = backoff.next(refused.retry_after if refused else None)
-            if (refused and refused.status in FINAL) or self._clock() + pause > deadline:
+            if (refused and _is_final(refused)) or self._clock() + pause > deadline:
                 logger.warning("%s %s was not refreshed: %s", target.kind, target, failure)
                 return Outcome(result=Result.FAILED, attempts=attempts, error=str(failure))
             await asyncio.sleep(pause)
@@ -207,6 +211,11 @@ class Refresher:
         body = f'{{"metadata":{{"annotations":{{"{ANNOTATION}":"{value}"}}}}}}'
         with self._availability.observed():
             await self._api.merge_patch(path, body.encode(), timeout=limits.PATCH_TIMEOUT)
+
+
+def _is_final(refused: RefusedError) -> bool:
+    """Whether asking again cannot help. An object that fills all of etcd's limit takes no annotation more (a 500)."""
+    return refused.status in FINAL or TOO_LARGE in str(refused)
 
 
 def unique_value(now: datetime) -> str:

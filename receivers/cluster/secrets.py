@@ -123,7 +123,11 @@ class SecretReader:
                 secret = Secret(forbidden=forbidden, missing=not forbidden, read_at=began, reading=reading)
             finally:
                 del self._reads[reference, urgent]
-        self._known.put(reference, secret, size=sum(map(len, secret.data.values())))
+        sizes = [len(value) for value in secret.data.values()]
+        if max(sizes, default=0) <= limits.SECRET_VALUE:
+            self._known.put(reference, secret, size=sum(sizes))
+        else:
+            self._known.pop(reference)
         return secret
 
     def _decode(self, body: bytes) -> dict[str, bytes]:

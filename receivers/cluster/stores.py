@@ -36,6 +36,7 @@ class _Indexed:
     uid: str
     generation: int
     size: int  # of its project's share
+    left_out: bool = False  # for lack of room: it is tried again whenever it is seen
 
 
 class WarehouseStore:
@@ -80,14 +81,14 @@ class WarehouseStore:
         found = decoded.subscriptions
         count = len(found) if isinstance(found, list) else 0
         size = _WAREHOUSE_SIZE + decoded.size + count * _SUBSCRIPTION_SIZE
-        before = self._indexed.get(target)
+        before, left_out = self._indexed.get(target), False
         others = self._sizes[target.namespace] - (before.size if before else 0)
         if not self._has_room(others, _WAREHOUSE_SIZE):
             raise UnreadableError(_PROJECT_FULL)
         if not self._has_room(others, size):
-            found, size = [LeftOut(_PROJECT_FULL)], _WAREHOUSE_SIZE
+            found, size, left_out = [LeftOut(_PROJECT_FULL)], _WAREHOUSE_SIZE, True
         self.index.put(target, found)
-        self._indexed[target] = _Indexed(records.bounded(metadata.uid), metadata.generation or 0, size)
+        self._indexed[target] = _Indexed(records.bounded(metadata.uid), metadata.generation or 0, size, left_out)
         self._sizes[target.namespace] = others + size
 
     def _has_room(self, project: int, size: int) -> bool:
@@ -108,6 +109,7 @@ class WarehouseStore:
         known = self._indexed.get(target)
         return (
             known is None
+            or known.left_out
             or records.bounded(metadata.uid) != known.uid
             or not metadata.generation
             or metadata.generation > known.generation

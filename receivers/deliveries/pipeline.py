@@ -18,6 +18,8 @@ from receivers.deliveries.directory import Directory, Verified
 from receivers.deliveries.storage import StorageError
 from receivers.events import (
     ArtifactPushed,
+    Authenticated,
+    Event,
     Handshake,
     Ignored,
     Ping,
@@ -78,6 +80,7 @@ class Pipeline:
         self._budget = answer_budget
         self._reserve = limits.QUEUE_RESERVE if queue else 0.0
         self._observers = tuple(observers)
+        self._large = asyncio.Lock()  # held while a large body is read
 
     async def deliver(self, request: WebhookRequest, provider: Provider, *, test: bool = False) -> Answer:
         """Answer one request. Raises nothing: what goes wrong is an answer too. A ``test`` is journalled as such."""
@@ -140,7 +143,14 @@ class Pipeline:
             raise TooLarge(f"content exceeds limit of {limits.BODY} bytes")
         with delivery.step("parse"):
             proof = provider.authenticate(request, verified.receiver, verified.secrets)
-            delivery.events = provider.parse(proof)
+            delivery.events = await self._parse(provider, proof, deadline=deadline)
+
+    async def _parse(self, provider: Provider, proof: Authenticated, *, deadline: float) -> list[Event]:
+        """What the request means. A large body is read in a thread, one at a time: others get their turns meanwhile."""
+        if len(proof.request.body) <= limits.LARGE_BODY:
+            return provider.parse(proof)
+        async with asyncio.timeout_at(deadline), self._large:
+            return await asyncio.to_thread(provider.parse, proof)
 
     async def _confirm(self, delivery: Delivery, deadline: float) -> None:
         """Have the cluster verify what something else vouched for on arrival; as long as it cannot, that stays so."""

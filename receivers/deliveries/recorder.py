@@ -9,7 +9,7 @@ import asyncio
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 
@@ -28,6 +28,7 @@ from receivers.events import Target
 MICROSECONDS = len("2026-11-21T08:56:47.404158")  # of a refresh's value, whose rest is random
 INDEXED = 512  # bytes that it takes to find a row by one of its Warehouses
 HANDLED_SIZE = 1024  # bytes that the last handled refresh of a Warehouse takes at most
+LARGE = 50  # Warehouses of a row, above which news of it is gathered
 TURN = 50  # rows brought up to date before other tasks of the event loop get their turn
 
 
@@ -55,6 +56,10 @@ class Recorder:
         self._handled: Bounded[Target, str] = Bounded(  # the newest refresh that Kargo was seen to have handled
             entries=limits.HANDLED, size=limits.HANDLED * HANDLED_SIZE, age=limits.HANDLED_AGE, clock=clock
         )
+        self._news: dict[
+            str, dict[Target, Outcome]
+        ] = {}  # of large rows: gathered, since each pass costs the whole row
+        self._gathering = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.on_handled: Callable[[Row], None] | None = None  # told once Kargo has acted on all of a delivery
 
@@ -78,7 +83,9 @@ class Recorder:
     def handled(self, target: Target, value: str) -> None:
         """Kargo says that it has handled a refresh."""
         self._handled.put(target, value[: limits.HANDLED_VALUE], size=HANDLED_SIZE)
-        deliveries = list(self._waiting.get(target, ()))
+        deliveries = [each for each in self._waiting.get(target, ()) if not self._is_large(each)]
+        for delivery in self._waiting.get(target, set()).difference(deliveries):
+            self._gather(delivery, {})
         self._update(deliveries[:TURN])
         if len(deliveries) > TURN:
             self._begin(self._update_in_turns(deliveries[TURN:]))
@@ -136,13 +143,44 @@ class Recorder:
 
     def _settled(self, delivery: str, target: Target, future: asyncio.Future[Outcome]) -> None:
         """A refresh that outlived its answer has ended."""
+        if future.cancelled():
+            return
+        if self._is_large(delivery):
+            self._gather(delivery, {target: future.result()})
+        else:
+            self._settle(delivery, {target: future.result()})
+
+    def _settle(self, delivery: str, outcomes: Mapping[Target, Outcome]) -> None:
         row = self._opened(delivery)
-        if row is None or future.cancelled():
+        if row is None:
             return
         for warehouse in row.warehouses:
-            if _target(warehouse) == target:
-                rows.settle(warehouse, future.result(), queued=row.state == State.QUEUED)
+            outcome = outcomes.get(_target(warehouse))
+            if outcome is not None:
+                rows.settle(warehouse, outcome, queued=row.state == State.QUEUED)
         self._save(row)
+
+    def _is_large(self, delivery: str) -> bool:
+        held = self._open.get(delivery)
+        return held is not None and len(held[1]) > LARGE
+
+    def _gather(self, delivery: str, outcomes: Mapping[Target, Outcome]) -> None:
+        """Keep news of a large row, for one pass over it with what else comes soon."""
+        self._news.setdefault(delivery, {}).update(outcomes)
+        if not self._gathering:
+            self._gathering = True
+            self._begin(self._tell_gathered())
+
+    async def _tell_gathered(self) -> None:
+        try:
+            while self._news:
+                await asyncio.sleep(limits.NEWS_INTERVAL)
+                news, self._news = self._news, {}
+                for delivery, outcomes in news.items():
+                    self._settle(delivery, outcomes)
+                    await asyncio.sleep(0)
+        finally:
+            self._gathering = False
 
     async def _update_in_turns(self, deliveries: list[str]) -> None:
         for start in range(0, len(deliveries), TURN):

@@ -123,7 +123,7 @@ def _login_server(envelope: Envelope, registry: str) -> str:
     It is the configured one if that belongs to this registry: sovereign clouds have other suffixes, and a domain name
     label adds "-<hash>" to the name. Otherwise it is what the public cloud makes of the name.
     """
-    resource = _REGISTRY.search(envelope.topic or envelope.source)
+    resource = _REGISTRY.search((envelope.topic or envelope.source)[: limits.NAME_SHOWN])
     name = resource[1].lower() if resource else ""
     if not name or registry.lower().startswith((f"{name}.", f"{name}-")):
         return registry

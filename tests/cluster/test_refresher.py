@@ -7,9 +7,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from receivers import limits
-from receivers.cluster.api import Api
+from receivers.cluster.api import Api, RefusedError
 from receivers.cluster.availability import Availability
-from receivers.cluster.refresher import ANNOTATION, COVERED_SIZE, STOPPING, Outcome, Refresher, Result, unique_value
+from receivers.cluster.refresher import (
+    ANNOTATION,
+    COVERED_SIZE,
+    STOPPING,
+    Outcome,
+    Refresher,
+    Result,
+    _is_final,
+    unique_value,
+)
 from receivers.events import Target, TargetKind
 from tests.cluster.conftest import connect
 from tests.cluster.fault_proxy import FaultProxy
@@ -543,3 +552,17 @@ def test_values_are_unique_and_sort_by_time() -> None:
     assert len(set(values)) == 10
     assert all(value.startswith("2026-01-02T03:04:05.000678Z-") for value in values)
     assert unique_value(now) < unique_value(now + timedelta(microseconds=1))
+
+
+@pytest.mark.parametrize(
+    ("error", "final"),
+    [
+        (RefusedError(500, "etcdserver: request is too large"), True),
+        (RefusedError(500, "etcdserver: leader changed"), False),
+        (RefusedError(422, "invalid"), True),
+        (RefusedError(429, "too many requests"), False),
+    ],
+)
+def test_an_object_that_takes_no_annotation_more_is_not_asked_again(error: RefusedError, *, final: bool) -> None:
+    """Such a Warehouse can be stored, and every patch of it is answered 500."""
+    assert _is_final(error) is final

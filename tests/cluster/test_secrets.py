@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from receivers import limits
+from receivers.bounded import Bounded
 from receivers.cluster.api import Api, RefusedError, UnreachableError
 from receivers.cluster.availability import Availability, AwayError
 from receivers.cluster.secrets import Secret, SecretReader
@@ -180,18 +181,29 @@ async def test_only_the_keys_that_are_asked_for_are_kept(
     assert reader._known.used == len("first")
 
 
-async def test_large_secrets_are_forgotten_before_there_are_too_many(
+async def test_a_large_value_counts_and_takes_nobody_s_room(
     api_server: ApiServer, fault_proxy: FaultProxy, reader: SecretReader
 ) -> None:
-    references = [SecretReference(namespace=PROJECT, name=f"large-{number}") for number in range(12)]
-    await api_server.apply(*(secret(each.name, {"secret": "x" * 900_000}) for each in references))
+    """One tenant with nine of them would have every other tenant's Secrets forgotten."""
+    await reader.read(REFERENCE)
+    large = SecretReference(namespace=PROJECT, name="large")
+    await api_server.apply(secret("large", {"secret": "x" * (limits.SECRET_VALUE + 1)}))
+    for _ in range(2):
+        assert len((await reader.read(large)).data["secret"]) == limits.SECRET_VALUE + 1
+    assert len(fault_proxy.requests) == 3
+    assert reader._known.used == len("first")
+
+
+async def test_many_secrets_take_no_more_than_their_room(
+    api_server: ApiServer, reader: SecretReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    references = [SecretReference(namespace=PROJECT, name=f"s{number}") for number in range(30)]
+    await api_server.apply(*(secret(each.name, {"secret": "x" * limits.SECRET_VALUE}) for each in references))
+    reader._known = Bounded(entries=10_000, size=10 * limits.SECRET_VALUE, age=60.0)
     for reference in references:
         await reader.read(reference)
-    assert reader._known.used <= limits.SECRETS_BYTES
-    asked = len(fault_proxy.requests)
-    await reader.read(references[-1])
-    await reader.read(references[0])
-    assert len(fault_proxy.requests) == asked + 1
+    assert reader._known.used <= 10 * limits.SECRET_VALUE
+    assert references[-1] in reader._known
 
 
 # What goes wrong

@@ -219,3 +219,18 @@ def test_a_long_uid_takes_no_more_room_than_a_usual_one() -> None:
     store.apply(stored("a", uid="x" * 1_000_000))
     assert len(store) == 1
     assert all(len(indexed.uid) <= limits.OBJECT_VERSION for indexed in store._indexed.values())
+
+
+def test_a_warehouse_that_was_left_out_counts_as_soon_as_it_is_seen_and_there_is_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "PROJECT_SUBSCRIPTIONS", 3_000)
+    monkeypatch.setattr(limits, "ALL_SUBSCRIPTIONS", 3_000)
+    store = WarehouseStore()
+    store.apply(stored("big"))
+    with suppress(UnreadableError):
+        store.apply(stored("late", image=OTHER))
+    assert images(store) == [IMAGE]
+    store.delete(Key(PROJECT, "big"))
+    store.apply(stored("late", image=OTHER))  # as it was: nobody has changed it
+    assert images(store) == [OTHER]

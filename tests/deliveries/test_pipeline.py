@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
 
-from receivers import runtime
+from receivers import limits, runtime
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery
 from receivers.events import (
@@ -55,10 +56,10 @@ class Sender:
     async def deliver(self, *events: Event, path: str = HOOK.path) -> Answer:
         return await self.send(lambda _: list(events), path=path)
 
-    async def send(self, parse: object, *, path: str = HOOK.path, **parts: object) -> Answer:
+    async def send(self, parse: object, *, path: str = HOOK.path, body: bytes = BODY, **parts: object) -> Answer:
         provider: Provider = replace(PROVIDERS[path.split("/")[1]], parse=parse, **parts)  # type: ignore[arg-type]  # the test's
         request = WebhookRequest(
-            method="POST", path=path, headers={}, query={}, body=BODY, received_at=datetime.now(UTC)
+            method="POST", path=path, headers={}, query={}, body=body, received_at=datetime.now(UTC)
         )
         return await self.runtime.pipeline.deliver(request, provider)
 
@@ -270,6 +271,19 @@ async def test_observers_see_the_answer_and_how_long_it_took(sender: Sender) -> 
     assert sender.last.answer is answer
     assert answer.headers["X-Delivery-Id"] == sender.last.id
     assert sender.last.duration > 0
+
+
+async def test_a_large_body_is_read_beside_the_event_loop(sender: Sender) -> None:
+    """One at a time, so that it takes half of the time of the others at most."""
+    readers: list[threading.Thread] = []
+
+    def parse(_: Authenticated) -> list[Event]:
+        readers.append(threading.current_thread())
+        return [Ping()]
+
+    assert (await sender.send(parse)).status == 200
+    assert (await sender.send(parse, body=b"x" * (limits.LARGE_BODY + 1))).status == 200
+    assert [each is threading.main_thread() for each in readers] == [True, False]
 
 
 # Refreshes in the same moment

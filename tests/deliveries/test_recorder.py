@@ -19,6 +19,7 @@ from receivers.events import Decision, Target
 from tests.deliveries.examples import APP, NOON, delivery, push, refreshed, unwanted, wanted
 from tests.deliveries.shelf import Shelf
 from tests.objects import PROJECT
+from tests.waiting import eventually
 
 OTHER = Target(PROJECT, "other")
 EARLIER = "2026-11-21T12:00:00.100000Z-aaaaaa"
@@ -436,3 +437,35 @@ async def test_closing_writes_what_was_told(recorder: Recorder, shelf: Shelf) ->
     await recorder.close()
     assert shelf[made.id].attempts
     assert shelf.closed
+
+
+# Many Warehouses
+
+
+async def test_news_of_a_row_of_many_warehouses_is_told_in_few_passes(
+    recorder: Recorder, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each pass costs the whole row: one project's thousand Warehouses would hold everybody's deliveries."""
+    monkeypatch.setattr(limits, "NEWS_INTERVAL", 0.0)
+    made = queued(*(Target(PROJECT, f"w{number}") for number in range(500)))
+    futures = dict(made.refreshes.waiting)
+    recorder.delivered(made)
+    before = shelf.written
+    for future in futures.values():
+        future.set_result(refreshed(VALUE))
+    await eventually(lambda: shelf[made.id].state == State.REFRESHED)
+    for target in futures:
+        recorder.handled(target, LATER)
+    await eventually(lambda: shelf[made.id].handled_at is not None)
+    assert shelf.written - before <= 10
+
+
+async def test_what_was_gathered_is_written_when_the_process_ends(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued(*(Target(PROJECT, f"w{number}") for number in range(100)))
+    futures = dict(made.refreshes.waiting)
+    recorder.delivered(made)
+    for future in futures.values():
+        future.set_result(refreshed(VALUE))
+    await turn()
+    await recorder.close()
+    assert shelf[made.id].state == State.REFRESHED

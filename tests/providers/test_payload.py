@@ -98,5 +98,5 @@ def test_only_an_object_has_members() -> None:
 def test_a_body_of_more_values_than_any_sender_sends_is_refused_before_it_is_read() -> None:
     most = b"[" + b",".join([b"1"] * limits.VALUES) + b"]"
     assert read(most) == [1] * limits.VALUES
-    with pytest.raises(Malformed, match="more than 50000 values"):
+    with pytest.raises(Malformed):
         read(most[:-1] + b",1,1]")
