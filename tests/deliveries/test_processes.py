@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from subprocess import Popen
 
@@ -41,11 +41,18 @@ class World:
     storage: FaultProxy
     azurite: Azurite
 
-    @contextmanager
-    def process(self) -> Iterator[tuple[str, Popen[str]]]:
-        """A local host with the service; ``kill`` ends it as a power cut would."""
-        with running_process(ROOT, {**UNCONFIGURED, **HOST, **self.settings}) as (url, process):
+    @asynccontextmanager
+    async def process(self) -> AsyncIterator[tuple[str, Popen[str]]]:
+        """A local host with the service; ``kill`` ends it as a power cut would.
+
+        It is waited for in a thread: what it still has to do goes through the proxies, which this event loop serves.
+        """
+        running = running_process(ROOT, {**UNCONFIGURED, **HOST, **self.settings})
+        url, process = await asyncio.to_thread(running.__enter__)
+        try:
             yield url, process
+        finally:
+            await asyncio.to_thread(running.__exit__, None, None, None)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -106,14 +113,14 @@ async def killed(process: Popen[str]) -> None:
 
 
 async def test_a_process_that_starts_while_the_cluster_is_away_accepts_what_was_known_before(world: World) -> None:
-    with world.process() as (url, process):
+    async with world.process() as (url, process):
         assert (await post(url, "1.0.0")).status == 200
         await until(world.receivers_known)
         await killed(process)
     before = await refresh_of(world.server, "app")
     for fault in (world.cluster.hang, world.cluster.reset):
         fault(times=None)
-        with world.process() as (url, process):
+        async with world.process() as (url, process):
             accepted = await post(url)
             unknown = await post(url, path="/azure/" + "0" * 64)
             await killed(process)
@@ -121,14 +128,14 @@ async def test_a_process_that_starts_while_the_cluster_is_away_accepts_what_was_
         assert unknown.status == 503
         assert dict(unknown.headers)["retry-after"] == "10"
         world.cluster.clear()
-    with world.process():
+    async with world.process():
         await until(lambda: world.refreshed(since=before))
 
 
 async def test_a_process_killed_after_it_queued_a_delivery_and_before_its_answer_loses_nothing(world: World) -> None:
     world.cluster.answer(422, times=None, method="PATCH")
     unheard = world.storage._add(done_unheard, 1, "POST", MESSAGES, None)
-    with world.process() as (url, process):
+    async with world.process() as (url, process):
         posting = asyncio.create_task(post(url))
         await until(lambda: queued(world))
         await killed(process)
@@ -137,7 +144,7 @@ async def test_a_process_killed_after_it_queued_a_delivery_and_before_its_answer
             pytest.fail("the sender was answered")
     assert unheard.used == 1
     world.cluster.clear()
-    with world.process():
+    async with world.process():
         await until(world.refreshed)
 
 
@@ -147,7 +154,7 @@ async def queued(world: World) -> bool:
 
 async def test_a_process_killed_after_a_try_and_before_its_message_was_deleted_tries_again(world: World) -> None:
     world.cluster.answer(422, times=1, method="PATCH")
-    with world.process() as (url, process):
+    async with world.process() as (url, process):
         assert (await post(url)).status == 202
         world.storage.hang(method="DELETE", path=MESSAGES)
         await until(world.refreshed)
@@ -155,7 +162,7 @@ async def test_a_process_killed_after_a_try_and_before_its_message_was_deleted_t
         await killed(process)
     once = await refresh_of(world.server, "app")
     world.storage.clear()
-    with world.process():
+    async with world.process():
         await until(lambda: world.refreshed(since=once))
         await until(lambda: deleted(world))
 
