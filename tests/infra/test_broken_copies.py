@@ -135,8 +135,12 @@ BREAKS: Mapping[str, Sequence[Break]] = {
         ),
     ),
     "names": (
-        Break("locals.tf", 'replace(var.name, "/-+/", "-")', "var.name", "Azure refuses a name"),
-        Break("locals.tf", 'length(var.name) < 4 ? "${var.name}-logs" : var.name', "var.name", "Azure refuses a name"),
+        Break(
+            "locals.tf",
+            'length(var.name) < 4 ? "${var.name}-logs" : var.name',
+            "var.name",
+            'run "a_short_name"... fail',
+        ),
     ),
     "alerts": (
         Break(

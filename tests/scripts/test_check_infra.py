@@ -22,13 +22,15 @@ def check(infra: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     ("file", "old", "new", "said"),
     [
         ("variables.tf", "Tags on every resource", "Labels on every resource", "is not in step"),
-        ("locals.tf", "  base_url = ", "  base_url   = ", "locals.tf"),
+        ("locals.tf", "locals {", "locals   {", "locals.tf"),
     ],
     ids=["README", "format"],
 )
 def test_a_broken_copy_does_not_pass(tmp_path: Path, file: str, old: str, new: str, said: str) -> None:
     copy = copy_of(INFRA, tmp_path / "infra")
-    (copy / file).write_text((copy / file).read_text().replace(old, new))
+    text = (copy / file).read_text()
+    assert old in text
+    (copy / file).write_text(text.replace(old, new))
     done = check(copy)
     assert done.returncode != 0
     assert said in done.stdout + done.stderr
