@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from receivers import limits
 from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
 from receivers.cluster.backoff import Backoff
+from receivers.cluster.tasks import Waiters
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +33,8 @@ class Availability:
         self._api = api
         self._clock = clock
         self._away_since: float | None = None
-        self._leaving: set[asyncio.Future[None]] = set()  # one for each who leaves when the cluster is away
-        self._asking: set[asyncio.Future[None]] = set()  # one for each who waits for the next probe's end
+        self._leaving = Waiters()  # for the cluster to be away
+        self._asking = Waiters()  # for the next probe's end
         self._back = asyncio.Event()
         self._back.set()
         self._probing: asyncio.Task[None] | None = None
@@ -47,25 +48,17 @@ class Availability:
     @contextlib.contextmanager
     def gone(self) -> Iterator[asyncio.Future[None]]:
         """A future that is done once the cluster is away, for one who may leave then. Any number may have one each."""
-        gone = asyncio.get_running_loop().create_future()
-        if self._away_since is not None:
-            gone.set_result(None)
-        self._leaving.add(gone)
-        try:
+        with self._leaving.one() as gone:
+            if self._away_since is not None:
+                gone.set_result(None)
             yield gone
-        finally:
-            self._leaving.discard(gone)
 
     async def is_away(self) -> bool:
         """Whether the cluster is away, by a probe that ends after this call began, unless it is known to be away."""
         if self._away_since is None:
             self.suspect()
-            waiter = asyncio.get_running_loop().create_future()
-            self._asking.add(waiter)
-            try:
-                await waiter
-            finally:
-                self._asking.discard(waiter)
+            with self._asking.one() as probed:
+                await probed
         return self._away_since is not None
 
     async def back(self) -> None:
@@ -126,8 +119,8 @@ class Availability:
                 logger.warning("the cluster is away: %s", failure)
                 self._away_since = self._clock()
                 self._back.clear()
-                _tell(self._leaving)
-            _tell(self._asking)
+                self._leaving.tell()
+            self._asking.tell()
             await asyncio.sleep(backoff.next())
         if self._away_since is not None:
             logger.warning("the cluster is back after %.1f s", self._clock() - self._away_since)
@@ -135,7 +128,7 @@ class Availability:
             self._back.set()
             if self.on_back is not None:
                 self.on_back()
-        _tell(self._asking)
+        self._asking.tell()
 
     async def _failure(self) -> ClusterError | None:
         """What a probe failed with, if it did."""
@@ -144,12 +137,6 @@ class Availability:
         except ClusterError as error:
             return None if _is_answer(error) else error
         return None
-
-
-def _tell(waiting: Iterable[asyncio.Future[None]]) -> None:
-    for future in waiting:
-        if not future.done():
-            future.set_result(None)
 
 
 def _is_answer(error: ClusterError) -> bool:

@@ -1,8 +1,32 @@
 """Tasks that several wait for, and that may end when nobody waits any more."""
 
 import asyncio
-from collections.abc import Coroutine
+import contextlib
+from collections.abc import Coroutine, Iterator
 from typing import Any
+
+
+class Waiters:
+    """Those who wait for a moment. Waiting costs each a constant, and so does leaving."""
+
+    def __init__(self) -> None:
+        self._futures: set[asyncio.Future[None]] = set()
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[asyncio.Future[None]]:
+        """A future for one of them, who may leave before it is done."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._futures.add(future)
+        try:
+            yield future
+        finally:
+            self._futures.discard(future)
+
+    def tell(self) -> None:
+        """The moment is there."""
+        for future in self._futures:
+            if not future.done():
+                future.set_result(None)
 
 
 class Shared[Value]:
@@ -12,7 +36,7 @@ class Shared[Value]:
     """
 
     def __init__(self, work: Coroutine[Any, Any, Value]) -> None:
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._waiters = Waiters()
         self._task = asyncio.get_running_loop().create_task(work)
         self._task.add_done_callback(self._ended)
 
@@ -28,12 +52,8 @@ class Shared[Value]:
     async def result(self) -> Value:
         """Wait for the result, or for what it fails with. Who is cancelled while waiting takes it from nobody else."""
         if not self._task.done():
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.add(waiter)
-            try:
-                await waiter
-            finally:
-                self._waiters.discard(waiter)
+            with self._waiters.one() as ended:
+                await ended
         return self._task.result()
 
     async def ended(self) -> None:
@@ -42,9 +62,7 @@ class Shared[Value]:
 
     def _ended(self, task: asyncio.Task[Value]) -> None:
         retrieve_exception(task)
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+        self._waiters.tell()
 
 
 def retrieve_exception(task: asyncio.Task[Any]) -> None:
