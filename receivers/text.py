@@ -1,4 +1,4 @@
-"""Text as Go reads it."""
+"""Text as Go reads it, and as people may see it."""
 
 import re
 
@@ -11,3 +11,10 @@ def well_formed(text: str) -> str:
     Go reads JSON so, and so does Kargo.
     """
     return text if text.isascii() else _HALF_A_PAIR.sub("\ufffd", text)
+
+
+def printable(text: str) -> str:
+    """One line, whatever a sender or a tenant wrote: control characters could forge another one."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)

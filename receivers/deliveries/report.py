@@ -7,6 +7,7 @@ from receivers import limits
 from receivers.cluster.refresher import Result
 from receivers.deliveries.delivery import Delivery
 from receivers.events import ArtifactPushed, Event, Handshake, Ignored, Ping, Target
+from receivers.text import printable
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ def line(delivery: Delivery) -> str:
     became = "; ".join(_became(delivery))
     milliseconds = round(delivery.duration * 1000)
     text = f"{delivery.provider} {where}: {what} -> {status}{' ' if became else ''}{became}"
-    return f"{_printable(text)} [{milliseconds} ms, {delivery.id}]"
+    return f"{printable(text)} [{milliseconds} ms, {delivery.id}]"
 
 
 def _describe(event: Event) -> str:
@@ -78,10 +79,3 @@ def _names(things: Sequence[Target | str]) -> str:
 
 def _clipped(name: str) -> str:
     return name if len(name) <= limits.NAME_SHOWN else name[: limits.NAME_SHOWN - 1] + "…"
-
-
-def _printable(text: str) -> str:
-    """One line, whatever a sender wrote: control characters could forge another one."""
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -5,15 +5,12 @@ from itertools import islice
 
 from receivers import limits
 from receivers.events import ArtifactPushed, Ignored, Kind, Malformed
-from receivers.text import well_formed
+from receivers.text import printable, well_formed
 
 
 def shown(text: str, limit: int = limits.FREE_TEXT) -> str:
     """The text for people: printable and at most ``limit`` characters."""
-    clipped = text if len(text) <= limit else text[: limit - 1] + "…"
-    if clipped.isprintable():
-        return clipped
-    return "".join(character if character.isprintable() else "\ufffd" for character in clipped)
+    return printable(text if len(text) <= limit else text[: limit - 1] + "…")
 
 
 def artifact_pushed(
