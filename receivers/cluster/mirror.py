@@ -14,7 +14,7 @@ from receivers.cluster.availability import Availability
 from receivers.cluster.listing import Lister
 from receivers.cluster.reflector import Reflector
 from receivers.cluster.stores import ConfigStore, ReceiversChanged, WarehouseStore
-from receivers.cluster.tasks import retrieve_exception
+from receivers.cluster.tasks import Shared
 from receivers.cluster.unreadable import UnreadableObject
 from receivers.events import Receiver
 from receivers.kargo.index import SubscriptionIndex
@@ -65,7 +65,7 @@ class Mirror:
             self._warehouses: self.warehouses,
         }
         self._tasks: list[asyncio.Task[None]] = []
-        self._listings: dict[str, asyncio.Task[None]] = {}
+        self._listings: dict[str, Shared[None]] = {}
         self._listed: dict[str, float] = {}  # when a project was listed by itself, within limits.PROJECT_FRESH
         self._slots = asyncio.Semaphore(limits.PROJECT_LISTS_IN_FLIGHT)
 
@@ -76,10 +76,14 @@ class Mirror:
 
     async def close(self) -> None:
         """Stop listing and watching."""
-        tasks = [*self._tasks, *self._listings.values()]
-        for task in tasks:
+        listings = list(self._listings.values())
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        for listing in listings:
+            listing.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for listing in listings:
+            await listing.ended()
 
     @property
     def index(self) -> SubscriptionIndex:
@@ -180,17 +184,17 @@ class Mirror:
         if project in self._listed:
             return
         listing = self._listings.get(project)
-        if listing is None:
-            listing = asyncio.get_running_loop().create_task(self._read_project(project))
-            self._listings[project] = listing
-            listing.add_done_callback(retrieve_exception)
-            listing.add_done_callback(lambda _: self._listings.pop(project))
-        await asyncio.shield(listing)
+        if listing is None or listing.done:
+            listing = self._listings[project] = Shared(self._read_project(project))
+        await listing.result()
 
     async def _read_project(self, project: str) -> None:
         path = f"{KARGO}/namespaces/{quote(project, safe='')}/warehouses"
-        async with self._slots:
-            listing = await Lister(self._api, path, self.warehouses).read()
+        try:
+            async with self._slots:
+                listing = await Lister(self._api, path, self.warehouses).read()
+        finally:
+            del self._listings[project]
         if not self._warehouses.trusted:  # the watch may have brought newer ones meanwhile
             self.warehouses.retain_in(project, listing.keys)
         self._listed[project] = self._clock()

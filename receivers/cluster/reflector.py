@@ -19,7 +19,7 @@ from receivers.cluster.backoff import Backoff
 from receivers.cluster.listing import GONE, Lister
 from receivers.cluster.objects import Store
 from receivers.cluster.records import Identity
-from receivers.cluster.tasks import retrieve_exception
+from receivers.cluster.tasks import Shared
 from receivers.cluster.turns import Turns
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Reflector:
         self._version = ""
         self._lost = 0  # how often an event of the present version could not be followed
         self._contact: float | None = None
-        self._listing: asyncio.Task[None] | None = None
+        self._listing: Shared[None] | None = None
         self._attempted = asyncio.Event()
 
     @property
@@ -94,10 +94,9 @@ class Reflector:
 
     async def list_now(self) -> None:
         """Read the whole list; callers at the same time share one. Raises :class:`ClusterError`."""
-        if self._listing is None or self._listing.done():
-            self._listing = asyncio.get_running_loop().create_task(self._list())
-            self._listing.add_done_callback(retrieve_exception)
-        await asyncio.shield(self._listing)
+        if self._listing is None or self._listing.done:
+            self._listing = Shared(self._list())
+        await self._listing.result()
 
     async def run(self) -> None:
         """List and watch until cancelled. Failures are logged once, shown in ``fault``, and tried again."""
@@ -190,8 +189,8 @@ class Reflector:
 
     async def _listing_ended(self) -> None:
         """Events come after a list that is under way: it would put older objects over theirs."""
-        if self._listing is not None and not self._listing.done():
-            await asyncio.wait([self._listing])
+        if self._listing is not None and not self._listing.done:
+            await self._listing.ended()
 
     def _stands(self) -> None:
         self._contact = self._clock()

@@ -61,11 +61,6 @@ class Shared[Value]:
         await asyncio.wait({self._task})
 
     def _ended(self, task: asyncio.Task[Value]) -> None:
-        retrieve_exception(task)
+        if not task.cancelled():
+            task.exception()  # seen, though nobody may wait any more
         self._waiters.tell()
-
-
-def retrieve_exception(task: asyncio.Task[Any]) -> None:
-    """Mark a task's failure as seen, for tasks whose waiters may have gone."""
-    if not task.cancelled():
-        task.exception()
