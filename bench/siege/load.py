@@ -17,6 +17,7 @@ class Load:
     """The honest deliveries, once, and what they met."""
 
     posts: Sequence[Post]
+    bare: Sequence[float]  # seconds of each turn of the bare client beside them
     annotations: Annotations
     ready: float | None  # seconds until the service said so; None: it never did
     peak: float  # MB

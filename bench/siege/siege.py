@@ -18,6 +18,7 @@ from bench.drill.traffic import Post
 from bench.figures import say
 from bench.siege import hostile, tenants, watched, writing
 from bench.siege.audit import USER, AuditLog
+from bench.siege.control import Control, Latencies
 from bench.siege.hostile import Report
 from bench.siege.load import Load
 from bench.siege.plan import Plan
@@ -42,12 +43,14 @@ class Siege:
         self._audit = audit
         self._azurite = azurite
         self._folder = folder
+        self._control = Control(server)
         self._images = tenants.honest(plan)
         self._hostile = tenants.hostile(plan)
 
     async def run(self) -> Outcome:
         """Both loads, each with a service of its own, which starts with what the cluster then holds."""
         await self._server.apply(*senders.objects(self._images, tenants.HONEST_SENDERS))
+        await self._control.prepare()
         await self._allow([SECRETS_NAMESPACE, *senders.projects(self._images)])
         say("  the honest projects are there")
         calm = await self._load("calm", besieged=False)
@@ -67,12 +70,13 @@ class Siege:
         annotations = Annotations(self._server)
         holds = self._folder / f"{name}.holds"
         async with self._host(name, holds) as (host, ready), annotations.running():
-            posts, report = await self._traffic(host, besieged=besieged)
+            posts, bare, report = await self._traffic(host, besieged=besieged)
             alive = host.alive
             await annotations.settled(posts, patience=self._plan.patience if alive else 0)
             rows, rows_of = await _rows(self._azurite, posts)
             return Load(
                 posts=posts,
+                bare=bare,
                 annotations=annotations,
                 ready=ready,
                 peak=service.memory(host.pid, "VmHWM") if alive else 0.0,
@@ -101,19 +105,21 @@ class Siege:
         finally:
             host.kill()
 
-    async def _traffic(self, host: Host, *, besieged: bool) -> tuple[list[Post], Report | None]:
+    async def _traffic(self, host: Host, *, besieged: bool) -> tuple[list[Post], Latencies, Report | None]:
         if not besieged:
-            return await self._honest(host), None
+            return *await self._honest(host), None
         async with hostile.besieging(hostile.orders(self._plan, self._server, service=host.url)) as report:
-            posts = await self._honest(host, after=self._plan.warmth)
-        return posts, report.result()
+            posts, bare = await self._honest(host, after=self._plan.warmth)
+        return posts, bare, report.result()
 
-    async def _honest(self, host: Host, *, after: float = 0.0) -> list[Post]:
+    async def _honest(self, host: Host, *, after: float = 0.0) -> tuple[list[Post], Latencies]:
         plan = self._plan
         pushed = list(islice(cycle(self._images), plan.deliveries))
-        return await traffic.send(
-            pushed, host.url, rate=plan.rate, phase=lambda: "", connections=plan.connections, after=after
-        )
+        async with self._control.running(after=after, seconds=plan.seconds) as bare:
+            posts = await traffic.send(
+                pushed, host.url, rate=plan.rate, phase=lambda: "", connections=plan.connections, after=after
+            )
+        return posts, bare
 
 
 async def _ready(host: Host, *, within: float) -> float | None:

@@ -53,6 +53,7 @@ FAILED = replace(ACCEPTED, status=503)
 PATCH = Call("patch", "/apis/kargo.akuity.io/v1alpha1", Object("warehouses", "honest-0"), "1")
 CALM = Load(
     posts=[ACCEPTED],
+    bare=[0.01],
     annotations=refreshed(IMAGE, at=ARRIVAL + timedelta(seconds=0.1)),
     ready=1.0,
     peak=90.0,
@@ -103,7 +104,11 @@ def test_a_missed_aim_is_named_in_a_line(outcome: Outcome, told: str) -> None:
     [
         (
             met(replace(BESIEGED, posts=[replace(ACCEPTED, ended=10.4)])),
-            "4.0 times: 400 ms for 100.0 ms, not at most 3 times",
+            "4.0 times: 400 ms for 100.0 ms, not at most 3.0 times",
+        ),
+        (
+            met(replace(BESIEGED, posts=[replace(ACCEPTED, ended=10.6)], bare=[0.05])),
+            "6.0 times: 600 ms for 100.0 ms, not at most 5.0 times, as the bare client's",
         ),
         (
             met(replace(BESIEGED, holds=[Hold(ARRIVAL.timestamp() + 2, 0.3, 0.11)])),
@@ -115,6 +120,10 @@ def test_a_time_that_was_too_long_decides_only_where_the_machine_is_ours(outcome
     (line,) = outcome.missed()
     assert told in line
     assert outcome.certain() == []
+
+
+def test_an_answer_may_take_as_many_times_longer_as_the_api_server_alone() -> None:
+    assert met(replace(BESIEGED, posts=[replace(ACCEPTED, ended=10.4)], bare=[0.05])).missed() == []
 
 
 @pytest.mark.parametrize("calm", [replace(CALM, posts=[replace(ACCEPTED, ended=10.6)]), replace(CALM, posts=[FAILED])])
