@@ -5,8 +5,9 @@ it shares. Deliveries cannot be answered sooner than that.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from itertools import batched, cycle
 
 import aiohttp
 
@@ -17,7 +18,8 @@ from tests.objects import secret, warehouse
 
 PROJECT = "control"
 RATE = 10.0  # times a second
-WAREHOUSES = ("first", "second")  # as many as each honest delivery refreshes
+TOGETHER = 2  # Warehouses that are patched at once, as many as each honest delivery refreshes
+WAREHOUSES = 40  # in turn, so that no patch waits for another of the same Warehouse
 ANNOTATION = "example.com/control"
 TIMEOUT = aiohttp.ClientTimeout(total=30)
 
@@ -25,7 +27,7 @@ type Latencies = list[float]  # seconds
 
 
 class Control:
-    """Reads a Secret and then patches two Warehouses at once, again and again; nothing subscribes in its project."""
+    """Reads a Secret, then patches two Warehouses at once, again and again. Nobody pushes what they subscribe to."""
 
     def __init__(self, server: ApiServer) -> None:
         self._server = server
@@ -34,7 +36,7 @@ class Control:
         """Create what it reads and patches."""
         await self._server.apply(
             secret("any", namespace=PROJECT),
-            *(warehouse(name, project=PROJECT, image=f"control.example.com/{name}") for name in WAREHOUSES),
+            *(warehouse(name, project=PROJECT, image=f"control.example.com/{name}") for name in _names()),
         )
 
     @asynccontextmanager
@@ -51,16 +53,22 @@ class Control:
 
     async def _run(self, latencies: Latencies, after: float, seconds: float) -> None:
         loop = asyncio.get_running_loop()
+        names = cycle(batched(_names(), TOGETHER, strict=True))
         await asyncio.sleep(after)
         async with self._server.session() as session, asyncio.TaskGroup() as turns:
             async for _ in Pace(RATE).turns(seconds):
-                turns.create_task(self._turn(session, latencies, loop.time()))
+                turns.create_task(_turn(session, next(names), latencies, loop.time()))
 
-    async def _turn(self, session: aiohttp.ClientSession, latencies: Latencies, began: float) -> None:
-        async with session.get(path_of("Secret", "any", PROJECT), timeout=TIMEOUT) as answer:
-            await answer.read()
-        await asyncio.gather(*(_patch(session, name, began) for name in WAREHOUSES))
-        latencies.append(asyncio.get_running_loop().time() - began)
+
+def _names() -> list[str]:
+    return [f"app-{number}" for number in range(WAREHOUSES)]
+
+
+async def _turn(session: aiohttp.ClientSession, names: Sequence[str], latencies: Latencies, began: float) -> None:
+    async with session.get(path_of("Secret", "any", PROJECT), timeout=TIMEOUT) as answer:
+        await answer.read()
+    await asyncio.gather(*(_patch(session, name, began) for name in names))
+    latencies.append(asyncio.get_running_loop().time() - began)
 
 
 async def _patch(session: aiohttp.ClientSession, name: str, value: float) -> None:

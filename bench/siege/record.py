@@ -10,6 +10,7 @@ from bench.siege.attackers import OWN, Tally
 from bench.siege.audit import counted
 from bench.siege.load import LONGEST_HOLD, Load
 from bench.siege.plan import Plan
+from bench.siege.watched import NOTED
 from receivers import limits
 
 SLOWER = 3.0  # times the p99 of the same deliveries alone; or as many as a bare client's calls are, if that is more
@@ -17,6 +18,7 @@ PEAK = 200.0  # MB; an instance has 512
 CALM = 0.5  # seconds; a machine on which the p99 of the deliveries alone is above this is too busy with others
 CALLS = 1_000  # to the API server, for what no delivery asked for: to start, to list again, to renew watches
 OWN_WAREHOUSES = 4  # of a hostile tenant, that a push to its own receiver refreshes
+NOT_NOTED = f"below {milliseconds(NOTED)}"
 ROWS = 100  # of the journal, beyond one for each delivery whose receiver is known
 
 
@@ -97,7 +99,7 @@ class Outcome:
         hold = self.siege.longest
         return Figure(
             "longest hold of the service's event loop",
-            f"{milliseconds(hold.held)} ({milliseconds(hold.late)} by the clock)",
+            f"{milliseconds(hold.held)} ({milliseconds(hold.late)} by the clock)" if hold.held else NOT_NOTED,
             f"at most {milliseconds(LONGEST_HOLD)}",
             hold.held <= LONGEST_HOLD,
         )
