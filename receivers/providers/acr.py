@@ -6,7 +6,7 @@ Payload: https://learn.microsoft.com/azure/container-registry/container-registry
 import msgspec
 
 from receivers.events import ArtifactPushed, Event, Ignored, Kind, Ping
-from receivers.providers.claims import artifact_pushed, pushed_by_digest, shown, tags
+from receivers.wire.claims import artifact_pushed, pushed_by_digest, shown, tags
 
 SUFFIX = ".azurecr.io"
 

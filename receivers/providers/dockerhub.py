@@ -6,9 +6,9 @@ Payload: https://docs.docker.com/docker-hub/repos/manage/webhooks/
 import msgspec
 
 from receivers.events import Authenticated, Event, Provider
-from receivers.providers.authentication import by_url
-from receivers.providers.claims import artifact_pushed, pushed_by_digest, tags
-from receivers.providers.payload import decode
+from receivers.wire.authentication import by_url
+from receivers.wire.claims import artifact_pushed, pushed_by_digest, tags
+from receivers.wire.go_json import Reader
 
 
 class PushData(msgspec.Struct, frozen=True):
@@ -31,9 +31,12 @@ class Payload(msgspec.Struct):
     repository: Repository = Repository()
 
 
+_PAYLOAD = Reader(Payload)
+
+
 def parse(proof: Authenticated) -> list[Event]:
     """The push. A body without ``repo_name`` concerns no subscriber, one without a tag all of its repository's."""
-    payload = decode(Payload, proof.request.body)
+    payload = _PAYLOAD.decode(proof.request.body)
     repository = payload.repository.repo_name
     tag = payload.push_data.tag
     if tag and not tags((tag,)):

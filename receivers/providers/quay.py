@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from receivers.events import Authenticated, Event, Ignored, Kind, Provider
-from receivers.providers.authentication import by_url
-from receivers.providers.claims import artifact_pushed, pushed_by_digest, tags
-from receivers.providers.payload import decode
+from receivers.wire.authentication import by_url
+from receivers.wire.claims import artifact_pushed, pushed_by_digest, tags
+from receivers.wire.go_json import Reader
 
 
 class Payload(msgspec.Struct):
@@ -20,9 +20,12 @@ class Payload(msgspec.Struct):
     updated_tags: list[str] | dict[str, Any] = []  # old servers send an object {tag: image id}
 
 
+_PAYLOAD = Reader(Payload)
+
+
 def parse(proof: Authenticated) -> list[Event]:
     """The push; Quay names neither digest nor media type, so it may concern images and charts."""
-    payload = decode(Payload, proof.request.body)
+    payload = _PAYLOAD.decode(proof.request.body)
     updated = [tag for tag in payload.updated_tags if tag]
     if not updated:
         return [Ignored("not a push: no updated_tags")]
