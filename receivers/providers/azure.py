@@ -3,6 +3,8 @@
 Kargo looks at the User-Agent instead, which Azure Container Registry does not document and Event Grid does not send.
 """
 
+from dataclasses import replace
+
 from receivers.events import Authenticated, Event, Ignored, Malformed, Provider
 from receivers.providers import acr, eventgrid
 from receivers.wire.authentication import by_url
@@ -39,13 +41,16 @@ def _event(document: Json, *, registry: str) -> Event:
     raise Malformed(_UNSUPPORTED)
 
 
-AZURE = Provider(name="azure", secret_keys=("secret",), authenticate=by_url, parse=parse)
-
-# The documentation that Kargo's receiver grew from called it so.
-ACR = Provider(
-    name="acr",
-    secret_keys=("secret-token", "secret"),
+AZURE = Provider(
+    name="azure",
+    secret_keys=("secret",),
     authenticate=by_url,
     parse=parse,
-    serves=("acr", "azure"),
+    home=acr.HOME,
+    example=acr.example,
+    ping=acr.ping,
+    registration=acr.REGISTRATION,
 )
+
+# The documentation that Kargo's receiver grew from called it so.
+ACR = replace(AZURE, name="acr", secret_keys=("secret-token", "secret"), serves=("acr", "azure"))
