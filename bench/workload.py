@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from receivers.cluster.api import KARGO, METADATA_ONLY
 from receivers.cluster.refresher import ANNOTATION
-from receivers.examples import payloads
+from receivers.events import Push
+from receivers.providers import PROVIDERS
 from tests.objects import Hook, Object, cluster_config, secret_of, warehouse
 
 HOOK = Hook(name="bench", project=None)
@@ -44,8 +46,9 @@ def image(number: int) -> str:
 
 def delivery(url: str, number: int, *, path: str = HOOK.path) -> bytes:
     """The request of one push to an image; ``path`` where another function than the receiver's shall get it."""
-    headers, body = payloads.push("azure", repository=image(number), tag="1.2.3", digest=DIGEST, media_type=MEDIA_TYPE)
-    return _request("POST", url, path, headers, body)
+    push = Push(repository=image(number), tag="1.2.3", digest=DIGEST, media_type=MEDIA_TYPE)
+    example = PROVIDERS["azure"].example(push, datetime.now(UTC))
+    return _request("POST", url, path, example.headers, example.body)
 
 
 def deliveries(url: str, count: int) -> list[bytes]:

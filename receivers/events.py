@@ -154,18 +154,58 @@ type Event = ArtifactPushed | Ping | Ignored | Handshake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """A push that a sender can be made to tell of, to try a receiver with."""
+
+    repository: str  # "registry.example.com/team/app", as a subscription has it
+    tag: str = ""  # without one it is a push by digest
+    digest: str = ""
+    media_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What a sender would post. It is whole, so that another server can be tried with it as well."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """How a receiver's URL is registered at the sender."""
+
+    steps: tuple[str, ...]
+    command: str = ""  # where there is one; ``$URL`` stands for the receiver's URL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """Whose pushes a sender tells of."""
+
+    repository: str  # one of its own, made up
+    registries: str = ""  # what the hosts of its registries end in; empty: they may be anywhere
+    alone: bool = False  # it tells of those registries alone, and nobody else does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """One sender: its name, where its secret is, how it proves itself, what it means.
+    """One sender, and all that is known of it. Whatever else needs to know something of senders asks here.
 
     ``authenticate`` gets the request, the receiver, and the secrets that count (the present one and, during a rotation,
     the previous one), and raises :class:`Unauthenticated`. ``parse`` raises :class:`Malformed` and nothing else,
-    whatever the bytes.
+    whatever the bytes. ``example`` writes what the sender posts after a push at a time, and ``ping`` what it posts to
+    try a registration out; each has ids of its own, as real ones have.
     """
 
     name: str  # path segment
     secret_keys: tuple[str, ...]  # data keys of the Secret that are accepted, the usual one first
     authenticate: Callable[[WebhookRequest, Receiver, tuple[bytes, ...]], Authenticated]
     parse: Callable[[Authenticated], list[Event]]
+    home: Home
+    example: Callable[[Push, datetime], Example]
+    ping: Callable[[datetime], Example] | None = None  # None: the sender has no such thing
+    registration: Registration
     needs_secret: bool = False  # True: the secret also signs the request, so the URL alone does not authenticate
     serves: tuple[str, ...] = ()  # keys of receivers reachable under this name; empty: its own name only
 

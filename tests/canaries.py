@@ -6,22 +6,28 @@ import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import quote, urlencode
 
-from receivers.examples import payloads
+from receivers.events import Push
+from receivers.kargo.configs import KEYS
 from receivers.local.azurite import Azurite
+from receivers.providers import PROVIDERS
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
 from tests.collector import AT_ONCE, Collector, running_collector
 from tests.local.host.wire import Response
 from tests.objects import IMAGE, PROJECT, Hook, project_config, secret, warehouse
+from tests.providers.deliveries import deliver
 from tests.service import Service, running_service, until
 
 HOOKS = tuple(
     Hook(provider=provider, name=provider, secret=f"canary-secret-of-{provider}")
-    for provider in ("azure", "quay", "dockerhub")
+    for provider in PROVIDERS
+    if provider in KEYS  # the others are further names of these
 )
-AZURE, QUAY, DOCKERHUB = HOOKS
+AZURE = next(hook for hook in HOOKS if hook.provider == "azure")
 ROTATED = Hook(provider="azure", name="rotated", secret="canary-secret-new")
 BEFORE = replace(ROTATED, secret="canary-secret-previous")
 STALE = Hook(provider="azure", name="stale", secret="canary-secret-stale")
@@ -43,7 +49,7 @@ HEADERS = {
     "X-Functions-Key": HEADER,
     "X-Registry-Password": HEADER,
 }
-PUSH = {"repository": IMAGE, "tag": "1.2.3", "digest": "sha256:" + "0" * 64, "media_type": ""}
+PUSH = Push(repository=IMAGE, tag="1.2.3", digest="sha256:" + "0" * 64)
 
 
 @dataclass
@@ -105,22 +111,34 @@ def everything_logged(told: Told) -> Iterator[None]:
 
 def push(hook: Hook) -> bytes:
     """A push as the sender writes it, with canaries wherever it may write what it likes."""
-    repository = "team/app" if hook.provider == "dockerhub" else IMAGE
-    _, body = payloads.push(hook.provider, **{**PUSH, "repository": repository})
-    document = json.loads(body)
+    provider = PROVIDERS[hook.provider]
+    repository = IMAGE if not provider.home.alone else provider.home.repository
+    document = json.loads(provider.example(replace(PUSH, repository=repository), datetime.now(UTC)).body)
     document["comment"] = BODY
-    match hook.provider:
-        case "dockerhub":
-            document["callback_url"] = f"https://registry.hub.docker.com/u/team/app/hook/{BODY}/"
-            document["push_data"]["pusher"] = BODY
-            document["repository"] |= {"description": BODY, "full_description": BODY, "dockerfile": BODY, "owner": BODY}
-        case "quay":
-            document["homepage"] = f"https://quay.io/{BODY}"
-        case _:
-            document["request"] |= {"useragent": BODY, "addr": BODY}
-            document["actor"] = {"name": BODY}
-            document["source"] = {"instanceID": BODY}
+    meant = deliver(hook.provider, json.dumps(document).encode())
+    for place in list(_texts(document)):
+        changed = _with_canary(document, place)
+        if deliver(hook.provider, json.dumps(changed).encode()) == meant:
+            document = changed
     return json.dumps(document).encode()
+
+
+def _texts(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - any JSON
+    """The places of all texts in a document."""
+    if isinstance(value, str):
+        yield place
+    elif isinstance(value, dict | list):
+        for key, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _texts(item, (*place, key))
+
+
+def _with_canary(document: Any, place: tuple[Any, ...]) -> Any:  # noqa: ANN401 - any JSON
+    copy = json.loads(json.dumps(document))
+    inner = copy
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = BODY
+    return copy
 
 
 @dataclass

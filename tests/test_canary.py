@@ -18,12 +18,10 @@ from tests.canaries import (
     AZURE,
     BEFORE,
     BODY,
-    DOCKERHUB,
     HEADER,
     HEADERS,
     HOOKS,
     PAGES_KEY,
-    QUAY,
     ROTATED,
     STALE,
     STATIC,
@@ -41,7 +39,7 @@ from tests.service import until
 
 
 async def good_times(canaries: Canaries) -> None:
-    for hook in (AZURE, replace(AZURE, provider="acr"), QUAY, DOCKERHUB, ROTATED, BEFORE, STATIC, STATIC_BEFORE):
+    for hook in (*HOOKS, replace(AZURE, provider="acr"), ROTATED, BEFORE, STATIC, STATIC_BEFORE):
         assert (await canaries.post(hook.path, push(hook))).status == 200
     for action in ("ping", "delete"):
         for provider in ("azure", "acr"):
@@ -96,7 +94,7 @@ async def a_failing_cluster(canaries: Canaries, monkeypatch: pytest.MonkeyPatch)
 
 async def a_cluster_and_storage_that_are_away(canaries: Canaries) -> None:
     canaries.proxy.hang()
-    for hook in (AZURE, DOCKERHUB, STATIC):
+    for hook in (*HOOKS, STATIC):
         assert (await canaries.post(hook.path, push(hook))).status == 202
     await canaries.azurite.kill()
     for hook in (AZURE, STATIC):

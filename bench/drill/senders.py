@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from bench.workload import DIGEST, MEDIA_TYPE, SECRETS_NAMESPACE
-from receivers.events import Target
-from receivers.examples import payloads
+from receivers.events import Example, Push, Target
+from receivers.providers import PROVIDERS
 from tests.objects import Hook, Object, cluster_config, project_config, secret_of, warehouse
 
 PROJECTS = 5
@@ -21,7 +22,7 @@ class Sender:
     provider: str
     registry: str  # what stands before an image's path
     of_cluster: bool
-    push: Callable[[str, str], payloads.Delivery]  # of a repository and a tag
+    push: Callable[[str, str], Example]  # of a repository and a tag
     route: str = ""  # what a URL begins with, where that is not the provider
 
     def hook(self, project: str) -> Hook:
@@ -30,17 +31,18 @@ class Sender:
         return Hook(provider=self.provider, name=name, project=None if self.of_cluster else project)
 
 
-def pushes(provider: str) -> Callable[[str, str], payloads.Delivery]:
+def pushes(provider: str) -> Callable[[str, str], Example]:
     """What makes the pushes of a provider, as :attr:`Sender.push`."""
-    return lambda repository, tag: payloads.push(
-        provider, repository=repository, tag=tag, digest=DIGEST, media_type=MEDIA_TYPE
+    example = PROVIDERS[provider].example
+    return lambda repository, tag: example(
+        Push(repository=repository, tag=tag, digest=DIGEST, media_type=MEDIA_TYPE), datetime.now(UTC)
     )
 
 
-def _event_grid(repository: str, tag: str) -> payloads.Delivery:
+def _event_grid(repository: str, tag: str) -> Example:
     """The registry's own payload in Event Grid's envelope."""
     registry, _, path = repository.partition("/")
-    data = json.loads(pushes("azure")(repository, tag)[1])
+    data = json.loads(pushes("azure")(repository, tag).body)
     event = {
         "id": str(uuid4()),
         "topic": f"/subscriptions/0/providers/Microsoft.ContainerRegistry/registries/{registry.partition('.')[0]}",
@@ -51,7 +53,8 @@ def _event_grid(repository: str, tag: str) -> payloads.Delivery:
         "dataVersion": "1.0",
         "metadataVersion": "1",
     }
-    return {"content-type": "application/json", "aeg-event-type": "Notification"}, json.dumps([event]).encode()
+    headers = {"content-type": "application/json", "aeg-event-type": "Notification"}
+    return Example(headers, json.dumps([event]).encode())
 
 
 SENDERS = (

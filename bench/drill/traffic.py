@@ -1,7 +1,7 @@
 """Deliveries at a steady rate, whatever becomes of them: nobody waits for another's answer."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import aiohttp
 
 from bench.drill.senders import Image
+from receivers.events import Example
 
 KEPT = 600.0  # seconds that a connection may be idle
 PATIENCE = aiohttp.ClientTimeout(total=30)  # longer than any sender's, to see how late an answer is
@@ -86,22 +87,22 @@ async def _greet(session: aiohttp.ClientSession) -> None:
 
 
 async def _send(session: aiohttp.ClientSession, post: Post, *, kept: bool) -> None:
-    headers, body = post.image.sender.push(post.image.repository, f"1.2.{post.number}")
+    example = post.image.sender.push(post.image.repository, f"1.2.{post.number}")
     post.sent = asyncio.get_running_loop().time()
     try:
         try:
-            await _post(session, post, headers, body)
+            await _post(session, post, example)
         except aiohttp.ServerDisconnectedError:
             if not kept:
                 raise
-            await _post(session, post, headers, body)  # the host has just closed what was idle
+            await _post(session, post, example)  # the host has just closed what was idle
     except (aiohttp.ClientError, TimeoutError) as error:
         post.error = type(error).__name__
     post.ended = asyncio.get_running_loop().time()
 
 
-async def _post(session: aiohttp.ClientSession, post: Post, headers: Mapping[str, str], body: bytes) -> None:
-    async with session.post(post.image.path, data=body, headers=headers) as answer:
+async def _post(session: aiohttp.ClientSession, post: Post, example: Example) -> None:
+    async with session.post(post.image.path, data=example.body, headers=example.headers) as answer:
         post.body = await answer.text()
         post.status = answer.status
         post.delivery_id = answer.headers.get("X-Delivery-Id", "")

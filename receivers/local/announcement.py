@@ -3,12 +3,14 @@
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from receivers.examples import payloads, pushes
+from receivers import examples
 from receivers.kargo.index import SubscriptionIndex
 from receivers.local.addresses import Address, masked
 from receivers.local.terminal import printable
+from receivers.providers import PROVIDERS
 
 SHOWN = 10  # receivers; `kargo-receivers urls` lists them all
 COLUMNS = r"WAREHOUSE:.metadata.name,REFRESH:.metadata.annotations.kargo\.akuity\.io/refresh"
@@ -46,16 +48,11 @@ def lines(
 def curl(address: Address, *, url: str, index: SubscriptionIndex) -> str:
     """A command that posts a push which one of the receiver's Warehouses takes."""
     receiver = address.receiver
-    push = pushes.push(receiver.provider, index.subscriptions(receiver.project))
-    headers, body = payloads.push(
-        receiver.provider,
-        repository=push.repository,
-        tag=push.tag,
-        digest=push.digest,
-        media_type=push.media_type,
-    )
-    content_type = f"Content-Type: {headers['content-type']}"
-    return shlex.join(["curl", "-i", "-H", content_type, "-d", body.decode(), address.url(url)])
+    provider = PROVIDERS[receiver.provider]
+    push = examples.push(provider, index.subscriptions(receiver.project))
+    example = provider.example(push, datetime.now(UTC))
+    content_type = f"Content-Type: {example.headers['content-type']}"
+    return shlex.join(["curl", "-i", "-H", content_type, "-d", example.body.decode(), address.url(url)])
 
 
 def send(address: Address, *, url: str, program: str) -> str:

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from receivers import version
 from receivers.local import terminal
 from receivers.local.errors import Unable
+from receivers.providers import PROVIDERS
 
 DONE, FAILED, UNABLE, INTERRUPTED = 0, 1, 2, 130
 WIDTH = 80  # characters of a line of help
-SENDERS = ("azure", "acr", "quay", "dockerhub")
 STATES = ("refreshed", "nothing", "queued", "failed", "ping", "ignored", "refused")
 LISTED = "0  listed\n  1  the service has no such page, or gave no answer"
 _DURATION = re.compile("[0-9]{1,6}[smhd]")
@@ -133,7 +133,7 @@ def _send(commands: _Commands) -> None:
         example="kargo-receivers send quay --repository quay.io/team/app --tag 1.2.3",
         exit_codes="0  answered with 2xx\n  1  answered with another status, or not at all",
     )
-    command.add_argument("provider", choices=SENDERS, help="the sender: %(choices)s", metavar="PROVIDER")
+    command.add_argument("provider", choices=tuple(PROVIDERS), help="the sender: %(choices)s", metavar="PROVIDER")
     command.add_argument("--receiver", metavar="NAME", help="of several receivers, the one of this name")
     command.add_argument("--project", metavar="NAME", help="of several receivers, the one of this project")
     command.add_argument("--url", help="a receiver's whole URL; then the cluster is not asked")

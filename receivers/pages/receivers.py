@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from receivers import examples
 from receivers.deliveries import addresses
 from receivers.deliveries.addresses import Address
 from receivers.deliveries.journal import Filter, Journal, Row
 from receivers.events import Receiver, WebhookRequest
-from receivers.examples import payloads, pushes
 from receivers.kargo import go_url
-from receivers.pages.hints import HINTS
 from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS
 from receivers.runtime import Runtime
@@ -68,7 +67,7 @@ async def listing(visit: Visit, service: Runtime, *, shown: Key | None = None) -
             "count": len(everyone),
             "before": f"/receivers?page={page - 1}" if page > 1 else "",
             "after": f"/receivers?page={page + 1}" if page * SHOWN < len(everyone) else "",
-            "hints": HINTS,
+            "registrations": {name: provider.registration for name, provider in PROVIDERS.items()},
             "looked_at": LOOKED_AT,
             "journal": service.journal is not None,
         },
@@ -88,24 +87,20 @@ async def test(visit: Visit, service: Runtime) -> Done:
     receiver = address.receiver
     if not address.token:
         raise Refused(409, "Nothing was sent", f"{address.name} cannot be reached: {address.problem}.")
-    push = pushes.push(receiver.provider, service.mirror.index.subscriptions(receiver.project))
-    headers, body = payloads.push(
-        receiver.provider,
-        repository=push.repository,
-        tag=push.tag,
-        digest=push.digest,
-        media_type=push.media_type,
-    )
+    provider = PROVIDERS[receiver.provider]
+    now = datetime.now(UTC)
+    push = examples.push(provider, service.mirror.index.subscriptions(receiver.project))
+    example = provider.example(push, now)
     answer = await service.pipeline.deliver(
         WebhookRequest(
             method="POST",
             path=f"/{receiver.provider}/{address.token}",
-            headers=headers,
+            headers=example.headers,
             query={},
-            body=body,
-            received_at=datetime.now(UTC),
+            body=example.body,
+            received_at=now,
         ),
-        PROVIDERS[receiver.provider],
+        provider,
         test=True,
     )
     delivery = answer.headers["X-Delivery-Id"]

@@ -3,12 +3,27 @@
 Payload: https://learn.microsoft.com/azure/container-registry/container-registry-webhook-reference
 """
 
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
 import msgspec
 
-from receivers.events import ArtifactPushed, Event, Ignored, Kind, Ping
-from receivers.providers.claims import artifact_pushed, pushed_by_digest, shown, tags
+from receivers.events import ArtifactPushed, Event, Example, Home, Ignored, Kind, Ping, Push, Registration
+from receivers.wire import examples
+from receivers.wire.claims import artifact_pushed, pushed_by_digest, shown, tags
 
 SUFFIX = ".azurecr.io"
+HOME = Home(repository=f"myregistry{SUFFIX}/team/app", registries=SUFFIX)
+REGISTRATION = Registration(
+    steps=(
+        "In the portal: the registry, Services, Webhooks, Add. Service URI: the URL. Actions: push, and chart_push if "
+        "there are still charts in the legacy store. Status: On. Scope: empty, for the whole registry.",
+        "Where a lost push would hurt, subscribe by Event Grid too: it tries again for 24 hours.",
+    ),
+    command='az acr webhook create --registry REGISTRY --name kargo --uri "$URL" --actions push chart_push',
+)
+_USER_AGENT = "AzureContainerRegistry/1.0"  # Kargo's own server goes by it
 
 
 class Target(msgspec.Struct, rename="camel", frozen=True):
@@ -80,6 +95,29 @@ def chart_pushed(payload: Payload, *, registry: str) -> ArtifactPushed:
         qualifier=_chart_version(target),
         kinds=(Kind.CHART,),
     )
+
+
+def example(push: Push, now: datetime) -> Example:
+    """What the registry posts after a push."""
+    host, _, path = push.repository.partition("/")
+    size = examples.MANIFEST_SIZE
+    target = {"mediaType": push.media_type, "size": size, "digest": push.digest, "length": size, "repository": path}
+    return _example(
+        "push",
+        now,
+        target=target | ({"tag": push.tag} if push.tag else {}),
+        request={"id": str(uuid4()), "host": host, "method": "PUT", "useragent": "docker/28.5.1"},
+    )
+
+
+def ping(now: datetime) -> Example:
+    """What the registry posts when somebody presses *Ping*."""
+    return _example("ping", now)
+
+
+def _example(action: str, now: datetime, **members: Any) -> Example:  # noqa: ANN401 - whatever JSON holds
+    document = {"id": str(uuid4()), "timestamp": examples.timestamp(now), "action": action, **members}
+    return examples.json_example(document, user_agent=_USER_AGENT)
 
 
 def _artifact(

@@ -3,11 +3,14 @@
 Kargo looks at the User-Agent instead, which Azure Container Registry does not document and Event Grid does not send.
 """
 
+from dataclasses import replace
+
 from receivers.events import Authenticated, Event, Ignored, Malformed, Provider
 from receivers.providers import acr, eventgrid
-from receivers.providers.authentication import by_url
-from receivers.providers.payload import Json, fit, member_names, read
+from receivers.wire.authentication import by_url
+from receivers.wire.go_json import Json, Reader, member_names, read
 
+_ACR = Reader(acr.Payload)
 _UNSUPPORTED = "request does not appear to have originated from a supported service"  # Kargo's words
 
 
@@ -34,17 +37,20 @@ def _event(document: Json, *, registry: str) -> Event:
     if eventgrid.is_event(document):
         return eventgrid.event(document, registry=registry)
     if names & {"action", "target", "request"}:
-        return acr.event(fit(acr.Payload, document), registry=registry)
+        return acr.event(_ACR.fit(document), registry=registry)
     raise Malformed(_UNSUPPORTED)
 
 
-AZURE = Provider(name="azure", secret_keys=("secret",), authenticate=by_url, parse=parse)
-
-# The documentation that Kargo's receiver grew from called it so.
-ACR = Provider(
-    name="acr",
-    secret_keys=("secret-token", "secret"),
+AZURE = Provider(
+    name="azure",
+    secret_keys=("secret",),
     authenticate=by_url,
     parse=parse,
-    serves=("acr", "azure"),
+    home=acr.HOME,
+    example=acr.example,
+    ping=acr.ping,
+    registration=acr.REGISTRATION,
 )
+
+# The documentation that Kargo's receiver grew from called it so.
+ACR = replace(AZURE, name="acr", secret_keys=("secret-token", "secret"), serves=("acr", "azure"))

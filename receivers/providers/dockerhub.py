@@ -3,12 +3,16 @@
 Payload: https://docs.docker.com/docker-hub/repos/manage/webhooks/
 """
 
+from datetime import datetime
+from uuid import uuid4
+
 import msgspec
 
-from receivers.events import Authenticated, Event, Provider
-from receivers.providers.authentication import by_url
-from receivers.providers.claims import artifact_pushed, pushed_by_digest, tags
-from receivers.providers.payload import decode
+from receivers.events import Authenticated, Event, Example, Home, Provider, Push, Registration
+from receivers.wire import examples
+from receivers.wire.authentication import by_url
+from receivers.wire.claims import artifact_pushed, pushed_by_digest, tags
+from receivers.wire.go_json import Reader
 
 
 class PushData(msgspec.Struct, frozen=True):
@@ -31,9 +35,12 @@ class Payload(msgspec.Struct):
     repository: Repository = Repository()
 
 
+_PAYLOAD = Reader(Payload)
+
+
 def parse(proof: Authenticated) -> list[Event]:
     """The push. A body without ``repo_name`` concerns no subscriber, one without a tag all of its repository's."""
-    payload = decode(Payload, proof.request.body)
+    payload = _PAYLOAD.decode(proof.request.body)
     repository = payload.repository.repo_name
     tag = payload.push_data.tag
     if tag and not tags((tag,)):
@@ -49,4 +56,54 @@ def parse(proof: Authenticated) -> list[Event]:
     ]
 
 
-DOCKERHUB = Provider(name="dockerhub", secret_keys=("secret",), authenticate=by_url, parse=parse)
+def example(push: Push, now: datetime) -> Example:
+    """What Docker Hub posts after a push; ``repository`` is ``team/app``, or ``app`` for an official image."""
+    namespace, _, name = push.repository.rpartition("/")
+    owner = namespace or "library"
+    pushed_at = int(now.timestamp())
+    return examples.json_example(
+        {
+            "callback_url": f"https://registry.hub.docker.com/u/{push.repository}/hook/{uuid4().hex}/",
+            "push_data": {
+                "pushed_at": pushed_at,
+                "pusher": owner,
+                "tag": push.tag,
+                "images": [],
+                "media_type": push.media_type,
+            },
+            "repository": {
+                "repo_name": push.repository,
+                "namespace": owner,
+                "name": name,
+                "owner": owner,
+                "repo_url": f"https://hub.docker.com/r/{push.repository}",
+                "status": "Active",
+                "is_private": False,
+                "is_official": owner == "library",
+                "is_trusted": False,
+                "star_count": 0,
+                "comment_count": 0,
+                "date_created": pushed_at,
+                "description": "",
+                "full_description": "",
+                "dockerfile": "",
+            },
+        },
+        user_agent="Go-http-client/2.0",
+    )
+
+
+DOCKERHUB = Provider(
+    name="dockerhub",
+    secret_keys=("secret",),
+    authenticate=by_url,
+    parse=parse,
+    home=Home(repository="team/app", registries="index.docker.io", alone=True),
+    example=example,
+    registration=Registration(
+        steps=(
+            "In the repository: Webhooks. A name, and the URL as Webhook URL, then Create.",
+            "Docker Hub posts once and never again; what is lost is found when the Warehouse polls.",
+        ),
+    ),
+)

@@ -14,8 +14,8 @@ import msgspec
 from receivers import limits
 from receivers.events import Event, Handshake, Ignored, Malformed, WebhookRequest
 from receivers.providers import acr
-from receivers.providers.claims import shown
-from receivers.providers.payload import INVALID, Json, fit, member_names
+from receivers.wire.claims import shown
+from receivers.wire.go_json import INVALID, Json, Reader, member_names
 
 _ORIGIN = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")  # a DNS name; it is echoed, so nothing else will do
 _REGISTRY = re.compile(r"/registries/([A-Za-z0-9]{1,50})(/|$)", re.IGNORECASE)  # in the registry's resource id
@@ -49,6 +49,9 @@ class Subscription(msgspec.Struct):
     data: Validation = Validation()
 
 
+_ENVELOPE, _ARTIFACT, _SUBSCRIPTION = Reader(Envelope), Reader(Artifact), Reader(Subscription)
+
+
 def is_event(document: Json) -> bool:
     """Whether this is an envelope of either schema."""
     return not member_names(document).isdisjoint({"eventtype", "specversion"})
@@ -56,7 +59,7 @@ def is_event(document: Json) -> bool:
 
 def event(document: Json, *, registry: str) -> Event:
     """What one enveloped event means. ``registry`` is the configured login server, or ``""``."""
-    return _event(fit(Envelope, document), document, registry=registry)
+    return _event(_ENVELOPE.fit(document), document, registry=registry)
 
 
 def binary_event(request: WebhookRequest, data: Json, *, registry: str) -> Event:
@@ -110,7 +113,7 @@ def _event(envelope: Envelope, document: Json, *, registry: str) -> Event:
         case "Microsoft.ContainerRegistry.ChartPushed":
             return acr.chart_pushed(_payload(envelope, document), registry=_login_server(envelope, registry))
         case "Microsoft.EventGrid.SubscriptionValidationEvent":
-            return _validated(fit(Subscription, document).data.validation_code)
+            return _validated(_SUBSCRIPTION.fit(document).data.validation_code)
         case "":
             return Ignored("the event has no type")
         case event_type:
@@ -132,7 +135,7 @@ def _login_server(envelope: Envelope, registry: str) -> str:
 
 def _payload(envelope: Envelope, document: Json) -> acr.Payload:
     """The registry's payload under the envelope's id, which is the one that a redelivery repeats."""
-    payload = fit(Artifact, document).data
+    payload = _ARTIFACT.fit(document).data
     return msgspec.structs.replace(payload, id=envelope.id or payload.id)
 
 

@@ -3,14 +3,16 @@
 Payload: https://docs.quay.io/guides/notifications.html, "Push to Repository"
 """
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from receivers.events import Authenticated, Event, Ignored, Kind, Provider
-from receivers.providers.authentication import by_url
-from receivers.providers.claims import artifact_pushed, pushed_by_digest, tags
-from receivers.providers.payload import decode
+from receivers.events import Authenticated, Event, Example, Home, Ignored, Kind, Provider, Push, Registration
+from receivers.wire import examples
+from receivers.wire.authentication import by_url
+from receivers.wire.claims import artifact_pushed, pushed_by_digest, tags
+from receivers.wire.go_json import Reader
 
 
 class Payload(msgspec.Struct):
@@ -20,9 +22,12 @@ class Payload(msgspec.Struct):
     updated_tags: list[str] | dict[str, Any] = []  # old servers send an object {tag: image id}
 
 
+_PAYLOAD = Reader(Payload)
+
+
 def parse(proof: Authenticated) -> list[Event]:
     """The push; Quay names neither digest nor media type, so it may concern images and charts."""
-    payload = decode(Payload, proof.request.body)
+    payload = _PAYLOAD.decode(proof.request.body)
     updated = [tag for tag in payload.updated_tags if tag]
     if not updated:
         return [Ignored("not a push: no updated_tags")]
@@ -41,4 +46,35 @@ def parse(proof: Authenticated) -> list[Event]:
     ]
 
 
-QUAY = Provider(name="quay", secret_keys=("secret",), authenticate=by_url, parse=parse)
+def example(push: Push, _now: datetime) -> Example:
+    """What Quay posts after a push."""
+    host, _, path = push.repository.partition("/")
+    namespace, _, name = path.partition("/")
+    return examples.json_example(
+        {
+            "repository": path,
+            "namespace": namespace,
+            "name": name,
+            "docker_url": push.repository,
+            "homepage": f"https://{host}/repository/{path}",
+            "updated_tags": [push.tag] if push.tag else [],
+        },
+        user_agent="python-requests/2.32.3",
+    )
+
+
+QUAY = Provider(
+    name="quay",
+    secret_keys=("secret",),
+    authenticate=by_url,
+    parse=parse,
+    home=Home(repository="quay.io/team/app", registries="quay.io"),
+    example=example,
+    registration=Registration(
+        steps=(
+            "In the repository: Settings, Events and notifications, Create Notification. Event: Push to Repository. "
+            "Method: Webhook POST. Webhook URL: the URL. POST body template: empty.",
+            "Quay switches a notification off after three failures in a row: look there when pushes stop to arrive.",
+        ),
+    ),
+)

@@ -1,7 +1,7 @@
 """The pages in a real browser, as people use them."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -9,7 +9,8 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from receivers.deliveries.journal import State
-from receivers.examples import payloads
+from receivers.events import Push
+from receivers.providers import PROVIDERS
 from tests.pages import chromium, journalling
 from tests.pages.conftest import KEY
 from tests.pages.sites import Site
@@ -22,12 +23,11 @@ TOKEN = re.compile(r"[0-9a-f]{64}")
 
 async def deliver(site: Site, *, repository: str = "myregistry.azurecr.io/team/guestbook", tag: str = "1.2.3") -> str:
     """Post as ACR does; the delivery's id."""
-    headers, body = payloads.push(
-        "azure", repository=repository, tag=tag, digest=f"sha256:{'a' * 64}", media_type="application/json"
-    )
+    push = Push(repository=repository, tag=tag, digest=f"sha256:{'a' * 64}", media_type="application/json")
+    example = PROVIDERS["azure"].example(push, datetime.now(UTC))
     async with (
         aiohttp.ClientSession() as session,
-        session.post(site.receiver("azure"), headers=headers, data=body) as response,
+        session.post(site.receiver("azure"), headers=example.headers, data=example.body) as response,
     ):
         assert response.status == 200
         return response.headers["X-Delivery-Id"]

@@ -9,7 +9,7 @@ import pytest
 from receivers import limits
 from receivers.events import ArtifactPushed, Event, Ignored, Malformed, Ping
 from receivers.providers import PROVIDERS
-from receivers.providers.payload import EMPTY, INVALID
+from receivers.wire.go_json import EMPTY, INVALID
 from tests.providers.deliveries import deliver
 
 Members = dict[str, object]

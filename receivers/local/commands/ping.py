@@ -3,13 +3,15 @@
 import argparse
 import asyncio
 import json
+from datetime import UTC, datetime
 
-from receivers.examples import payloads
+from receivers.events import Example
 from receivers.local import cluster, posting
 from receivers.local.addresses import Address, addresses, base_url, masked
 from receivers.local.commands import output
 from receivers.local.errors import Unable
 from receivers.local.posting import Reply
+from receivers.providers import PROVIDERS
 
 
 def run(options: argparse.Namespace) -> int:
@@ -47,15 +49,15 @@ async def _ping(options: argparse.Namespace) -> tuple[dict[str, Reply], str]:
     except Unable as error:
         return replies, str(error)
     for address in found:
-        delivery = _delivery(address)
-        if delivery is not None:
-            replies[f"{address.name} {masked(address.url(base))}"] = await posting.post(address.url(base), *delivery)
+        ping = _ping_of(address)
+        if ping is not None:
+            replies[f"{address.name} {masked(address.url(base))}"] = await posting.post(
+                address.url(base), ping.headers, ping.body
+            )
     return replies, ""
 
 
-def _delivery(address: Address) -> payloads.Delivery | None:
+def _ping_of(address: Address) -> Example | None:
     """The ping that this receiver's sender posts; None where it has none."""
-    try:
-        return payloads.ping(address.receiver.provider) if address.token else None
-    except KeyError:
-        return None
+    provider = PROVIDERS.get(address.receiver.provider) if address.token else None
+    return provider.ping(datetime.now(UTC)) if provider and provider.ping else None

@@ -4,9 +4,10 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
-from receivers.examples import payloads, pushes
-from receivers.examples.pushes import Push
+from receivers import examples
+from receivers.events import Provider, Push
 from receivers.local import cluster, posting
 from receivers.local.addresses import Address, addresses, base_url, masked
 from receivers.local.commands import output
@@ -39,33 +40,28 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
+    provider = PROVIDERS[options.provider]
     if options.url:
-        url, push = options.url, pushes.push(options.provider)
+        url, push = options.url, examples.push(provider)
     else:
-        url, push = await _from_cluster(options)
+        url, push = await _from_cluster(provider, options)
     push = _as_told(push, options)
-    headers, body = payloads.push(
-        options.provider,
-        repository=push.repository,
-        tag=push.tag,
-        digest=push.digest,
-        media_type=push.media_type,
-    )
-    return url, push, await posting.post(url, headers, body)
+    example = provider.example(push, datetime.now(UTC))
+    return url, push, await posting.post(url, example.headers, example.body)
 
 
-async def _from_cluster(options: argparse.Namespace) -> tuple[str, Push]:
+async def _from_cluster(provider: Provider, options: argparse.Namespace) -> tuple[str, Push]:
     async with cluster.opened(cluster.environment()) as service:
         found = await addresses(service.directory)
-        address = choose(found, provider=options.provider, name=options.receiver, project=options.project)
+        address = choose(found, provider=provider, name=options.receiver, project=options.project)
         subscriptions = service.mirror.index.subscriptions(address.receiver.project)
-        url = address.url(base_url(service.settings, options.base_url), provider=options.provider)
-        return url, pushes.push(options.provider, subscriptions)
+        url = address.url(base_url(service.settings, options.base_url), provider=provider.name)
+        return url, examples.push(provider, subscriptions)
 
 
-def choose(found: Sequence[Address], *, provider: str, name: str | None, project: str | None) -> Address:
+def choose(found: Sequence[Address], *, provider: Provider, name: str | None, project: str | None) -> Address:
     """The one receiver that this provider can post to. Raises :class:`Unable` when it is not one."""
-    served = PROVIDERS[provider].serves or (provider,)
+    served = provider.serves or (provider.name,)
     fitting = [
         address
         for address in found
@@ -74,10 +70,10 @@ def choose(found: Sequence[Address], *, provider: str, name: str | None, project
         and project in (None, address.receiver.project)
     ]
     if not fitting:
-        raise Unable(f"no such {provider} receiver; `kargo-receivers urls` lists those there are")
+        raise Unable(f"no such {provider.name} receiver; `kargo-receivers urls` lists those there are")
     if len(fitting) > 1:
         names = ", ".join(address.name for address in fitting)
-        raise Unable(f"several {provider} receivers: {names}; choose one by --receiver and --project")
+        raise Unable(f"several {provider.name} receivers: {names}; choose one by --receiver and --project")
     if fitting[0].problem:
         raise Unable(f"{fitting[0].name} has no URL: {fitting[0].problem}")
     return fitting[0]

@@ -1,7 +1,7 @@
 """What a sender claims is bounded."""
 
 from receivers import limits
-from receivers.providers.claims import artifact_pushed, pushed_by_digest, shown, tags
+from receivers.wire.claims import artifact_pushed, pushed_by_digest, shown, tags
 
 
 def test_text_for_people_is_printable_and_short() -> None:

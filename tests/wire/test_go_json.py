@@ -1,5 +1,6 @@
 """JSON is read by the rules of Go's encoding/json. test_conformance.py holds the same rules for every sender."""
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -7,7 +8,7 @@ import pytest
 
 from receivers import limits
 from receivers.events import Malformed
-from receivers.providers.payload import decode, fit, member_names, read
+from receivers.wire.go_json import Reader, member_names, read
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -26,6 +27,12 @@ class Push(msgspec.Struct, rename="camel", frozen=True):
     commits: list[Commit] = []
     labels: dict[str, Any] = {}
     tags: list[str] = []
+    parents: list["Push"] = []
+    either: list[str] | dict[str, str] | str | None = None
+    sizes: dict[str, dict[str, Commit]] = {}
+
+
+PUSH = Reader(Push)
 
 
 @pytest.mark.parametrize(
@@ -44,6 +51,11 @@ class Push(msgspec.Struct, rename="camel", frozen=True):
         ('{"commits": null}', Push()),
         ('{"tags": ["a", null]}', Push(tags=["a"])),
         ('{"labels": {"Key": "a", "key": [{"Deep": null}]}}', Push(labels={"Key": "a", "key": [{"Deep": None}]})),
+        ('{"parents": [{"REPONAME": "a"}]}', Push(parents=[Push(repo_name="a")])),
+        ('{"either": ["a", null]}', Push(either=["a"])),
+        ('{"either": {"\\ud83d": "a"}}', Push(either={"\ufffd": "a"})),
+        ('{"either": "a"}', Push(either="a")),
+        ('{"sizes": {"A": {"B": {"ID": "1", "other": []}}}}', Push(sizes={"A": {"B": Commit("1")}})),
         ('{"total": 7, "draft": true}', Push(total=7, draft=True)),
         ('{"total": 999999999999999999}', Push(total=999_999_999_999_999_999)),
         ('{"repoName": "\\ud83d\\ude80"}', Push(repo_name="🚀")),
@@ -52,7 +64,7 @@ class Push(msgspec.Struct, rename="camel", frozen=True):
     ],
 )
 def test_a_body_is_read_as_go_reads_it(body: str, expected: Push) -> None:
-    assert decode(Push, body.encode()) == expected
+    assert PUSH.decode(body.encode()) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,24 +81,28 @@ def test_a_body_is_read_as_go_reads_it(body: str, expected: Push) -> None:
         '{"commits": [[]]}',
         '{"labels": []}',
         '{"tags": "a"}',
+        '{"repoName": ["a"]}',
+        '{"repoName": {"a": "b"}}',
+        '{"either": [["a"]]}',
+        '{"either": {"a": {}}}',
     ],
 )
 def test_a_wrong_type_is_malformed(body: str) -> None:
     with pytest.raises(Malformed, match="invalid request body"):
-        decode(Push, body.encode())
+        PUSH.decode(body.encode())
 
 
 def test_untyped_parts_nested_too_deeply_are_malformed() -> None:
     depth = 3_000
     with pytest.raises(Malformed, match="invalid request body"):
-        decode(Push, ('{"labels": {"a": ' + "[" * depth + "]" * depth + "}}").encode())
+        PUSH.decode(('{"labels": {"a": ' + "[" * depth + "]" * depth + "}}").encode())
 
 
 def test_a_part_of_a_document_fits_a_model_of_its_own() -> None:
     document = read(b'[{"id": "1", "repoName": "a"}]')
     assert isinstance(document, list)
-    assert fit(Commit, document[0]) == Commit("1")
-    assert fit(Push, document[0]) == Push(repo_name="a")
+    assert Reader(Commit).fit(document[0]) == Commit("1")
+    assert PUSH.fit(document[0]) == Push(repo_name="a")
 
 
 def test_only_an_object_has_members() -> None:
@@ -100,3 +116,27 @@ def test_a_body_of_more_values_than_any_sender_sends_is_refused_before_it_is_rea
     assert read(most) == [1] * limits.VALUES
     with pytest.raises(Malformed):
         read(most[:-1] + b",1,1]")
+
+
+@pytest.mark.parametrize(
+    "annotation",
+    [
+        tuple[str, ...],
+        set[str],
+        dict[int, str],
+        bytes,
+        datetime,
+        list[frozenset[str]],
+        Commit | dict[str, str],
+        list[str] | list[Commit],
+        list[Commit] | Any,
+    ],
+)
+def test_a_field_that_go_would_read_otherwise_is_refused_when_its_module_is_imported(annotation: object) -> None:
+    with pytest.raises(TypeError):
+        Reader(msgspec.defstruct("Payload", [("field", annotation)]))
+
+
+def test_two_fields_that_differ_in_case_alone_are_refused_when_their_module_is_imported() -> None:
+    with pytest.raises(TypeError, match="two fields"):
+        Reader(msgspec.defstruct("Payload", [("name", str), ("Name", str)]))

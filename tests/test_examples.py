@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from receivers.events import Target
-from receivers.examples import pushes
+from receivers import examples
+from receivers.events import Push, Target
 from receivers.kargo.index import SubscriptionIndex
+from receivers.providers import PROVIDERS
 
 ACR, QUAY, HUB = "myregistry.azurecr.io/team/app", "quay.io/team/app", "team/app"
 
@@ -22,8 +23,8 @@ def index(*subscriptions: dict[str, Any]) -> SubscriptionIndex:
     return index
 
 
-def push(provider: str, *subscriptions: dict[str, Any]) -> pushes.Push:
-    return pushes.push(provider, index(*subscriptions).subscriptions("kargo-demo"))
+def push(provider: str, *subscriptions: dict[str, Any]) -> Push:
+    return examples.push(PROVIDERS[provider], index(*subscriptions).subscriptions("kargo-demo"))
 
 
 @pytest.mark.parametrize(
@@ -67,9 +68,9 @@ def test_a_classic_chart_repository_has_no_sender() -> None:
     assert push("quay", chart).repository == "quay.io/team/app"
 
 
-@pytest.mark.parametrize("provider", ["azure", "acr", "quay", "dockerhub"])
+@pytest.mark.parametrize("provider", PROVIDERS)
 def test_without_any_subscription_the_push_is_made_up(provider: str) -> None:
-    assert pushes.push(provider).repository.endswith("team/app")
+    assert examples.push(PROVIDERS[provider]).repository == PROVIDERS[provider].home.repository
 
 
 def test_a_broken_subscription_is_passed_over() -> None:

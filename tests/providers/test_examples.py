@@ -1,21 +1,30 @@
 """A payload that is made to try a receiver out means what was asked for."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
-from receivers.events import ArtifactPushed, Ignored, Kind, Ping
-from receivers.examples import payloads
+from receivers.events import ArtifactPushed, Event, Ignored, Kind, Ping, Push
 from receivers.providers import PROVIDERS
 from tests.providers.deliveries import deliver
 
 DIGEST = "sha256:" + "5" * 64
 MEDIA_TYPE = "application/vnd.oci.image.index.v1+json"
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def told(provider: str, repository: str, tag: str = "1.2.3") -> Event:
+    """What a provider makes of its own example of a push."""
+    example = PROVIDERS[provider].example(
+        Push(repository=repository, tag=tag, digest=DIGEST, media_type=MEDIA_TYPE), NOW
+    )
+    (event,) = deliver(provider, example.body, example.headers)
+    return event
 
 
 def pushed(provider: str, repository: str, tag: str = "1.2.3") -> ArtifactPushed:
-    headers, body = payloads.push(provider, repository=repository, tag=tag, digest=DIGEST, media_type=MEDIA_TYPE)
-    (event,) = deliver(provider, body, headers)
+    event = told(provider, repository, tag)
     assert isinstance(event, ArtifactPushed)
     return event
 
@@ -42,11 +51,8 @@ def test_two_acr_pushes_are_no_duplicates() -> None:
 
 
 def test_an_acr_push_by_digest() -> None:
-    headers, body = payloads.push(
-        "azure", repository="demo.azurecr.io/app", tag="", digest=DIGEST, media_type=MEDIA_TYPE
-    )
     reason = "app was pushed by digest alone, and subscriptions discover tags"
-    assert deliver("azure", body, headers) == [Ignored(reason)]
+    assert told("azure", "demo.azurecr.io/app", tag="") == Ignored(reason)
 
 
 def test_a_quay_push() -> None:
@@ -61,9 +67,7 @@ def test_a_quay_push() -> None:
 
 
 def test_quay_does_not_tell_of_a_push_by_digest() -> None:
-    headers, body = payloads.push("quay", repository="quay.io/a/b", tag="", digest=DIGEST, media_type=MEDIA_TYPE)
-    (event,) = deliver("quay", body, headers)
-    assert isinstance(event, Ignored)
+    assert isinstance(told("quay", "quay.io/a/b", tag=""), Ignored)
 
 
 @pytest.mark.parametrize(("repository", "namespace"), [("team/app", "team"), ("busybox", "library")])
@@ -76,22 +80,23 @@ def test_a_docker_hub_push(repository: str, namespace: str) -> None:
         tag="1.2.3",
         media_type=MEDIA_TYPE,
     )
-    _, body = payloads.push("dockerhub", repository=repository, tag="1", digest=DIGEST, media_type=MEDIA_TYPE)
-    assert json.loads(body)["repository"]["namespace"] == namespace
+    example = PROVIDERS["dockerhub"].example(Push(repository=repository, tag="1"), NOW)
+    assert json.loads(example.body)["repository"]["namespace"] == namespace
 
 
-def test_a_payload_for_every_provider() -> None:
-    for provider in PROVIDERS:
-        pushed(provider, "registry.example.com/team/app")
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_provider_understands_its_own_example(provider: str) -> None:
+    event = pushed(provider, "registry.example.com/team/app")
+    assert event.repository_urls == ("registry.example.com/team/app",)
+    assert event.qualifiers == ("1.2.3",)
 
 
-@pytest.mark.parametrize("provider", ["azure", "acr"])
-def test_an_acr_ping(provider: str) -> None:
-    headers, body = payloads.ping(provider)
-    assert deliver(provider, body, headers) == [Ping()]
+@pytest.mark.parametrize("provider", [name for name, each in PROVIDERS.items() if each.ping])
+def test_a_ping_is_a_ping(provider: str) -> None:
+    write = PROVIDERS[provider].ping
+    assert write is not None
+    assert deliver(provider, write(NOW).body, write(NOW).headers) == [Ping()]
 
 
-@pytest.mark.parametrize("provider", ["quay", "dockerhub"])
-def test_a_sender_that_has_no_ping(provider: str) -> None:
-    with pytest.raises(KeyError):
-        payloads.ping(provider)
+def test_who_can_be_asked_to_ping() -> None:
+    assert {name for name, each in PROVIDERS.items() if each.ping} == {"azure", "acr"}

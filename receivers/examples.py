@@ -2,42 +2,29 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 
-from receivers.events import Kind
+from receivers.events import Kind, Provider, Push
 from receivers.kargo import references
 from receivers.kargo.selectors import ChartVersions, MutableTag, Selector, SemverTags
 from receivers.kargo.subscriptions import Subscription
+from receivers.providers import PROVIDERS
 
 IMAGE = "application/vnd.oci.image.index.v1+json"
 CHART = "application/vnd.cncf.helm.config.v1+json"
-MADE_UP = {"azure": "myregistry.azurecr.io/team/app", "quay": "quay.io/team/app", "dockerhub": "team/app"}
-HOME = {"azure": ".azurecr.io", "quay": "quay.io"}  # where a provider's registries end
-KINDS = {"acr": "azure"}  # other names of a provider
 _VERSION = re.compile(r"\d+(?:\.\d+){0,2}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Push:
-    """What was pushed, as a sender tells it."""
-
-    repository: str
-    tag: str
-    digest: str
-    media_type: str
-
-
-def push(provider: str, subscriptions: Iterable[Subscription] = ()) -> Push:
+def push(provider: Provider, subscriptions: Iterable[Subscription] = ()) -> Push:
     """A push by this provider that one of the subscriptions wants; without any such, one that looks like it."""
-    kind = KINDS.get(provider, provider)
-    fitting = [each for each in subscriptions if _can_come_from(kind, each)]
-    fitting.sort(key=lambda each: not _registry(each).endswith(HOME.get(kind, "")))
+    home = provider.home
+    fitting = [each for each in subscriptions if _can_come_from(provider, each)]
+    fitting.sort(key=lambda each: not _registry(each).endswith(home.registries))
     for subscription in fitting:
         for tag in _tags(subscription.selector):
             if subscription.selector.decide([tag]).accepted:
                 return _push(subscription.url, tag, subscription.kind)
-    return _push(fitting[0].url if fitting else MADE_UP[kind], "1.2.3", Kind.IMAGE)
+    return _push(fitting[0].url if fitting else home.repository, "1.2.3", Kind.IMAGE)
 
 
 def _push(repository: str, tag: str, kind: Kind) -> Push:
@@ -45,10 +32,12 @@ def _push(repository: str, tag: str, kind: Kind) -> Push:
     return Push(repository=repository, tag=tag, digest=digest, media_type=CHART if kind is Kind.CHART else IMAGE)
 
 
-def _can_come_from(provider: str, subscription: Subscription) -> bool:
-    """Docker Hub tells of its own repositories, and nobody else does. Nobody tells of classic chart repositories."""
+def _can_come_from(provider: Provider, subscription: Subscription) -> bool:
+    """Some registries have one sender, which tells of nothing else. Nobody tells of classic chart repositories."""
     registry = _registry(subscription)
-    return bool(registry) and (registry == references.DOCKER_HUB) == (provider == "dockerhub")
+    alone = {each.home.registries for each in PROVIDERS.values() if each.home.alone}
+    theirs = {provider.home.registries} if provider.home.alone else set()
+    return bool(registry) and {registry} & alone == theirs
 
 
 def _registry(subscription: Subscription) -> str:
