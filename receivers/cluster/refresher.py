@@ -9,6 +9,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -64,6 +65,7 @@ class _Lane:
 
     served: list[asyncio.Future[Outcome]]
     following: asyncio.Future[Outcome] | None = None
+    struggles: bool = False  # its last patch failed, though the cluster was there
 
     def advance(self) -> bool:
         """A patch is about to begin: it also serves those who asked up to now. Returns whether there are any."""
@@ -107,6 +109,7 @@ class Refresher:
         )
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._struggling: Counter[str] = Counter()  # lanes that struggle, by namespace
         self._slots = Slots(limits.PATCHES_IN_FLIGHT)
         self.on_settled: Callable[[Outcome, float], None] | None = None  # (how a refresh ended, seconds it took)
 
@@ -139,6 +142,13 @@ class Refresher:
         known = self._covered.get(target)
         return known[1] if known is not None and known[0] - since > CLOCK_SKEW else None
 
+    def struggles(self, namespace: str) -> bool:
+        """Whether a patch of an object of this namespace has failed though the cluster was there, and is tried again.
+
+        Refreshes of such a namespace may take minutes, and whoever waits for them can wait in a better place.
+        """
+        return self._struggling[namespace] > 0
+
     @property
     def pending(self) -> int:
         """How many objects are being refreshed now."""
@@ -163,12 +173,21 @@ class Refresher:
                 began = self._clock()
                 outcome = await self._patch_until_settled(target, lane)
                 lane.settle(outcome)
+                self._note(target, lane, struggles=False)
                 if self.on_settled is not None:
                     self.on_settled(outcome, self._clock() - began)
         finally:
             # Reached without a pause after the last settlement, so nobody can have joined in between.
             del self._lanes[target]
+            self._note(target, lane, struggles=False)
             lane.end()
+
+    def _note(self, target: Target, lane: _Lane, *, struggles: bool) -> None:
+        if lane.struggles != struggles:
+            lane.struggles = struggles
+            self._struggling[target.namespace] += 1 if struggles else -1
+            if not self._struggling[target.namespace]:
+                del self._struggling[target.namespace]
 
     async def _patch_until_settled(self, target: Target, lane: _Lane) -> Outcome:
         backoff = Backoff()
@@ -197,8 +216,11 @@ class Refresher:
             if (refused and _is_final(refused)) or self._clock() + pause > deadline:
                 logger.warning("%s %s was not refreshed: %s", target.kind, target, failure)
                 return Outcome(result=Result.FAILED, attempts=attempts, error=str(failure))
+            self._note(target, lane, struggles=self._availability.away_for is None)
             await asyncio.sleep(pause)
-            deadline += await self._wait_while_away()
+            if self._availability.away_for is not None:
+                self._note(target, lane, struggles=False)
+                deadline += await self._wait_while_away()
 
     async def _wait_while_away(self) -> float:
         """Wait until the cluster is there; the seconds that took."""

@@ -81,22 +81,27 @@ async def refresh(
     since: datetime,
     until: float,
     unless: "asyncio.Future[None] | None" = None,
+    patient: bool = True,
 ) -> Refreshes:
     """Refresh Warehouses that were not refreshed since a time, and wait for it.
 
     The wait ends at ``until`` (of the event loop's clock), or when ``unless`` is done. What is not done by then goes on
-    by itself.
+    by itself. Who is not ``patient`` waits for no Warehouse of a namespace that struggles.
     """
     refreshes = Refreshes()
+    awaited: list[asyncio.Future[Outcome]] = []
     turns = Turns()
     for target in targets:
         await turns.take()
         if (covered := refresher.covered(target, since=since)) is not None:
             refreshes.outcomes[target] = covered
         else:
-            refreshes.waiting[target] = refresher.refresh(target)
+            struggles = refresher.struggles(target.namespace)
+            asked = refreshes.waiting[target] = refresher.refresh(target)
+            if patient or not struggles:
+                awaited.append(asked)
     if refreshes.waiting:
-        waiting = asyncio.ensure_future(_settled(list(refreshes.waiting.values())))
+        waiting = asyncio.ensure_future(_settled(awaited))
         waits: set[asyncio.Future[None]] = {waiting} if unless is None else {waiting, unless}
         remaining = max(0.0, until - asyncio.get_running_loop().time())
         try:

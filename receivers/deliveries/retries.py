@@ -56,6 +56,10 @@ class _RefutedError(Exception):
 class Retries:
     """Tries waiting deliveries.
 
+    A try waits for its refreshes, so that it can tell what became of them; but not for those of a namespace where one
+    fails again and again: however many deliveries of such a project there are, they keep others' waiting for the first
+    try alone.
+
     One that the cluster verified on arrival counts, whatever became of its receiver since. One that something else
     vouched for is verified now, before anything is refreshed.
     """
@@ -158,7 +162,7 @@ class Retries:
             return message, None, Refreshes(), str(error) or "the cluster did not answer in time"
         with self._availability.gone() as gone:
             refreshes = await matching.refresh(
-                self._refresher, match.targets, since=message.received_at, until=until, unless=gone
+                self._refresher, match.targets, since=message.received_at, until=until, unless=gone, patient=False
             )
         return message, match, refreshes, _missing(refreshes)
 

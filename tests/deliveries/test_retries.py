@@ -9,6 +9,7 @@ import pytest
 from azure.core.exceptions import ResourceNotFoundError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from receivers import limits
 from receivers.cluster import refresher
@@ -498,3 +499,35 @@ async def test_without_a_copy_a_message_is_tried_all_the_same(
     await azurite.stop()
     await retries_of(drill).handle(messages.encode(message()))
     assert await refresh_of(embedded_api_server, "app") != before
+
+
+async def test_however_many_tries_of_a_project_fail_they_keep_others_waiting_for_the_first_alone(
+    embedded_api_server: ApiServer, drill: Drill, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is for a Warehouse of its own, and a handler of the Functions host works on one after the other."""
+    hostile, many, patience = "hostile", 30, 1.0
+    monkeypatch.setattr(limits, "RETRY_WAIT", patience)
+    images = [f"registry.example.com/hostile-{number}" for number in range(many)]
+    await embedded_api_server.apply(
+        *(warehouse(f"w-{n}", project=hostile, image=each) for n, each in enumerate(images))
+    )
+    proxy.answer(403, times=None, method="PATCH", path=f"/namespaces/{hostile}/")
+    service = drill.service
+    assert service.retries is not None
+    await until(lambda: read(drill, hostile, many))
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for image in images:
+        await service.retries.handle(messages.encode(hostile_message(project=hostile, image=image)))
+    assert loop.time() - began < patience * many / 3  # each waited for would be 30 s
+    before = await refresh_of(embedded_api_server, "app")
+    await service.retries.handle(messages.encode(message()))
+    assert await refresh_of(embedded_api_server, "app") != before
+
+
+async def read(drill: Drill, project: str, warehouses: int) -> bool:
+    return drill.service.mirror.index.count(project) == warehouses
+
+
+def hostile_message(*, project: str, image: str) -> Message:
+    return structs.replace(message(), project=project, events=[replace(push(), repository_urls=(image,))])
