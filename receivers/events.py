@@ -209,6 +209,15 @@ class Provider:
     needs_secret: bool = False  # True: the secret also signs the request, so the URL alone does not authenticate
     serves: tuple[str, ...] = ()  # keys of receivers reachable under this name; empty: its own name only
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The keys of receivers that are reachable under this name."""
+        return self.serves or (self.name,)
+
+    def is_for(self, receiver: Receiver) -> bool:
+        """Whether a receiver is reachable under this name."""
+        return receiver.provider in self.kinds
+
 
 class TargetKind(StrEnum):
     """What can be refreshed."""

@@ -143,6 +143,8 @@ KNOWN_DAYS = 30  # after which a receiver that was not used is not known any mor
 KNOWN_FRESH = 30.0  # while the cluster is away the table is read anew no sooner: another process may have written
 KNOWN_RECEIVERS = 10_000  # rows kept in memory, the latest
 KNOWN_BYTES = 16 * MIB
+KNOWN_PROJECT = 200  # rows of one project, the latest; those of the cluster itself are its operator's
+KNOWN_PAGE = 250  # rows read at once
 
 # The journal
 JOURNAL_INTERVAL = 1.0  # rows are written this often, many at once

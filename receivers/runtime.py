@@ -217,7 +217,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
 
 def _static(settings: Settings) -> tuple[StaticReceiver, ...]:
     """The receivers in the settings. Raises SettingsError where no sender of ours could ever reach one."""
-    served = {name for provider in PROVIDERS.values() for name in (provider.serves or (provider.name,))}
+    served = {name for provider in PROVIDERS.values() for name in provider.kinds}
     receivers = {"RECEIVERS": settings.receivers, "RECEIVERS_FILE": settings.receivers_from_file}
     faults = [
         f"{variable}: entry {position}: provider must be one of {', '.join(sorted(served))}"

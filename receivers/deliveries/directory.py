@@ -70,7 +70,7 @@ class Directory:
         self._learned: dict[Key, int] = {}  # the reading of its Secret from which a receiver's tokens are known
         self._turns: dict[str, Turns] = {}  # by the kind of receiver
         self._budget = Budget(at_once=limits.UNKNOWN_READS, per_second=limits.UNKNOWN_READS_PER_SECOND, clock=clock)
-        self._searches: dict[str, Shared[None]] = {}  # the last one, by provider
+        self._searches: dict[str, list[Shared[None]]] = {}  # those under way and the last one, by provider
         # Told the vouchers of all URLs that a receiver has, whenever that is learned: no other is a URL of it.
         self.on_vouchers: Callable[[Receiver, frozenset[str]], None] | None = None
         mirror.on_receivers_changed = self._note_changes
@@ -84,7 +84,7 @@ class Directory:
         """
         token = _token(path, provider.name)
         for verified in self._static:
-            if _serves(provider, verified.receiver) and _proves(token, verified.receiver, verified.secrets):
+            if provider.is_for(verified.receiver) and _proves(token, verified.receiver, verified.secrets):
                 return verified
         await self._mirror.receivers_ready()
         found = await self._verify_hinted(provider, token)
@@ -103,7 +103,7 @@ class Directory:
         receiver = self._hints.get((source, name))
         if not self._mirror.receivers_trusted or (receiver is None and self._mirror.receivers_denied):
             raise NotReadyError("the receivers cannot be read")
-        if receiver is None or provider not in PROVIDERS or not _serves(PROVIDERS[provider], receiver):
+        if receiver is None or provider not in PROVIDERS or not PROVIDERS[provider].is_for(receiver):
             return False
         secret = await self._read(receiver)
         if secret is not None and secret.stale:
@@ -135,7 +135,7 @@ class Directory:
 
     async def close(self) -> None:
         """Stop looking for what nobody waits for any more."""
-        for search in self._searches.values():
+        for search in [each for searches in self._searches.values() for each in searches]:
             search.cancel()
             await search.ended()
 
@@ -144,7 +144,7 @@ class Directory:
 
         A Secret that cannot be read says nothing of the others. Raises :class:`ClusterError` when it might be the one.
         """
-        candidates = [each for each in self._hints.candidates(token) if _serves(provider, each)]
+        candidates = [each for each in self._hints.candidates(token) if provider.is_for(each)]
         if len(candidates) == 1:
             verified = await self._verify(provider, candidates[0], token)
             return [verified] if verified is not None else []
@@ -186,7 +186,7 @@ class Directory:
         tokens = frozenset(
             token
             for provider in PROVIDERS.values()
-            if _serves(provider, receiver)
+            if provider.is_for(receiver)
             for token in _tokens(provider, receiver, secret)
         )
         self._hints.computed(receiver, tokens)
@@ -227,15 +227,16 @@ class Directory:
 
         When there are none, wait for those that are being read. Fails as the last such search did.
         """
+        searches = self._searches.setdefault(provider.name, [])
         found = list(self._worth_reading(provider))
         if found:
-            self._searches[provider.name] = Shared(self._read_all(found))
-        search = self._searches.get(provider.name)
-        if search is not None:
-            await search.result()
+            searches[:] = [each for each in searches if not each.done]
+            searches.append(Shared(self._read_all(found)))
+        if searches:
+            await searches[-1].result()
 
     def _worth_reading(self, provider: Provider) -> Iterator[Receiver]:
-        for kind in provider.serves or (provider.name,):
+        for kind in provider.kinds:
             turns = self._turns.get(kind)
             while turns is not None and (key := turns.next()) is not None and self._budget.take():
                 receiver = self._hints.get(key)
@@ -268,10 +269,6 @@ def _token(path: str, provider: str) -> str:
     if segment != provider or not paths.is_token(token):
         raise UnknownReceiver
     return token
-
-
-def _serves(provider: Provider, receiver: Receiver) -> bool:
-    return receiver.provider in (provider.serves or (provider.name,))
 
 
 def _tokens(provider: Provider, receiver: Receiver, secret: Secret | None) -> list[str]:

@@ -24,6 +24,7 @@ from receivers.deliveries.storage import Storage, StorageError
 from receivers.deliveries.tables import Entity, Table, batches, literal
 from receivers.deliveries.write_behind import WriteBehind
 from receivers.events import Provider, Receiver
+from receivers.providers import PROVIDERS
 
 TABLE = "receivers"
 RENEWED = timedelta(seconds=limits.KNOWN_RENEWED)
@@ -68,7 +69,8 @@ class KnownReceivers:
             on_forgotten=self._forgotten,
         )
         self._rows_of: dict[Key, set[tuple[str, str]]] = {}
-        self._told: Bounded[Key, frozenset[str]] = Bounded(  # what the cluster said of each receiver last
+        self._rows_in: dict[str | None, dict[tuple[str, str], datetime]] = {}  # by project: when seen
+        self._told: Bounded[Key, tuple[str, frozenset[str]]] = Bounded(  # what the cluster said of each last: its kind
             entries=limits.KNOWN_RECEIVERS, size=limits.KNOWN_BYTES, age=limits.KNOWN_RENEWED, clock=clock
         )
         self._loading: Shared[None] | None = None
@@ -106,13 +108,13 @@ class KnownReceivers:
     def has_vouchers(self, receiver: Receiver, vouchers: frozenset[str]) -> None:
         """The cluster says which URLs a receiver has: rows of others are deleted. Returns at once."""
         key = key_of(receiver)
-        self._told.put(key, vouchers, size=_VOUCHER_BYTES * (1 + len(vouchers)))
+        self._told.put(key, (receiver.provider, vouchers), size=_VOUCHER_BYTES * (1 + len(vouchers)))
         for provider, voucher in list(self._rows_of.get(key, ())):
-            if voucher not in vouchers:
+            if not _is_one_of(provider, voucher, receiver.provider, vouchers):
                 self.refuted(provider, voucher)
 
     def refuted(self, provider: str, voucher: str) -> None:
-        """The cluster says that this is no receiver's URL any more: its row is deleted. Returns at once."""
+        """This is no receiver's URL any more, or one too many of its project: its row is deleted. Returns at once."""
         self._forget(provider, voucher)
         self._write(_Change(provider=provider, voucher=voucher))
 
@@ -143,9 +145,13 @@ class KnownReceivers:
         await self._loading.result()
 
     async def _read(self) -> None:
-        async for page in self._table.pages("", size=limits.JOURNAL_PAGE):
+        rows = 0
+        async for page in self._table.pages("", size=limits.KNOWN_PAGE):
             for entity in page:
                 self._take(entity)
+            rows += len(page)
+            if rows >= limits.KNOWN_RECEIVERS:  # no more are kept
+                break
         self._loaded_at = self._clock()
 
     def _take(self, entity: Entity) -> None:
@@ -157,15 +163,22 @@ class KnownReceivers:
             receiver = msgspec.json.decode(entity["receiver"], type=Receiver)
             seen_at = datetime.fromisoformat(entity["seen_at"]).astimezone(UTC)
             told = self._told.get(key_of(receiver))
-            if told is not None and voucher not in told:
+            if not PROVIDERS[provider].is_for(receiver) or (
+                told is not None and not _is_one_of(provider, voucher, *told)
+            ):
                 self.refuted(provider, voucher)
             else:
                 self._keep(provider, voucher, _Known(receiver=receiver, seen_at=seen_at), size=len(entity["receiver"]))
 
     def _keep(self, provider: str, voucher: str, known: _Known, *, size: int) -> None:
         self._forget(provider, voucher)
-        if self._rows.put((provider, voucher), known, size=size + _ROW_BYTES):
-            self._rows_of.setdefault(key_of(known.receiver), set()).add((provider, voucher))
+        row = (provider, voucher)
+        if self._rows.put(row, known, size=size + _ROW_BYTES):
+            self._rows_of.setdefault(key_of(known.receiver), set()).add(row)
+            of_project = self._rows_in.setdefault(known.receiver.project, {})
+            of_project[row] = known.seen_at
+            if known.receiver.project is not None and len(of_project) > limits.KNOWN_PROJECT:
+                self.refuted(*min(of_project, key=of_project.__getitem__))
 
     def _forget(self, provider: str, voucher: str) -> None:
         known = self._rows.pop((provider, voucher))
@@ -173,10 +186,14 @@ class KnownReceivers:
             self._forgotten((provider, voucher), known)
 
     def _forgotten(self, row: tuple[str, str], known: _Known) -> None:
-        rows = self._rows_of.get(key_of(known.receiver), set())
+        receiver = known.receiver
+        rows, of_project = self._rows_of.get(key_of(receiver), set()), self._rows_in.get(receiver.project, {})
         rows.discard(row)
+        of_project.pop(row, None)
         if not rows:
-            self._rows_of.pop(key_of(known.receiver), None)
+            self._rows_of.pop(key_of(receiver), None)
+        if not of_project:
+            self._rows_in.pop(receiver.project, None)
 
     def _write(self, change: _Change) -> None:
         self._writing.add(f"{change.provider}/{change.voucher}", change)
@@ -187,6 +204,11 @@ class KnownReceivers:
         for change in changes:
             if change.entity is None:
                 await self._table.remove(change.provider, change.voucher)
+
+
+def _is_one_of(provider: str, voucher: str, kind: str, vouchers: frozenset[str]) -> bool:
+    """Whether a row is of a URL that a receiver of a kind has; a URL says by its path for which provider it is."""
+    return voucher in vouchers and kind in PROVIDERS[provider].kinds
 
 
 def _entity(provider: Provider, voucher: str, receiver: Receiver, now: datetime) -> Entity:

@@ -84,7 +84,7 @@ class Retries:
         self._queue = queue
         self._recorder = recorder
         self._now = now
-        self._releasing: asyncio.Task[None] | None = None
+        self._releasing: set[asyncio.Task[None]] = set()
         availability.on_back = self.cluster_is_back
 
     async def handle(self, text: bytes) -> None:
@@ -108,13 +108,16 @@ class Retries:
 
     def cluster_is_back(self) -> None:
         """Have everything tried that was parked while it was away. Returns at once."""
-        self._releasing = asyncio.get_running_loop().create_task(self._release())
+        task = asyncio.get_running_loop().create_task(self._release())
+        self._releasing.add(task)
+        task.add_done_callback(self._releasing.discard)
 
     async def close(self) -> None:
         """Stop releasing: what is left stays parked, and the herald sees to it."""
-        if self._releasing is not None:
-            self._releasing.cancel()
-            await asyncio.wait({self._releasing})
+        for task in self._releasing:
+            task.cancel()
+        if self._releasing:
+            await asyncio.wait(self._releasing)
 
     async def _look_for_the_cluster(self) -> None:
         """What the herald is for. Another one follows until nothing is parked any more."""

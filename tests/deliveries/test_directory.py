@@ -485,3 +485,22 @@ async def test_a_secret_that_is_not_named_is_told_from_one_that_is_missing_or_ha
         "missing": "there is no Secret kargo-demo/missing-secret",
         "unnamed": "it names no Secret",
     }
+
+
+async def test_every_search_under_way_ends_with_the_directory(
+    known: Known, api_server: ApiServer, fault_proxy: FaultProxy
+) -> None:
+    """One begins while another still waits for a Secret."""
+    hooks = [replace(HOOK, name=f"unpublished-{number}", secret=f"secret-{number}") for number in range(2)]
+    fault_proxy.hang(path="/secrets/")
+    searches = []
+    for number, hook in enumerate(hooks, start=1):
+        version = known.mirror.version
+        await api_server.apply(project_config([HOOK, *hooks[:number]], published=[HOOK]))
+        await known.changed_since(version)
+        searches.append(asyncio.create_task(known.find(UNKNOWN)))
+        path = f"/secrets/{hook.secret_name}"
+        await eventually(lambda: bool(fault_proxy.sent("GET", path)))  # noqa: B023 - awaited at once
+    await known.directory.close()
+    assert [each for each in asyncio.all_tasks() if "_read_all" in repr(each.get_coro())] == []
+    assert await asyncio.gather(*searches, return_exceptions=True)

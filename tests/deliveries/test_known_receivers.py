@@ -234,6 +234,79 @@ async def test_no_more_receivers_are_kept_than_the_limit(
     await known.close()
 
 
+def of_project(project: str, number: int) -> tuple[str, Verified]:
+    """The path of a receiver, and what the cluster says of it."""
+    hook = Hook(name=f"r{number}", project=project)
+    return hook.path, replace(VERIFIED, receiver=replace(RECEIVER, project=project, name=hook.name, source=project))
+
+
+async def test_a_project_has_its_share_of_the_rows_the_latest_and_takes_none_of_others(
+    known: KnownReceivers, storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "KNOWN_PROJECT", 3)
+    path, verified = of_project("honest", 0)
+    known.learn(AZURE, path, verified)
+    learned = [of_project("greedy", number) for number in range(10)]
+    for greedy_path, greedy in reversed(learned):
+        clock.now += timedelta(seconds=1)
+        known.learn(AZURE, greedy_path, greedy)
+    await known.close()
+    assert len(await rows(storage)) == 1 + 3
+    for each in (known, KnownReceivers(storage, now=clock)):
+        assert await each.find(AZURE, path) is not None
+        assert [await each.find(AZURE, path) is not None for path, _ in learned] == [True] * 3 + [False] * 7
+
+
+async def test_a_table_with_too_many_rows_of_a_project_keeps_the_latest(
+    storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = KnownReceivers(storage, now=clock)
+    learned = [of_project("greedy", number) for number in range(10)]
+    for path, verified in learned:
+        clock.now += timedelta(seconds=1)
+        before.learn(AZURE, path, verified)
+    await before.close()
+    monkeypatch.setattr(limits, "KNOWN_PROJECT", 3)
+    known = KnownReceivers(storage, now=clock)
+    assert [await known.find(AZURE, path) is not None for path, _ in learned] == [False] * 7 + [True] * 3
+    await known.close()
+    assert len(await rows(storage)) == 3
+
+
+async def test_a_url_of_a_receiver_that_is_now_of_another_kind_is_not_known(
+    known: KnownReceivers, storage: Storage
+) -> None:
+    await learn(known)
+    changed = replace(RECEIVER, provider="quay")
+    known.has_vouchers(changed, frozenset({voucher_of(HOOK.token)}))
+    assert await known.find(AZURE, HOOK.path) is None
+    await known.close()
+    assert await rows(storage) == []
+
+
+@pytest.mark.parametrize("kind", ["quay", "of an older version"])
+async def test_a_row_whose_receiver_is_not_served_by_its_provider_counts_as_none(
+    known: KnownReceivers, storage: Storage, kind: str
+) -> None:
+    await learn(known, verified=replace(VERIFIED, receiver=replace(RECEIVER, provider=kind)))
+    assert await KnownReceivers(storage, now=lambda: NOON).find(AZURE, HOOK.path) is None
+
+
+async def test_no_more_of_the_table_is_read_than_is_kept(
+    known: KnownReceivers, storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(10):
+        known.learn(AZURE, *of_project("shop", number))
+    await known.close()
+    monkeypatch.setattr(limits, "KNOWN_PAGE", 2)
+    monkeypatch.setattr(limits, "KNOWN_RECEIVERS", 4)
+    taken: list[object] = []
+    started = KnownReceivers(storage, now=clock)
+    monkeypatch.setattr(started, "_take", taken.append)
+    assert await started.find(AZURE, "/azure/" + "0" * 64) is None
+    assert len(taken) == 4
+
+
 async def test_the_table_can_be_made_ready_before_it_is_needed_or_not(known: KnownReceivers, azurite: Azurite) -> None:
     await known.warm_up()
     await azurite.stop()

@@ -531,3 +531,24 @@ async def read(drill: Drill, project: str, warehouses: int) -> bool:
 
 def hostile_message(*, project: str, image: str) -> Message:
     return structs.replace(message(), project=project, events=[replace(push(), repository_urls=(image,))])
+
+
+async def test_every_release_under_way_ends_with_the_service(drill: Drill, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cluster may come back twice before the first one is done."""
+    begun, ended = 0, 0
+
+    async def release() -> int:
+        nonlocal begun, ended
+        begun += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended += 1
+        raise AssertionError
+
+    monkeypatch.setattr(queue_of(drill), "release", release)
+    retries_of(drill).cluster_is_back()
+    retries_of(drill).cluster_is_back()
+    await asyncio.sleep(0)
+    await retries_of(drill).close()
+    assert (begun, ended) == (2, 2)

@@ -61,11 +61,10 @@ async def _from_cluster(provider: Provider, options: argparse.Namespace) -> tupl
 
 def choose(found: Sequence[Address], *, provider: Provider, name: str | None, project: str | None) -> Address:
     """The one receiver that this provider can post to. Raises :class:`Unable` when it is not one."""
-    served = provider.serves or (provider.name,)
     fitting = [
         address
         for address in found
-        if address.receiver.provider in served
+        if provider.is_for(address.receiver)
         and name in (None, address.receiver.name)
         and project in (None, address.receiver.project)
     ]
