@@ -20,7 +20,7 @@ from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import answers, readiness
 from receivers.deliveries.delivery import new_id
 from receivers.deliveries.retry_queue import QUEUE
-from receivers.events import Provider, WebhookRequest
+from receivers.events import WebhookRequest
 from receivers.pages import SECTIONS
 from receivers.providers import PROVIDERS
 from receivers.settings import SettingsError, storage_configured
@@ -35,8 +35,8 @@ type Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 
-def receive(provider: Provider) -> Handler:
-    """The function of one provider."""
+def receive(provider: str) -> Handler:
+    """The function of one provider, whose module is imported with the first delivery."""
 
     async def handle(req: func.HttpRequest) -> func.HttpResponse:
         try:
@@ -45,14 +45,14 @@ def receive(provider: Provider) -> Handler:
             delivery_id = new_id(datetime.now(UTC))
             logger.error("delivery %s: this app is not ready: %s", delivery_id, error)  # noqa: TRY400 - it says all
             return _respond(answers.unavailable().identified(delivery_id))
-        return _respond(await service.pipeline.deliver(_request(req), provider))
+        return _respond(await service.pipeline.deliver(_request(req), PROVIDERS[provider]))
 
     return handle
 
 
-for provider in PROVIDERS.values():
-    route = app.route(route=f"{provider.name}/{{*token}}", methods=[func.HttpMethod.POST, func.HttpMethod.OPTIONS])
-    route(app.function_name(provider.name)(receive(provider)))
+for provider in PROVIDERS:
+    route = app.route(route=f"{provider}/{{*token}}", methods=[func.HttpMethod.POST, func.HttpMethod.OPTIONS])
+    route(app.function_name(provider)(receive(provider)))
 
 
 @app.function_name("healthz")

@@ -8,7 +8,7 @@ from receivers import limits
 
 
 class TooMuch(Exception):
-    """This would cost more than it may. The message says what is too much."""
+    """This cannot be judged here: it costs more than it may, or it may be right though nobody here knows it."""
 
 
 class Effort:

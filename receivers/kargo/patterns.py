@@ -19,7 +19,9 @@ from receivers.text import well_formed
 # Go refuses \C, which matches one byte of a character; RE2 does not. What stands between \Q and \E is literal.
 _ESCAPED = re.compile(r"\\Q.*?(?:\\E|\Z)|\\(.)", re.DOTALL)
 _UNICODE_CLASS = re.compile(r"\\[pP]")
-_TOO_LARGE = b"pattern too large"  # RE2's message, which is no word against the expression
+# RE2's messages that are no word against the expression
+_TOO_LARGE = b"pattern too large"
+_UNKNOWN_CLASS = (b"invalid character class range: \\p", b"invalid character class range: \\P")
 
 # Units of effort, measured
 _EXAMINATION = 50  # of any expression; its length and its program come in addition
@@ -40,7 +42,7 @@ class _Examined(NamedTuple):
 
     size: int  # instructions of its program
     fault: str = ""
-    is_too_large: bool = False
+    doubt: str = ""  # why it cannot be judged, though it may be right
 
 
 class _Automaton(Protocol):
@@ -100,10 +102,10 @@ def _size(text: str, effort: Effort) -> int:
         raise TooMuch("the Warehouse has too many expressions")
     if len(_UNICODE_CLASS.findall(text)) > limits.UNICODE_CLASSES:
         raise TooMuch(f"an expression has more than {limits.UNICODE_CLASSES} Unicode classes")
-    size, fault, is_too_large = _examined(text)
+    size, fault, doubt = _examined(text)
     effort.owe(size + size * size // 200)  # repetitions take time that is quadratic in their number
-    if is_too_large:
-        raise TooMuch("an expression is too large")
+    if doubt:
+        raise TooMuch(doubt)
     if fault:
         raise InvalidPattern(text, fault)
     return size
@@ -117,7 +119,9 @@ def _examined(text: str) -> _Examined:
         compiled = re2.compile(_encoded(text), _options(limits.EXPRESSION_MEMORY))
     except re2.error as error:
         if error.args[0].startswith(_TOO_LARGE):
-            return _Examined(limits.LARGE_EXPRESSION, is_too_large=True)
+            return _Examined(limits.LARGE_EXPRESSION, doubt="an expression is too large")
+        if error.args[0].startswith(_UNKNOWN_CLASS):  # Go knows more names of them, and the more the newer it is
+            return _Examined(0, doubt="an expression names a Unicode class that is not known here")
         return _Examined(0, error.args[0].decode(errors="replace"))
     if not all(name.isascii() for name in compiled.groupindex):
         return _Examined(0, "invalid capture group name: not ASCII")

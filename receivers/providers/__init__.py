@@ -1,16 +1,40 @@
-"""The senders this service understands, by the first segment of their URLs."""
+"""The senders this service understands, by the first segment of their URLs.
 
-from collections.abc import Mapping
-from types import MappingProxyType
+A provider's module is imported when the provider is asked for; the names alone cost nothing.
+"""
+
+import importlib
+from collections.abc import Iterator, Mapping
 
 from receivers.events import Provider
-from receivers.providers import azure, dockerhub, quay
 
-PROVIDERS: Mapping[str, Provider] = MappingProxyType(
-    {
-        "azure": azure.AZURE,
-        "acr": azure.ACR,
-        "quay": quay.QUAY,
-        "dockerhub": dockerhub.DOCKERHUB,
-    }
-)
+_PLACES = {  # module and name
+    "azure": ("azure", "AZURE"),
+    "acr": ("azure", "ACR"),
+    "quay": ("quay", "QUAY"),
+    "dockerhub": ("dockerhub", "DOCKERHUB"),
+}
+
+
+class _Registry(Mapping[str, Provider]):
+    def __init__(self, places: Mapping[str, tuple[str, str]]) -> None:
+        self._places = places
+        self._imported: dict[str, Provider] = {}
+
+    def __getitem__(self, name: str) -> Provider:
+        if name not in self._imported:
+            module, attribute = self._places[name]
+            self._imported[name] = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
+        return self._imported[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._places
+
+
+PROVIDERS: Mapping[str, Provider] = _Registry(_PLACES)
