@@ -53,10 +53,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         with zipfile.ZipFile(package) as archive:
             archive.extractall(folder)
-        command = [sys.executable, "-I", "-S", __file__, "--inside", folder]
-        environment = {"HOME": folder, **SETTINGS}
-        done = subprocess.run(command, env=environment, cwd=folder, timeout=LONGEST, check=False)
-    return done.returncode
+        return run_from(Path(folder))
+
+
+def run_from(folder: Path) -> int:
+    """The same for what was unpacked already."""
+    command = [sys.executable, "-I", "-S", __file__, "--inside", str(folder)]
+    environment = {"HOME": str(folder), **SETTINGS}
+    return subprocess.run(command, env=environment, cwd=folder, timeout=LONGEST, check=False).returncode
 
 
 class Message(SimpleNamespace):
