@@ -6,6 +6,7 @@ watch's ``type`` before its ``object``; a list's ``metadata`` at one of its ends
 in the object is never taken for any of these.
 """
 
+import itertools
 import re
 from collections.abc import AsyncIterator
 
@@ -19,7 +20,7 @@ TOKENS_AT_ONCE = 500  # a microsecond each
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _SCALAR = re.compile(rb"[^\s\"\[\]{}:,]++")
-_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{}])', re.DOTALL)
+_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+[\[\]{}]', re.DOTALL)
 
 
 class UnscannableError(Exception):
@@ -144,14 +145,12 @@ class _Scanner:
 
     async def _skip_brackets(self) -> None:
         depth = 0
-        for count, match in enumerate(_TO_BRACKET.finditer(self._encoded, self._at), start=1):
-            depth += 1 if match[1] in b"[{" else -1
+        for count in itertools.count(1):
+            depth += 1 if self._token(_TO_BRACKET)[-1:] in b"[{" else -1
             if not depth:
-                self._at = match.end()
                 return
             if count % TOKENS_AT_ONCE == 0:
                 await self._turns.take()
-        raise UnscannableError
 
     def take(self, character: bytes) -> None:
         """Pass over this character, which stands next."""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.drill import drill
+from bench.drill import drill, recovery
 from bench.drill.plan import FULL, SHORT, Fault
 from bench.drill.record import Record, table
+from bench.drill.recovery import Recovery
 from bench.drill.senders import image
 from bench.drill.traffic import Post
 from receivers import limits
@@ -30,6 +31,31 @@ async def test_what_was_accepted_is_refreshed_whatever_breaks(
     assert record.lost() == []  # how fast it answers depends on who else uses the machine
     assert len(record.posts) == SHORT.deliveries
     assert record.rows()[-1][:2] == ["all", str(SHORT.deliveries)]
+
+
+async def test_what_waited_is_refreshed_once_there_is_a_cluster_or_an_instance_less(
+    real_api_server: ApiServer, azurite: Azurite, tmp_path: Path
+) -> None:
+    found = await recovery.measure([4.0], real_api_server, azurite, tmp_path)
+    assert [each.lost() for each in found] == [[], []]  # how soon depends on who else uses the machine
+    assert {status for each in found for status in each.answers} <= {200, 202}
+    assert "| outage of 4 s | " in recovery.table(found)
+
+
+RECOVERY = Recovery(what="outage", within=30.0, waited=[1.0, 29.0], missing=0, answers=[202, 202])
+
+
+@pytest.mark.parametrize(
+    ("found", "broken"),
+    [
+        (RECOVERY, []),
+        (replace(RECOVERY, waited=[1.0, 30.1]), ["outage: the last one was refreshed after 30.1 s"]),
+        (replace(RECOVERY, missing=2), ["outage: 2 refreshes never came"]),
+        (replace(RECOVERY, waited=[]), ["outage: nothing waited, so nothing was tried"]),
+    ],
+)
+def test_a_recovery_that_takes_longer_than_promised_is_told(found: Recovery, broken: list[str]) -> None:
+    assert found.broken() == broken
 
 
 def test_every_second_delivery_is_the_only_push_of_its_image() -> None:
