@@ -489,3 +489,17 @@ def test_only_the_cluster_config_of_the_right_name_counts() -> None:
 
 def test_not_being_ready_is_a_fault_of_the_cluster() -> None:
     assert issubclass(NotReadyError, ClusterError)
+
+
+async def test_only_so_many_projects_are_listed_by_themselves_at_a_time(
+    api: Api, api_server: ApiServer, fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "PROJECT_LISTS_IN_FLIGHT", 3)
+    projects = [f"project-{number}" for number in range(9)]
+    await api_server.apply(*(warehouse("app", project=project) for project in projects))
+    fault_proxy.hang(path=WAREHOUSES)  # all of them together
+    fault_proxy.delay(0.1, path="/namespaces/project-")
+    async with mirroring(api) as mirror:
+        await asyncio.gather(*(mirror.warehouses_ready(project) for project in projects))
+        assert fault_proxy.most_at_once("GET", "/namespaces/project-") == 3
+        assert len(mirror.index) == len(projects)

@@ -358,3 +358,30 @@ async def test_secrets_are_readable_where_a_role_binding_says_so_and_nowhere_els
         assert await reader.read(SecretReference(namespace="elsewhere", name="quay-secret")) == Secret(forbidden=True)
         await reader.close()
         await api.close()
+
+
+@pytest.mark.parametrize(("limit", "value"), [("SECRETS_KEPT", 3), ("SECRETS_BYTES", 3 * len("value"))])
+async def test_no_more_secrets_are_kept_than_the_limits(
+    api_server: ApiServer, api: Api, monkeypatch: pytest.MonkeyPatch, limit: str, value: int
+) -> None:
+    monkeypatch.setattr(limits, limit, value)
+    references = [SecretReference(namespace=PROJECT, name=f"secret-{number}") for number in range(6)]
+    await api_server.apply(*(secret(each.name, {"secret": "value"}) for each in references))
+    await api_server.allow_secrets(PROJECT)
+    reader = SecretReader(api, Availability(api))
+    for each in references:
+        await reader.read(each)
+    assert [each in reader._known for each in references] == [False] * 3 + [True] * 3
+    await reader.close()
+
+
+async def test_a_secret_vouches_for_three_days_at_most(
+    reader: SecretReader, clock: Clock, fault_proxy: FaultProxy
+) -> None:
+    await reader.read(REFERENCE)
+    fault_proxy.reset(times=None, path="/secrets/")
+    clock.now += 3 * 24 * 3600.0
+    assert (await reader.read(REFERENCE)).stale
+    clock.now += 1
+    with pytest.raises(UnreachableError):
+        await reader.read(REFERENCE)

@@ -321,3 +321,15 @@ async def test_a_table_that_is_away_is_an_error_to_who_asks_and_none_to_who_tell
     assert await known.find(AZURE, HOOK.path) is not None  # this process knows it without the table
     with pytest.raises(StorageError, match="cannot be reached"):
         await known.find(AZURE, "/azure/" + "0" * 64)
+
+
+async def test_no_more_bytes_of_receivers_are_kept_than_the_limit(
+    storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "KNOWN_BYTES", 10_000)
+    known = KnownReceivers(storage, now=clock)
+    for number in range(50):
+        known.learn(AZURE, *of_project("shop", number))
+    assert 0 < known._rows.used <= 10_000
+    assert len(known._rows) == len(known._rows_of) == sum(map(len, known._rows_in.values()))
+    await known.close()

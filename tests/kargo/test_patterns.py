@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receivers import limits
-from receivers.kargo import patterns
+from receivers.kargo import patterns, semver
 from receivers.kargo.effort import Effort, TooMuch
 from tests.kargo.tables import rows
 from tests.loop_lag import HELD
@@ -232,3 +232,15 @@ def test_what_is_remembered_of_expressions_is_bounded_in_bytes() -> None:
 
 def _resident() -> int:
     return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
+
+
+def test_what_is_remembered_of_expressions_constraints_and_versions_is_bounded() -> None:
+    """As docs/security.md has it. The bytes of one are those of limits.py; the automata's are what RE2 may take."""
+    most = {
+        patterns._examined: 4 * 1024,
+        patterns._small_automaton: limits.SMALL_AUTOMATON_MEMORY,
+        patterns._large_automaton: limits.LARGE_AUTOMATON_MEMORY,
+        semver._constraint: 30 * 1024,
+        semver._version: 13 * 1024,
+    }
+    assert sum((cache.cache_info().maxsize or 1 << 40) * size for cache, size in most.items()) <= 35 * limits.MIB
