@@ -20,6 +20,7 @@ from receivers.deliveries.sampled import Sampled
 from receivers.deliveries.storage import IDENTITY, StorageError, calling, load
 from receivers.deliveries.write_behind import WriteBehind
 from receivers.settings import Settings
+from receivers.text import printable
 
 if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
@@ -212,9 +213,9 @@ def _document(text: str, *, days: int) -> dict[str, Any]:
 def _row(document: Mapping[str, Any]) -> Row | None:
     """None: another version of this service wrote it, or somebody else."""
     try:
-        row = msgspec.convert(document.get("delivery"), Row)
-        journal.check(row)
-    except (journal.Unreadable, UnicodeError, RecursionError, msgspec.ValidationError):
-        unreadable.warn("a document of the journal cannot be read: %s", str(document.get("id"))[: limits.ROW_KEY])
+        # Written as JSON once more: what Python has read may hold halves of characters, which nobody could show.
+        return journal.decode(msgspec.json.encode(document.get("delivery")).decode())
+    except (journal.Unreadable, UnicodeError, RecursionError, OverflowError):
+        name = printable(str(document.get("id"))[: limits.ROW_KEY])
+        unreadable.warn("a document of the journal cannot be read: %s", name)
         return None
-    return row

@@ -21,6 +21,7 @@ from receivers.deliveries.sampled import Sample, Sampled
 from receivers.deliveries.storage import Storage, StorageError
 from receivers.deliveries.tables import Entity, Table, batches, literal
 from receivers.deliveries.write_behind import WriteBehind
+from receivers.text import printable
 
 logger = logging.getLogger(__name__)
 unreadable = Sampled(logger)
@@ -154,6 +155,8 @@ def _minutes(entity: Entity) -> Minutes:
                 for minute, count in counts.items():
                     minutes.setdefault(hour + int(minute) % 60 * MINUTE, Counter())[Reason(reason)] += count
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError, msgspec.DecodeError):
-        unreadable.warn("counts of refused requests cannot be read: %s", str(entity.get("RowKey"))[: limits.ROW_KEY])
+        unreadable.warn(
+            "counts of refused requests cannot be read: %s", printable(str(entity.get("RowKey"))[: limits.ROW_KEY])
+        )
         return {}
     return minutes

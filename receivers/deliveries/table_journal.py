@@ -20,6 +20,7 @@ from receivers.deliveries.sampled import Sampled
 from receivers.deliveries.storage import Storage
 from receivers.deliveries.tables import Entity, Table, batches, literal
 from receivers.deliveries.write_behind import WriteBehind
+from receivers.text import printable
 
 unreadable = Sampled(logging.getLogger(__name__))
 
@@ -149,7 +150,9 @@ def _row(entity: Entity) -> Row | None:
     try:
         return _read(entity)
     except (journal.Unreadable, KeyError, TypeError, UnicodeError, RecursionError, msgspec.DecodeError):
-        unreadable.warn("a row of the journal cannot be read: %s", str(entity.get("RowKey"))[: limits.ROW_KEY])
+        unreadable.warn(
+            "a row of the journal cannot be read: %s", printable(str(entity.get("RowKey"))[: limits.ROW_KEY])
+        )
         return None
 
 

@@ -1,12 +1,15 @@
 """The journal in Azure Cosmos DB, on an emulated account."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
 from azure.cosmos.aio import ContainerProxy
+from azure.cosmos.exceptions import CosmosHttpResponseError
 
 from receivers import limits
 from receivers.deliveries.cosmos_journal import CosmosJournal
@@ -31,9 +34,16 @@ def account() -> Iterator[Settings]:
 @pytest.fixture
 async def journal(account: Settings, request: pytest.FixtureRequest) -> AsyncIterator[CosmosJournal]:
     """An empty journal: each test has a database of its own."""
+    before = sockets()
     journal = CosmosJournal(replace(account, cosmos_database=request.node.name[:60]), options=OPTIONS)
     yield journal
     await journal.close()
+    await eventually(lambda: sockets() <= before)  # the library's close returns before its connections are closed
+
+
+def sockets() -> int:
+    """How many the event loop listens to."""
+    return len(asyncio.get_running_loop()._selector.get_map())  # type: ignore[attr-defined]  # of the usual loop
 
 
 async def write(journal: CosmosJournal, *rows: Row) -> None:
@@ -172,3 +182,32 @@ async def test_a_managed_identity_needs_no_key(account: Settings, monkeypatch: p
         await shown(journal)
     assert type(journal._credential).__name__ == "ManagedIdentityCredential"
     await journal.close()
+
+
+ODD = ("\u2028", "\x85", "é", "\U0001f680", "'; --", "\\", '"', "a/b?c#d", "x" * 5_000)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))  # the database is named after the test
+async def test_a_row_with_odd_letters_is_read_as_it_was_written(journal: CosmosJournal, odd: str) -> None:
+    written = msgspec.structs.replace(row(), repository=odd, tag=odd)
+    await write(journal, written)
+    assert await journal.read(written.id) == written
+    assert await shown(journal) == [written]
+
+
+async def test_a_row_that_the_account_refuses_holds_up_no_other(
+    journal: CosmosJournal, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """That it refuses one is made up: the emulator takes everything."""
+    rows = [msgspec.structs.replace(row(NOON + timedelta(seconds=number)), tag=str(number)) for number in range(9)]
+    upsert = ContainerProxy.upsert_item
+
+    async def refuse(self: ContainerProxy, body: dict[str, Any], **options: Any) -> Any:  # noqa: ANN401 - as it is
+        if body["tag"] == "4":
+            raise CosmosHttpResponseError(status_code=400)  # type: ignore[no-untyped-call]  # as the library has it
+        return await upsert(self, body, **options)
+
+    monkeypatch.setattr(ContainerProxy, "upsert_item", refuse)
+    await write(journal, *rows)
+    assert [each.tag for each in await shown(journal)] == ["8", "7", "6", "5", "3", "2", "1", "0"]
+    assert [line for line in caplog.messages if "dropped" in line]
