@@ -7,7 +7,7 @@ locals {
     failed   = { severity = 1, every = "PT5M", window = "PT5M", text = "A delivery was neither refreshed nor queued; the sender may not come again." }
     unread   = { severity = 1, every = "PT5M", window = "PT15M", text = "Nobody takes up what waits in the retry queue: its trigger does not listen." }
     queued   = { severity = 2, every = "PT15M", window = "PT15M", text = "Deliveries are being queued for more than ten minutes: the cluster is away or slow." }
-    waiting  = { severity = 2, every = "PT15M", window = "PT15M", text = "A delivery is at its fourth try or beyond: the cluster stays away or slow." }
+    waiting  = { severity = 2, every = "PT15M", window = "PT15M", text = "A delivery is at its fourth try or beyond: the cluster is there, and refuses it." }
     refused  = { severity = 2, every = "PT5M", window = "PT5M", text = "Many requests with unknown URLs, or malformed or unauthenticated ones." }
     dropped  = { severity = 2, every = "PT15M", window = "PT15M", text = "Rows of the journal were dropped: its store is away or refuses them." }
     slow     = { severity = 3, every = "PT15M", window = "PT15M", text = "The 99th percentile of the answer is above 1.5 s: deliveries will be queued next." }
