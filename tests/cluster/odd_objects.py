@@ -28,6 +28,11 @@ def wide_warehouse(name: str, *, subscriptions: int = 20_000) -> bytes:
     return _with(name, ",".join(images).encode())
 
 
+def odd_text_warehouse(name: str) -> bytes:
+    """A Warehouse with a sound subscription, and one with halves of characters and a key twice."""
+    return _with(name, rb'{"unknown":"\ud800 \udc00\ud83d \u0000\u2028","n":1,"n":-0.0,"\ud800":""}')
+
+
 def _with(name: str, subscription: bytes) -> bytes:
     made = warehouse(name)
     made["spec"]["subscriptions"].append("HERE")

@@ -18,7 +18,15 @@ from receivers.cluster.stores import ConfigStore, WarehouseStore
 from receivers.cluster.unreadable import UnreadableObject
 from receivers.deliveries import readiness
 from receivers.events import ArtifactPushed, Receiver
-from tests.cluster.odd_objects import create, deep_warehouse, large_warehouse, merge, replace, wide_warehouse
+from tests.cluster.odd_objects import (
+    create,
+    deep_warehouse,
+    large_warehouse,
+    merge,
+    odd_text_warehouse,
+    replace,
+    wide_warehouse,
+)
 from tests.cluster.servers import RealServer
 from tests.cluster.stand_ins import Watch
 from tests.cluster.waiting import eventually
@@ -90,6 +98,17 @@ async def test_a_warehouse_that_becomes_unreadable_stays_as_it_was_until_it_is_d
         await eventually(lambda: subscribers(mirror.warehouses) == ["b"])
         assert named(mirror.warehouses) == []
         assert all(health.watching and not health.fault for health in mirror.health())
+
+
+async def test_halves_of_characters_are_whole_ones_by_the_time_they_are_read(
+    real_api_server: RealServer, real_api: Api
+) -> None:
+    """Go puts U+FFFD in their place when it reads them, so that none is ever sent."""
+    await real_api_server.apply(warehouse("a"))
+    await create(real_api_server, odd_text_warehouse("odd"))
+    async with mirroring(real_api) as mirror:
+        assert subscribers(mirror.warehouses) == ["a", "odd"]
+        assert mirror.unreadable()["warehouses"] == []
 
 
 async def test_of_a_warehouse_with_very_many_subscriptions_the_first_count(
