@@ -12,6 +12,7 @@ PATCHES_IN_FLIGHT = 16  # more gain nothing but delay, measured against a real A
 PATCH_TIMEOUT = 5.0  # one attempt; a patch of one annotation takes milliseconds
 CALL_SLOW = 1.0  # a patch or a read of a Secret that takes longer makes us ask whether the cluster is there
 REFRESH_DEADLINE = 600.0  # how long a refresh that outlived its answer is tried, beside the time the cluster is away
+STRUGGLING = 3  # objects of a namespace that cannot be patched; then none of its others is waited for long either
 COVERED = 10_000  # objects whose last refresh is remembered; one that is forgotten costs a later try one patch
 COVERED_AGE = 3600.0  # what waited in the retry queue is tried within minutes once the cluster is back
 CLOSE_GRACE = 5.0  # patches under way at shutdown

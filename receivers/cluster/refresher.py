@@ -142,12 +142,14 @@ class Refresher:
         known = self._covered.get(target)
         return known[1] if known is not None and known[0] - since > CLOCK_SKEW else None
 
-    def struggles(self, namespace: str) -> bool:
-        """Whether a patch of an object of this namespace has failed though the cluster was there, and is tried again.
+    def struggles(self, target: Target) -> bool:
+        """Whether a patch of this object has failed though the cluster was there, and is tried again.
 
-        Refreshes of such a namespace may take minutes, and whoever waits for them can wait in a better place.
+        So it is with all objects of a namespace that has several such: refreshes there may take minutes, and whoever
+        waits for them can wait in a better place.
         """
-        return self._struggling[namespace] > 0
+        lane = self._lanes.get(target)
+        return self._struggling[target.namespace] >= limits.STRUGGLING or (lane is not None and lane.struggles)
 
     @property
     def pending(self) -> int:

@@ -86,7 +86,7 @@ async def refresh(
     """Refresh Warehouses that were not refreshed since a time, and wait for it.
 
     The wait ends at ``until`` (of the event loop's clock), or when ``unless`` is done. What is not done by then goes on
-    by itself. Who is not ``patient`` waits for no Warehouse of a namespace that struggles.
+    by itself. Who is not ``patient`` waits for no Warehouse that struggles.
     """
     refreshes = Refreshes()
     awaited: list[asyncio.Future[Outcome]] = []
@@ -96,7 +96,7 @@ async def refresh(
         if (covered := refresher.covered(target, since=since)) is not None:
             refreshes.outcomes[target] = covered
         else:
-            struggles = refresher.struggles(target.namespace)
+            struggles = refresher.struggles(target)
             asked = refreshes.waiting[target] = refresher.refresh(target)
             if patient or not struggles:
                 awaited.append(asked)

@@ -56,9 +56,9 @@ class _RefutedError(Exception):
 class Retries:
     """Tries waiting deliveries.
 
-    A try waits for its refreshes, so that it can tell what became of them; but not for those of a namespace where one
-    fails again and again: however many deliveries of such a project there are, they keep others' waiting for the first
-    try alone.
+    A try waits for its refreshes, so that it can tell what became of them; but not for one that fails again and again,
+    and for none of a namespace with several such: however many deliveries of that project there are, they keep others'
+    waiting for the first few tries alone.
 
     One that the cluster verified on arrival counts, whatever became of its receiver since. One that something else
     vouched for is verified now, before anything is refreshed.

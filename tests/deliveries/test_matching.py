@@ -193,6 +193,10 @@ class Settling:
     def covered(self, _target: Target, *, since: datetime) -> None:
         """Nothing was refreshed lately."""
 
+    def struggles(self, _target: Target) -> bool:
+        """All is well."""
+        return False
+
     def refresh(self, _target: Target) -> asyncio.Future[Outcome]:
         self._asked.append(asyncio.get_running_loop().create_future())
         if len(self._asked) == self._number:

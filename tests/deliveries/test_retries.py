@@ -19,6 +19,7 @@ from receivers.deliveries.messages import Attempt, Message
 from receivers.deliveries.retries import Retries
 from receivers.deliveries.retry_queue import PARKED, RetryQueue
 from receivers.deliveries.storage import StorageError
+from receivers.events import Target
 from receivers.local.azurite import Azurite
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
@@ -501,7 +502,7 @@ async def test_without_a_copy_a_message_is_tried_all_the_same(
     assert await refresh_of(embedded_api_server, "app") != before
 
 
-async def test_however_many_tries_of_a_project_fail_they_keep_others_waiting_for_the_first_alone(
+async def test_however_many_tries_of_a_project_fail_they_keep_others_waiting_for_the_first_few_alone(
     embedded_api_server: ApiServer, drill: Drill, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is for a Warehouse of its own, and a handler of the Functions host works on one after the other."""
@@ -523,6 +524,21 @@ async def test_however_many_tries_of_a_project_fail_they_keep_others_waiting_for
     before = await refresh_of(embedded_api_server, "app")
     await service.retries.handle(messages.encode(message()))
     assert await refresh_of(embedded_api_server, "app") != before
+
+
+async def test_a_warehouse_that_fails_again_and_again_takes_no_time_from_the_others_of_its_project(
+    embedded_api_server: ApiServer, drill: Drill, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "RETRY_WAIT", 0.5)
+    failing = "registry.example.com/failing"
+    await embedded_api_server.apply(warehouse("failing", image=failing))
+    await until(lambda: read(drill, PROJECT, 3))
+    proxy.answer(403, times=None, method="PATCH", path="/warehouses/failing")
+    await retries_of(drill).handle(messages.encode(hostile_message(project=PROJECT, image=failing)))
+    assert drill.service.refresher.struggles(Target(PROJECT, "failing"))
+    before = (await drill.queues()).waiting
+    await retries_of(drill).handle(messages.encode(message()))
+    assert (await drill.queues()).waiting == before, "its try has seen the refresh"
 
 
 async def read(drill: Drill, project: str, warehouses: int) -> bool:

@@ -68,7 +68,7 @@ async def applied(admin: Kubectl) -> AsyncIterator[None]:
     """As the guide does it; an unknown field is an error."""
     await admin("apply", "--validate=strict", "-k", str(MANIFESTS / "server"))
     yield
-    for what in ("deployment", "service", "poddisruptionbudget"):
+    for what in ("deployment", "service", "poddisruptionbudget", "networkpolicy"):
         await admin("delete", "--ignore-not-found", "--namespace", NAMESPACE, what, "kargo-receivers")
     for what in ("clusterrole", "clusterrolebinding"):
         await admin("delete", "--ignore-not-found", what, "kargo-receivers")
@@ -76,9 +76,9 @@ async def applied(admin: Kubectl) -> AsyncIterator[None]:
 
 @pytest.mark.usefixtures("applied")
 async def test_the_api_server_takes_every_manifest_and_every_field(admin: Kubectl) -> None:
-    found = await admin.json("get", "--namespace", NAMESPACE, "deployment,service,poddisruptionbudget,serviceaccount")
+    found = await admin.json("get", "--namespace", NAMESPACE, "deployment,service,pdb,networkpolicy,serviceaccount")
     kinds = {each["kind"] for each in found["items"] if each["metadata"]["name"] == "kargo-receivers"}
-    assert kinds == {"Deployment", "Service", "PodDisruptionBudget", "ServiceAccount"}
+    assert kinds == {"Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", "ServiceAccount"}
     await admin("apply", "--validate=strict", "--dry-run=server", "-k", str(MANIFESTS / "ingress"))
 
 
