@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from receivers import limits
 from receivers.bounded import Bounded
-from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
+from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError, TimedOutError
 from receivers.cluster.availability import Availability
 from receivers.cluster.backoff import Backoff
 from receivers.cluster.slots import Slots
@@ -218,11 +218,15 @@ class Refresher:
             if (refused and _is_final(refused)) or self._clock() + pause > deadline:
                 logger.warning("%s %s was not refreshed: %s", target.kind, target, failure)
                 return Outcome(result=Result.FAILED, attempts=attempts, error=str(failure))
-            self._note(target, lane, struggles=self._availability.away_for is None)
+            self._note(target, lane, struggles=self._is_its_own(failure))
             await asyncio.sleep(pause)
             if self._availability.away_for is not None:
                 self._note(target, lane, struggles=False)
                 deadline += await self._wait_while_away()
+
+    def _is_its_own(self, failure: ClusterError) -> bool:
+        """Whether a failure is the object's, and not one of the cluster: what was cut off may be either, for now."""
+        return isinstance(failure, RefusedError | TimedOutError) and self._availability.away_for is None
 
     async def _wait_while_away(self) -> float:
         """Wait until the cluster is there; the seconds that took."""
