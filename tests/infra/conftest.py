@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.infra.terraform import (
     EXAMPLES,
@@ -47,3 +48,18 @@ def broken(infra: Path, tmp_path: Path) -> Path:
 def examples(terraform: Terraform, infra: Path) -> Mapping[str, State]:
     """What applying each example leaves, with mocked providers."""
     return {name: terraform.states(infra / "examples" / name, name)["applies"] for name in EXAMPLES}
+
+
+@pytest.fixture
+def manifests(tmp_path: Path) -> Path:
+    """The manifests under other names: the API server is shared with tests that have roles of the same name."""
+    shutil.copytree(INFRA / "kubernetes", tmp_path / "kubernetes")
+    for part in ("base", "secrets", "server"):
+        overlay = tmp_path / part
+        overlay.mkdir()
+        kustomization: dict[str, object] = {"resources": [f"../kubernetes/{part}"], "namePrefix": "tried-"}
+        if part == "secrets":
+            account = {"op": "replace", "path": "/subjects/0/name", "value": "tried-kargo-receivers"}
+            kustomization["patches"] = [{"target": {"kind": ".*Binding"}, "patch": yaml.safe_dump([account])}]
+        (overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    return tmp_path

@@ -113,21 +113,6 @@ async def admin(real_api_server: ApiServer) -> Kubectl:
 
 
 @pytest.fixture
-def manifests(tmp_path: Path) -> Path:
-    """The manifests under other names: the API server is shared with tests that have roles of the same name."""
-    shutil.copytree(INFRA / "kubernetes", tmp_path / "kubernetes")
-    for part in ("base", "secrets"):
-        overlay = tmp_path / part
-        overlay.mkdir()
-        kustomization: dict[str, object] = {"resources": [f"../kubernetes/{part}"], "namePrefix": "tried-"}
-        if part != "base":
-            account = {"op": "replace", "path": "/subjects/0/name", "value": "tried-kargo-receivers"}
-            kustomization["patches"] = [{"target": {"kind": ".*Binding"}, "patch": yaml.safe_dump([account])}]
-        (overlay / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
-    return tmp_path
-
-
-@pytest.fixture
 async def identity(real_api_server: ApiServer, admin: Kubectl, manifests: Path) -> AsyncIterator[Identity]:
     """The ServiceAccount with the base manifests applied, as the guide does it."""
     await real_api_server.apply(

@@ -28,7 +28,7 @@ from tests.objects import PROJECT, Hook, project_config, refresh_of, secret_of, 
 from tests.service import acr_push, running_service
 
 NAMESPACE = "kargo-receivers"
-ACCOUNT = f"system:serviceaccount:{NAMESPACE}:kargo-receivers"
+NAME = "tried-kargo-receivers"  # the API server is shared with tests whose roles are named kargo-receivers
 MANIFESTS = INFRA / "kubernetes"
 HOOK = Hook(provider="azure", name="acr")
 # What the Functions host reads, and the program that it runs.
@@ -64,20 +64,20 @@ def admin(real_api_server: ApiServer) -> Kubectl:
 
 
 @pytest.fixture
-async def applied(admin: Kubectl) -> AsyncIterator[None]:
-    """As the guide does it; an unknown field is an error."""
-    await admin("apply", "--validate=strict", "-k", str(MANIFESTS / "server"))
+async def applied(admin: Kubectl, manifests: Path) -> AsyncIterator[None]:
+    """As the guide does it, but for the names; an unknown field is an error."""
+    await admin("apply", "--validate=strict", "-k", str(manifests / "server"))
     yield
     for what in ("deployment", "service", "poddisruptionbudget", "networkpolicy"):
-        await admin("delete", "--ignore-not-found", "--namespace", NAMESPACE, what, "kargo-receivers")
+        await admin("delete", "--ignore-not-found", "--namespace", NAMESPACE, what, NAME)
     for what in ("clusterrole", "clusterrolebinding"):
-        await admin("delete", "--ignore-not-found", what, "kargo-receivers")
+        await admin("delete", "--ignore-not-found", what, NAME)
 
 
 @pytest.mark.usefixtures("applied")
 async def test_the_api_server_takes_every_manifest_and_every_field(admin: Kubectl) -> None:
     found = await admin.json("get", "--namespace", NAMESPACE, "deployment,service,pdb,networkpolicy,serviceaccount")
-    kinds = {each["kind"] for each in found["items"] if each["metadata"]["name"] == "kargo-receivers"}
+    kinds = {each["kind"] for each in found["items"] if each["metadata"]["name"] == NAME}
     assert kinds == {"Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", "ServiceAccount"}
     await admin("apply", "--validate=strict", "--dry-run=server", "-k", str(MANIFESTS / "ingress"))
 
@@ -95,6 +95,7 @@ async def test_its_pods_are_allowed_where_pods_are_restricted_most(admin: Kubect
     """https://kubernetes.io/docs/concepts/security/pod-security-standards, level "restricted"."""
     restricted = {"apiVersion": "v1", "kind": "Pod", **pod()}
     restricted["metadata"] = {"name": "tried", "namespace": NAMESPACE}
+    restricted["spec"]["serviceAccountName"] = NAME
     await admin("label", "--overwrite", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
     try:
         await admin("create", "--dry-run=server", "-f", "-", stdin=json.dumps(restricted))
@@ -107,15 +108,15 @@ async def test_its_pods_are_allowed_where_pods_are_restricted_most(admin: Kubect
 
 @pytest.mark.usefixtures("applied")
 async def test_the_service_runs_with_what_a_pod_of_it_has(
-    real_api_server: ApiServer, admin: Kubectl, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    real_api_server: ApiServer, admin: Kubectl, manifests: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its ServiceAccount's token and the authority, where the kubelet puts them, and the Deployment's settings."""
     await real_api_server.apply(project_config([HOOK]), secret_of(HOOK), warehouse("app"))
-    await admin("apply", "-k", str(MANIFESTS / "secrets"), "--namespace", PROJECT)
+    await admin("apply", "-k", str(manifests / "secrets"), "--namespace", PROJECT)
     monkeypatch.setattr(credentials, "SERVICE_ACCOUNT", tmp_path)
     assert real_api_server.ca_file is not None
     (tmp_path / "ca.crt").write_text(real_api_server.ca_file.read_text())
-    (tmp_path / "token").write_text(await admin("create", "token", "kargo-receivers", "--namespace", NAMESPACE))
+    (tmp_path / "token").write_text(await admin("create", "token", NAME, "--namespace", NAMESPACE))
     settings = {each["name"]: each["value"] for each in container()["env"] if "value" in each}
     given = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(real_api_server.port)}
     try:
@@ -125,7 +126,7 @@ async def test_the_service_runs_with_what_a_pod_of_it_has(
         assert await refresh_of(real_api_server, "app")
     finally:
         for kind in ("role", "rolebinding"):
-            await admin("delete", "--ignore-not-found", "--namespace", PROJECT, kind, "kargo-receivers-secrets")
+            await admin("delete", "--ignore-not-found", "--namespace", PROJECT, kind, f"{NAME}-secrets")
 
 
 def test_every_variable_of_the_container_is_read_by_somebody() -> None:
