@@ -90,10 +90,31 @@ class Receiver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authenticated:
-    """Proof that a request passed its receiver's checks. Only a provider's ``authenticate`` makes one."""
+    """Proof that a request passed its receiver's checks. Only :meth:`Authentication.authenticate` makes one."""
 
     request: WebhookRequest
     receiver: Receiver
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authentication:
+    """How a sender proves itself, beside knowing the receiver's URL. :mod:`receivers.wire.authentication` makes them.
+
+    ``verify`` raises :class:`Unauthenticated` unless one of the secrets proves the request; there may be none, and then
+    nothing does. ``prove`` gives the headers by which a sender would prove a body.
+    """
+
+    verify: Callable[[WebhookRequest, Receiver, tuple[bytes, ...]], None]
+    prove: Callable[[bytes, Receiver, bytes], Mapping[str, str]]
+    needs_secret: bool  # False: the URL, which was verified when the receiver was found, is all there is
+
+    def authenticate(self, request: WebhookRequest, receiver: Receiver, secrets: tuple[bytes, ...]) -> Authenticated:
+        """The proof. ``secrets`` are those that count: the present one and, during a rotation, the previous one.
+
+        Raises :class:`Unauthenticated`.
+        """
+        self.verify(request, receiver, secrets)
+        return Authenticated(request=request, receiver=receiver)
 
 
 class Kind(StrEnum):
@@ -192,21 +213,19 @@ class Home:
 class Provider:
     """One sender, and all that is known of it. Whatever else needs to know something of senders asks here.
 
-    ``authenticate`` gets the request, the receiver, and the secrets that count (the present one and, during a rotation,
-    the previous one), and raises :class:`Unauthenticated`. ``parse`` raises :class:`Malformed` and nothing else,
-    whatever the bytes. ``example`` writes what the sender posts after a push at a time, and ``ping`` what it posts to
-    try a registration out; each has ids of its own, as real ones have.
+    ``parse`` raises :class:`Malformed` and nothing else, whatever the bytes. ``example`` writes what the sender posts
+    after a push at a time, and ``ping`` what it posts to try a registration out; each has ids of its own, as real ones
+    have, and no proof yet: :meth:`proven` adds it.
     """
 
     name: str  # path segment
     secret_keys: tuple[str, ...]  # data keys of the Secret that are accepted, the usual one first
-    authenticate: Callable[[WebhookRequest, Receiver, tuple[bytes, ...]], Authenticated]
+    authentication: Authentication
     parse: Callable[[Authenticated], list[Event]]
     home: Home
     example: Callable[[Push, datetime], Example]
     ping: Callable[[datetime], Example] | None = None  # None: the sender has no such thing
     registration: Registration
-    needs_secret: bool = False  # True: the secret also signs the request, so the URL alone does not authenticate
     serves: tuple[str, ...] = ()  # keys of receivers reachable under this name; empty: its own name only
 
     @property
@@ -217,6 +236,15 @@ class Provider:
     def is_for(self, receiver: Receiver) -> bool:
         """Whether a receiver is reachable under this name."""
         return receiver.provider in self.kinds
+
+    @property
+    def needs_secret(self) -> bool:
+        """Whether the URL alone does not authenticate a request."""
+        return self.authentication.needs_secret
+
+    def proven(self, example: Example, receiver: Receiver, secret: bytes) -> Example:
+        """The example with what proves it to this receiver."""
+        return Example({**example.headers, **self.authentication.prove(example.body, receiver, secret)}, example.body)
 
 
 class TargetKind(StrEnum):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from receivers.events import Push
+from receivers.events import Event, Example, Push, Receiver, WebhookError
 from receivers.kargo.configs import KEYS
 from receivers.local.azurite import Azurite
 from receivers.providers import PROVIDERS
@@ -115,12 +115,20 @@ def push(hook: Hook) -> bytes:
     repository = IMAGE if not provider.home.alone else provider.home.repository
     document = json.loads(provider.example(replace(PUSH, repository=repository), datetime.now(UTC)).body)
     document["comment"] = BODY
-    meant = deliver(hook.provider, json.dumps(document).encode())
+    meant = _meaning(hook, document)
     for place in list(_texts(document)):
         changed = _with_canary(document, place)
-        if deliver(hook.provider, json.dumps(changed).encode()) == meant:
+        if _meaning(hook, changed) == meant:
             document = changed
     return json.dumps(document).encode()
+
+
+def _meaning(hook: Hook, document: object) -> list[Event] | None:
+    """What a delivery means; None where it is refused."""
+    try:
+        return deliver(hook.provider, json.dumps(document).encode())
+    except WebhookError:
+        return None
 
 
 def _texts(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:  # noqa: ANN401 - any JSON
@@ -151,9 +159,17 @@ class Canaries:
     collector: Collector
     told: Told
 
+    async def deliver(self, hook: Hook, body: bytes | None = None) -> Response:
+        """A push, or this body, that its sender proves."""
+        receiver = Receiver(provider=hook.provider, name=hook.name, project=hook.project, source="")
+        example = Example({}, push(hook) if body is None else body)
+        proven = PROVIDERS[hook.provider].proven(example, receiver, hook.secret.encode())
+        return await self.post(hook.path, proven.body, headers=proven.headers)
+
     async def post(self, path: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> Response:
         """A delivery. Its answer is told too."""
-        response = await self.service.post(f"{path}?code={QUERY}", body, headers={**HEADERS, **(headers or {})})
+        given = {name.lower(): value for name, value in {**HEADERS, **(headers or {})}.items()}
+        response = await self.service.post(f"{path}?code={QUERY}", body, headers=given)
         self._answered(f"answer to {path.split('/')[1]}", response)
         return response
 
@@ -216,7 +232,7 @@ async def prepare(cluster: ApiServer) -> None:
     hooks = (*HOOKS, ROTATED)
     await cluster.apply(
         project_config((*hooks, STALE)),
-        *(secret(hook.secret_name, {"secret": hook.secret}) for hook in HOOKS),
+        *(secret(hook.secret_name, {PROVIDERS[hook.provider].secret_keys[0]: hook.secret}) for hook in HOOKS),
         secret(ROTATED.secret_name, {"secret": ROTATED.secret, "secret-previous": BEFORE.secret}),
         secret(STALE.secret_name, {"secret": "canary-secret-after-the-stale-one"}),
         warehouse("app"),

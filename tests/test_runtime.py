@@ -11,6 +11,7 @@ from receivers.cluster.refresher import Result
 from receivers.deliveries.cosmos_journal import CosmosJournal
 from receivers.deliveries.table_journal import TableJournal
 from receivers.events import Target
+from receivers.providers import PROVIDERS
 from receivers.settings import Settings, SettingsError, StaticReceiver
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
@@ -47,12 +48,13 @@ async def test_a_start_that_failed_is_tried_again(
 
 
 async def test_receivers_that_no_sender_can_reach_are_faults() -> None:
+    known = ", ".join(sorted(PROVIDERS))
     typo = StaticReceiver(provider="quai", name="builds", project=None, secret="s")
     with pytest.raises(SettingsError) as error:
         await runtime.start(Settings(receivers=(typo,), receivers_from_file=(typo,)), {})
     assert str(error.value).split("\n") == [
-        "RECEIVERS: entry 0: provider must be one of acr, azure, dockerhub, quay",
-        "RECEIVERS_FILE: entry 0: provider must be one of acr, azure, dockerhub, quay",
+        f"RECEIVERS: entry 0: provider must be one of {known}",
+        f"RECEIVERS_FILE: entry 0: provider must be one of {known}",
     ]
 
 

@@ -22,10 +22,11 @@ class Address:
 
     receiver: Receiver
     token: str = field(default="", repr=False)
+    secret: bytes = field(default=b"", repr=False)  # what its sender proves itself by; empty where it may not be read
     problem: str = ""
 
     def url(self, base_url: str, *, provider: str | None = None) -> str:
-        """The URL: a credential. Empty when there is none. Raises :class:`~receivers.kargo.go_url.InvalidUrl`.
+        """The URL: a credential. Empty when there is none. Raises :class:`~receivers.go_url.InvalidUrl`.
 
         ``provider`` is another name that the receiver is served under: ``acr`` for ``azure``.
         """
@@ -80,7 +81,7 @@ async def address(directory: Directory, receiver: Receiver) -> Address:
     if not secrets:
         return Address(receiver=receiver, problem=_without_secret(provider, receiver, missing=missing))
     token = paths.token(project=receiver.project, name=receiver.name, secrets=secrets[:1])
-    return Address(receiver=receiver, token=token)
+    return Address(receiver=receiver, token=token, secret=secrets[0])
 
 
 def masked(url: str) -> str:

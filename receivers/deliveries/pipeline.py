@@ -142,7 +142,7 @@ class Pipeline:
         if len(request.body) > limits.BODY:
             raise TooLarge(f"content exceeds limit of {limits.BODY} bytes")
         with delivery.step("parse"):
-            proof = provider.authenticate(request, verified.receiver, verified.secrets)
+            proof = provider.authentication.authenticate(request, verified.receiver, verified.secrets)
             delivery.events = await self._parse(provider, proof, deadline=deadline)
 
     async def _parse(self, provider: Provider, proof: Authenticated, *, deadline: float) -> list[Event]:

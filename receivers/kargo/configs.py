@@ -6,6 +6,7 @@ is nothing a user could learn from more.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple, TypeGuard
 
 import msgspec
@@ -67,16 +68,22 @@ def _decode_entry(encoded: msgspec.Raw) -> object:
 
 
 def _configuration(encoded: msgspec.Raw) -> object:
-    """The one part of a receiver's configuration that counts: its Secret's name."""
+    """A receiver's configuration: its Secret's name and, unless it is large, what stands beside it."""
     try:
         configuration = msgspec.json.decode(encoded, type=_Configuration)
     except shallow.NO_JSON:
         return shallow.OTHER
+    small = len(encoded) <= limits.RECEIVER_CONFIGURATION
+    members = (shallow.members(encoded) or {}) if small else {}
+    found = {name: shallow.value(member) for name, member in members.items()}
+    return {**found, "secretRef": _reference(configuration.secret_reference)}
+
+
+def _reference(encoded: msgspec.Raw) -> object:
     try:
-        reference = msgspec.json.decode(configuration.secret_reference, type=_Reference)
+        return {"name": shallow.value(msgspec.json.decode(encoded, type=_Reference).name)}
     except shallow.NO_JSON:
-        return {}
-    return {"secretRef": {"name": shallow.value(reference.name)}}
+        return None
 
 
 def receivers(
@@ -100,6 +107,7 @@ def receivers(
             source=source,
             secret=SecretReference(namespace=secrets_namespace, name=_secret_name(entry[key])),
             status_path=paths.get(name, ""),
+            options=_options(entry[key]),
         )
     return list(found.values())
 
@@ -119,6 +127,13 @@ def _path(value: object) -> str:
 
 def _is_name(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and len(value) <= limits.OBJECT_NAME
+
+
+def _options(configuration: object) -> dict[str, str]:
+    """What a provider may want beyond the Secret: the texts of its part of the entry, as short as names are."""
+    members = configuration.items() if isinstance(configuration, Mapping) else ()
+    texts = ((name, value) for name, value in members if _is_name(name) and _is_name(value) and value)
+    return dict(islice(texts, limits.RECEIVER_OPTIONS))
 
 
 def _secret_name(configuration: object) -> str:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from hashlib import sha256
 
-from receivers.kargo import go_url
+from receivers import go_url
 
 _TOKEN = re.compile(r"[0-9a-f]{64}")
 

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from receivers.kargo import go_url
+from receivers import go_url
 from receivers.text import well_formed
 
 DOCKER_HUB = "index.docker.io"

@@ -6,8 +6,9 @@ The rules are Kargo's. Text that a rule cannot read is returned as it came, so t
 import re
 from typing import assert_never
 
+from receivers import go_url
 from receivers.events import Kind
-from receivers.kargo import go_url, references
+from receivers.kargo import references
 from receivers.text import well_formed
 
 _DOCKER_HUB = {references.DOCKER_HUB, "registry-1.docker.io"}

@@ -1,7 +1,8 @@
 """The URLs of receivers, as commands show them."""
 
+from receivers import go_url
 from receivers.deliveries.addresses import Address, addresses, masked
-from receivers.kargo import go_url, paths
+from receivers.kargo import paths
 from receivers.local.errors import Unable
 from receivers.settings import Settings
 

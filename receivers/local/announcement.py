@@ -50,9 +50,9 @@ def curl(address: Address, *, url: str, index: SubscriptionIndex) -> str:
     receiver = address.receiver
     provider = PROVIDERS[receiver.provider]
     push = examples.push(provider, index.subscriptions(receiver.project))
-    example = provider.example(push, datetime.now(UTC))
-    content_type = f"Content-Type: {example.headers['content-type']}"
-    return shlex.join(["curl", "-i", "-H", content_type, "-d", example.body.decode(), address.url(url)])
+    example = provider.proven(provider.example(push, datetime.now(UTC)), receiver, address.secret)
+    headers = [part for name, value in example.headers.items() for part in ("-H", f"{name}: {value}")]
+    return shlex.join(["curl", "-i", *headers, "-d", example.body.decode(), address.url(url)])
 
 
 def send(address: Address, *, url: str, program: str) -> str:

@@ -136,7 +136,11 @@ def _send(commands: _Commands) -> None:
     command.add_argument("provider", choices=tuple(PROVIDERS), help="the sender: %(choices)s", metavar="PROVIDER")
     command.add_argument("--receiver", metavar="NAME", help="of several receivers, the one of this name")
     command.add_argument("--project", metavar="NAME", help="of several receivers, the one of this project")
-    command.add_argument("--url", help="a receiver's whole URL; then the cluster is not asked")
+    command.add_argument(
+        "--url",
+        help="a receiver's whole URL; then the cluster is not asked, and where a sender proves its deliveries by the "
+        "secret, the environment's RECEIVER_SECRET is that",
+    )
     _base_url(command)
     command.add_argument("--repository", help="(default: one that a Warehouse subscribes to)")
     command.add_argument("--tag", help="(default: one that this Warehouse takes)")

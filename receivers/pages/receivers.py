@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from receivers import examples
+from receivers import examples, go_url
 from receivers.deliveries import addresses
 from receivers.deliveries.addresses import Address
 from receivers.deliveries.journal import Filter, Journal, Row
 from receivers.events import Receiver, WebhookRequest
-from receivers.kargo import go_url
 from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS
 from receivers.runtime import Runtime
@@ -90,7 +89,7 @@ async def test(visit: Visit, service: Runtime) -> Done:
     provider = PROVIDERS[receiver.provider]
     now = datetime.now(UTC)
     push = examples.push(provider, service.mirror.index.subscriptions(receiver.project))
-    example = provider.example(push, now)
+    example = provider.proven(provider.example(push, now), receiver, address.secret)
     answer = await service.pipeline.deliver(
         WebhookRequest(
             method="POST",

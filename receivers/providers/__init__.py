@@ -13,6 +13,8 @@ _PLACES = {  # module and name
     "acr": ("azure", "ACR"),
     "quay": ("quay", "QUAY"),
     "dockerhub": ("dockerhub", "DOCKERHUB"),
+    "harbor": ("harbor", "HARBOR"),
+    "artifactory": ("artifactory", "ARTIFACTORY"),
 }
 
 

@@ -44,7 +44,7 @@ def _event(document: Json, *, registry: str) -> Event:
 AZURE = Provider(
     name="azure",
     secret_keys=("secret",),
-    authenticate=by_url,
+    authentication=by_url,
     parse=parse,
     home=acr.HOME,
     example=acr.example,

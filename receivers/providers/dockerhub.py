@@ -96,7 +96,7 @@ def example(push: Push, now: datetime) -> Example:
 DOCKERHUB = Provider(
     name="dockerhub",
     secret_keys=("secret",),
-    authenticate=by_url,
+    authentication=by_url,
     parse=parse,
     home=Home(repository="team/app", registries="index.docker.io", alone=True),
     example=example,

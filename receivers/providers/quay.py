@@ -66,7 +66,7 @@ def example(push: Push, _now: datetime) -> Example:
 QUAY = Provider(
     name="quay",
     secret_keys=("secret",),
-    authenticate=by_url,
+    authentication=by_url,
     parse=parse,
     home=Home(repository="quay.io/team/app", registries="quay.io"),
     example=example,

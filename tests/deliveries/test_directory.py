@@ -18,6 +18,7 @@ from receivers.deliveries.directory import Directory, Verified, voucher_of
 from receivers.events import Receiver, UnknownReceiver
 from receivers.providers import PROVIDERS
 from receivers.settings import Settings, StaticReceiver
+from receivers.wire.authentication import by_header
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
 from tests.objects import PROJECT, SECRET, Hook, cluster_config, project_config, secret, secret_of
@@ -276,7 +277,7 @@ async def test_where_secrets_cannot_be_read_the_published_url_decides(
 async def test_a_sender_that_signs_is_refused_where_its_signature_cannot_be_checked(
     api_server: ApiServer, fault_proxy: FaultProxy, read_secrets: bool
 ) -> None:
-    signing = replace(PROVIDERS["azure"], needs_secret=True)
+    signing = replace(PROVIDERS["azure"], authentication=by_header("x-tried", missing=""))
     await api_server.apply(project_config([HOOK]), secret_of(HOOK))
     fault_proxy.answer(403, times=None, path="/secrets/")
     async with knowing(api_server, fault_proxy, read_secrets=read_secrets) as known:

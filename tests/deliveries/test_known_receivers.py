@@ -15,11 +15,12 @@ from receivers.deliveries.storage import Storage, StorageError
 from receivers.deliveries.tables import Table
 from receivers.local.azurite import Azurite
 from receivers.providers import PROVIDERS
+from receivers.wire.authentication import by_header
 from tests.deliveries.examples import NOON, RECEIVER
 from tests.objects import PROJECT, SECRET, Hook
 
 AZURE, QUAY = PROVIDERS["azure"], PROVIDERS["quay"]
-SIGNED = replace(AZURE, name="signed", needs_secret=True)
+SIGNED = replace(AZURE, name="signed", authentication=by_header("x-tried", missing=""))
 HOOK = Hook(provider="azure", name="acr")
 VERIFIED = Verified(receiver=replace(RECEIVER, status_path=HOOK.path), secrets=(SECRET.encode(),))
 

@@ -21,12 +21,14 @@ from receivers.events import (
     Malformed,
     Ping,
     Provider,
+    Receiver,
     Unauthenticated,
     WebhookRequest,
 )
 from receivers.providers import PROVIDERS
 from receivers.runtime import Runtime
 from receivers.settings import Settings, StaticReceiver
+from receivers.wire.authentication import by_url
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
 from tests.objects import (
@@ -230,23 +232,22 @@ async def test_a_parser_s_refusal_is_the_sender_s_answer(sender: Sender) -> None
 
 
 async def test_a_signature_that_is_wrong_is_refused_before_anything_is_parsed(sender: Sender) -> None:
-    def refuse(*_: object) -> Authenticated:
+    def refuse(*_: object) -> None:
         raise Unauthenticated
 
     def parse(_: Authenticated) -> list[Event]:
         raise AssertionError
 
-    answer = await sender.send(parse, authenticate=refuse)
+    answer = await sender.send(parse, authentication=replace(by_url, verify=refuse))
     assert (answer.status, answer.encoded()) == (401, b"{}\n")
     assert sender.last.error
 
 
 async def test_an_authenticator_gets_the_secrets_that_count(sender: Sender) -> None:
-    def authenticate(request: WebhookRequest, receiver: object, secrets: tuple[bytes, ...]) -> Authenticated:
+    def verify(_request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
         assert secrets == (HOOK.secret.encode(),)
-        return PROVIDERS["azure"].authenticate(request, receiver, secrets)  # type: ignore[arg-type]  # it is one
 
-    assert (await sender.send(lambda _: [Ping()], authenticate=authenticate)).status == 200
+    assert (await sender.send(lambda _: [Ping()], authentication=replace(by_url, verify=verify))).status == 200
 
 
 async def test_an_observer_that_fails_costs_nobody_anything(

@@ -108,6 +108,26 @@ def test_json_is_read_as_what_it_says(configured: object) -> None:
     assert read(decoded(configured).entries, decoded(published).entries) == read(configured, published)
 
 
+def test_what_stands_beside_the_secret_is_kept_as_far_as_it_is_short_text() -> None:
+    beside = {"virtualRepoName": "docker", "number": 1, "list": ["a"], "flag": True, "empty": "", "long": "x" * 254}
+    (receiver,) = read(decoded([{"name": "a", "artifactory": {"secretRef": {"name": "s"}} | beside}]).entries)
+    assert receiver.options == {"virtualRepoName": "docker"}
+    assert receiver.secret == SecretReference(namespace="kargo-demo", name="s")
+
+
+def test_of_a_large_configuration_only_the_secret_s_name_is_kept() -> None:
+    for beside in ({f"name-{number}": "x" for number in range(1_000)}, {"actions": [{"a": "x" * 5_000}], "b": "c"}):
+        (receiver,) = read(decoded([{"name": "a", "generic": {"secretRef": {"name": "s"}} | beside}]).entries)
+        assert receiver.options == {}
+        assert receiver.secret == SecretReference(namespace="kargo-demo", name="s")
+
+
+def test_of_many_texts_beside_the_secret_the_first_are_kept() -> None:
+    beside = {f"name-{number}": "x" for number in range(20)}
+    (receiver,) = read(decoded([{"name": "a", "generic": {"secretRef": {"name": "s"}} | beside}]).entries)
+    assert list(receiver.options) == list(beside)[: limits.RECEIVER_OPTIONS]
+
+
 def test_of_very_many_receivers_the_first_are_taken() -> None:
     found = decoded([entry(name=f"hook-{number}") for number in range(limits.RECEIVERS + 7)])
     assert found.more

@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from receivers.kargo import go_url, paths
+from receivers import go_url
+from receivers.kargo import paths
 
 TOKEN = "571b0e35550136585f653a70460974d32f85879142300ecb361eff423ac62cd4"
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from receivers.events import Event, Receiver, WebhookRequest
+from receivers.events import Authenticated, Event, Receiver, WebhookRequest
 from receivers.providers import PROVIDERS
 
 SAMPLES = Path(__file__).parents[1] / "samples"
@@ -32,7 +32,7 @@ def deliver(
     )
     receiver = Receiver(provider=provider, name="builds", project="demo", source="test", options=options or {})
     sender = PROVIDERS[provider]
-    return sender.parse(sender.authenticate(request, receiver, (b"secret",)))
+    return sender.parse(Authenticated(request=request, receiver=receiver))
 
 
 def samples() -> list[Path]:

@@ -51,6 +51,36 @@ SENDERS = {
         url="team/app",
         unused=("push_data", "pushed_at"),
     ),
+    "harbor": Sender(
+        lambda repository, tag: {
+            "type": "PUSH_ARTIFACT",
+            "event_data": {
+                "resources": [
+                    {
+                        "tag": tag,
+                        "resource_url": f"r.example.com/{repository}" if isinstance(repository, str) else repository,
+                    }
+                ],
+                "repository": {"repo_full_name": repository},
+            },
+        },
+        ignored={"type": "PULL_ARTIFACT", "event_data": {}},
+        unused=("event_data", "custom_attributes"),
+    ),
+    "artifactory": Sender(
+        lambda repository, tag: {
+            "domain": "docker",
+            "event_type": "pushed",
+            "jpd_origin": "https://r.example.com/artifactory",
+            "data": {
+                "repo_key": repository.partition("/")[0] if isinstance(repository, str) else repository,
+                "path": f"{repository.partition('/')[2]}/1/manifest.json" if isinstance(repository, str) else "a/b/c",
+                "tag": tag,
+            },
+        },
+        ignored={"domain": "docker", "event_type": "deleted"},
+        unused=("data", "size"),
+    ),
 }
 
 every_sender = pytest.mark.parametrize("name", SENDERS)
@@ -166,7 +196,7 @@ def test_null_counts_as_absent(name: str) -> None:
 def test_the_case_of_keys_does_not_matter(name: str) -> None:
     document = body(push(name))
     shouted = document
-    for key in ("action", "target", "repository", "request", "host", "docker_url", "updated_tags", "push_data"):
+    for key in ("action", "target", "repository", "request", "host", "docker_url", "updated_tags", "push_data", "data"):
         shouted = shouted.replace(f'"{key}":'.encode(), f'"{key.upper()}":'.encode())
     assert shouted != document
     assert deliver(name, shouted) == deliver(name, document)

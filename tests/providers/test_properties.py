@@ -25,6 +25,8 @@ words = st.sampled_from(
         *("push", "chart_push", "ping", "delete", "team/app", "1.2.3", "r.azurecr.io", "1.0", "git.push"),
         *(f"Microsoft.ContainerRegistry.{type_}" for type_ in TYPES),
         "Microsoft.EventGrid.SubscriptionValidationEvent",
+        *("PUSH_ARTIFACT", "harbor.artifact.pushed", "r.example.com/team/app:1", "docker", "pushed", "oci"),
+        *("https://r.example.com/artifactory", "team/app/1/manifest.json", "sha256:0"),
     ]
 )
 keys = st.sampled_from(
@@ -32,6 +34,8 @@ keys = st.sampled_from(
         *("action", "Action", "target", "request", "host", "repository", "tag", "name", "version", "mediaType", "id"),
         *("eventType", "type", "specversion", "topic", "source", "data", "validationCode", "resource"),
         *("docker_url", "updated_tags", "push_data", "repo_name", "media_type"),
+        *("event_data", "resources", "resource_url", "repo_full_name", "digest", "domain", "event_type", "jpd_origin"),
+        *("repo_key", "path", "image_type", "sha256"),
     ]
 )
 near_json = st.recursive(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from receivers.providers import PROVIDERS
-from tests.providers.deliveries import as_json, deliver, sample_body, sample_json, samples
+from tests.providers.deliveries import SAMPLES, as_json, deliver, sample_body, sample_json, samples
 
 
 @pytest.mark.parametrize("folder", samples(), ids=lambda folder: f"{folder.parent.name}/{folder.name}")
@@ -19,7 +19,7 @@ def test_a_sample_means_its_events(folder: Path) -> None:
     assert [as_json(event) for event in events] == sample_json(folder, "event.json")
 
 
-@pytest.mark.parametrize("folder", sorted(samples()[0].parent.glob("*")), ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", sorted((SAMPLES / "azure").glob("*")), ids=lambda folder: folder.name)
 def test_acr_is_another_name_for_azure(folder: Path) -> None:
     body, headers = sample_body(folder), sample_json(folder, "headers.json")
     assert deliver("acr", body, headers) == deliver("azure", body, headers)

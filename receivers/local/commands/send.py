@@ -2,18 +2,21 @@
 
 import argparse
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from receivers import examples
-from receivers.events import Provider, Push
+from receivers.events import Provider, Push, Receiver
 from receivers.local import cluster, posting
 from receivers.local.addresses import Address, addresses, base_url, masked
 from receivers.local.commands import output
 from receivers.local.errors import Unable
 from receivers.local.posting import Reply
 from receivers.providers import PROVIDERS
+
+SECRET = "RECEIVER_SECRET"  # noqa: S105 - the name of a variable; of the environment, which no list of processes shows
 
 
 def run(options: argparse.Namespace) -> int:
@@ -42,21 +45,31 @@ def run(options: argparse.Namespace) -> int:
 async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
     provider = PROVIDERS[options.provider]
     if options.url:
-        url, push = options.url, examples.push(provider)
+        url, push, receiver = options.url, examples.push(provider), _unknown(provider)
+        secret = os.environ.get(SECRET, "").encode(errors="surrogateescape")
     else:
-        url, push = await _from_cluster(provider, options)
+        url, push, receiver, secret = await _from_cluster(provider, options)
+    if provider.needs_secret and not secret:
+        raise Unable(
+            f"{provider.name} proves each delivery by the receiver's secret: set {SECRET} to it, or use no --url"
+        )
     push = _as_told(push, options)
-    example = provider.example(push, datetime.now(UTC))
+    example = provider.proven(provider.example(push, datetime.now(UTC)), receiver, secret)
     return url, push, await posting.post(url, example.headers, example.body)
 
 
-async def _from_cluster(provider: Provider, options: argparse.Namespace) -> tuple[str, Push]:
+def _unknown(provider: Provider) -> Receiver:
+    """Of a receiver that only its URL is known of."""
+    return Receiver(provider=provider.name, name="", project=None, source="the command line")
+
+
+async def _from_cluster(provider: Provider, options: argparse.Namespace) -> tuple[str, Push, Receiver, bytes]:
     async with cluster.opened(cluster.environment()) as service:
         found = await addresses(service.directory)
         address = choose(found, provider=provider, name=options.receiver, project=options.project)
         subscriptions = service.mirror.index.subscriptions(address.receiver.project)
         url = address.url(base_url(service.settings, options.base_url), provider=provider.name)
-        return url, examples.push(provider, subscriptions)
+        return url, examples.push(provider, subscriptions), address.receiver, address.secret
 
 
 def choose(found: Sequence[Address], *, provider: Provider, name: str | None, project: str | None) -> Address:

@@ -2,13 +2,16 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from receivers.kargo import paths
 from receivers.local.cli import main
 from receivers.providers import PROVIDERS
-from tests.local.commands.running import Serving
+from tests.cluster.processes import free_port
+from tests.local.commands.running import Serving, serving
 
 TOKEN = re.compile(r"[0-9a-f]{64}")
 
@@ -33,9 +36,51 @@ def test_what_is_sent_by_itself_refreshes_a_warehouse(
     assert delivery.removeprefix("delivery ").partition(",")[0] in in_sample.line(f"{pushed} -> 200")
 
 
+RECEIVERS = json.dumps(
+    [
+        {"provider": provider, "name": f"of-{provider}", "secret": f"secret-of-{provider}-in-tests"}
+        for provider in PROVIDERS
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def everybody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """The sample with a receiver of every provider in the settings."""
+    folder = tmp_path_factory.mktemp("everybody")
+    with serving(folder, "--embedded", "--port", str(free_port()), RECEIVERS=RECEIVERS) as service:
+        service.line("ready on ")
+        yield service
+
+
+@pytest.fixture
+def among_everybody(everybody: Serving, settings: pytest.MonkeyPatch) -> Serving:
+    settings.setenv("KUBECONFIG", everybody.kubeconfig)
+    settings.setenv("EXTERNAL_WEBHOOK_SERVER_BASE_URL", everybody.url)
+    settings.setenv("RECEIVERS", RECEIVERS)
+    return everybody
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_every_provider_can_be_sent_as(in_sample: Serving, capsys: pytest.CaptureFixture[str], provider: str) -> None:
-    assert sent(capsys, provider)["url"].startswith(f"{in_sample.url}/{provider}/")
+def test_every_provider_can_be_sent_as_and_proves_itself(
+    among_everybody: Serving, capsys: pytest.CaptureFixture[str], provider: str
+) -> None:
+    document = sent(capsys, provider, "--receiver", f"of-{provider}")
+    assert document["url"].startswith(f"{among_everybody.url}/{provider}/")
+
+
+def test_to_a_url_alone_the_proof_s_secret_comes_from_the_environment(
+    among_everybody: Serving, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    token = paths.token(project=None, name="of-harbor", secrets=(b"secret-of-harbor-in-tests",))
+    url = f"{among_everybody.url}/harbor/{token}"
+    assert main(["send", "harbor", "--url", url]) == 2
+    assert "set RECEIVER_SECRET" in capsys.readouterr().err
+    settings.setenv("RECEIVER_SECRET", "another")
+    assert main(["send", "harbor", "--url", url]) == 1
+    assert '401 {"error":"unauthorized"}' in capsys.readouterr().out
+    settings.setenv("RECEIVER_SECRET", "secret-of-harbor-in-tests")
+    assert sent(capsys, "harbor", "--url", url)["status"] == 200
 
 
 def sent(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receivers.kargo import go_url
+from receivers import go_url
 from tests.kargo.tables import rows
 
 patient = settings(deadline=None)  # the machine may be busy
