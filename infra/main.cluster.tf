@@ -25,7 +25,7 @@ locals {
   webhook_receivers = {
     for key, receiver in local.receivers_managed : key => {
       name                = receiver.name
-      (receiver.provider) = { secretRef = { name = receiver.secret_name } }
+      (receiver.provider) = merge(receiver.options, { secretRef = { name = receiver.secret_name } })
     }
   }
 }
@@ -189,8 +189,8 @@ resource "kubernetes_secret_v1" "receiver" {
   type = "Opaque"
 
   data_wo = merge(
-    { secret = local.receiver_secret[each.key] },
-    each.value.accept_previous || each.value.accept_next ? { secret-previous = local.other_receiver_secret[each.key] } : {},
+    { (local.providers[each.value.provider].data_key) = local.receiver_secret[each.key] },
+    each.value.accept_previous || each.value.accept_next ? { "${local.providers[each.value.provider].data_key}-previous" = local.other_receiver_secret[each.key] } : {},
   )
   data_wo_revision = local.receiver_secret_version[each.key]
 }

@@ -8,6 +8,9 @@
 data "azurerm_client_config" "current" {}
 
 locals {
+  # What the app serves, and the data key under which Kargo looks for each one's secret. Written by scripts/infra_providers.py.
+  providers = jsondecode(file("${path.module}/providers.json"))
+
   key_vault_id = var.existing.key_vault_id == null ? azurerm_key_vault.this[0].id : var.existing.key_vault_id
   # A vault of your own may hold other people's secrets.
   secret_prefix = var.existing.key_vault_id == null ? "" : "${var.name}-"
@@ -49,14 +52,14 @@ locals {
   # it is when registries are told the new URL, and the app is not restarted just then.
   receivers_document = jsonencode([
     for key, receiver in local.receivers_in_settings : {
-      for field, value in {
+      for field, value in merge(receiver.options, {
         provider       = receiver.provider
         name           = receiver.name
         project        = receiver.project
         registry       = receiver.registry
         secret         = receiver.accept_next ? local.other_receiver_secret[key] : local.receiver_secret[key]
         previousSecret = receiver.accept_next ? local.receiver_secret[key] : lookup(local.other_receiver_secret, key, null)
-      } : field => value if value != null
+      }) : field => value if value != null
     }
   ])
 
@@ -137,7 +140,7 @@ resource "azurerm_key_vault_secret" "receiver_in_cluster" {
   depends_on = [azurerm_private_endpoint.this, time_sleep.vault_is_writable]
 }
 
-# What goes under the key `secret-previous` of that Kubernetes Secret, while there is such a one.
+# What goes under the key `<data key>-previous` of that Kubernetes Secret, while there is such a one.
 resource "azurerm_key_vault_secret" "other_receiver_in_cluster" {
   for_each = { for key, receiver in local.receivers_in_cluster : key => receiver if receiver.accept_previous || receiver.accept_next }
 

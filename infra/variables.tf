@@ -325,9 +325,10 @@ variable "cluster_token_version" {
 variable "receivers" {
   description = <<-TEXT
     The receivers, by any key of your own.
-    `provider`: `azure`, `quay` or `dockerhub` (or `acr`, the same as `azure` under another path, only with `configured_in = "settings"`).
+    `provider`: one of the keys of `providers.json`. Those that are no key of Kargo's (`acr`, the same as `azure` under another path) only with `configured_in = "settings"`.
     `name`: the receiver's name, the key if not given. `project`: the Kargo project; not given, the receiver serves all projects.
     `registry`: host of the registry, for ACR's legacy `chart_push`, which does not name it.
+    `options`: what else the provider takes, such as Artifactory's `virtualRepoName`.
     `configured_in`: `settings` (in this app's own settings) or `cluster` (in the ProjectConfig, or the ClusterConfig).
     `manage_in_cluster`: for `cluster`, create the Kubernetes Secret and the ProjectConfig or ClusterConfig too. Terraform then owns the whole list `webhookReceivers` of that object.
     `secret_name`: name of the Kubernetes Secret, `kargo-receivers-<name>` if not given.
@@ -338,6 +339,7 @@ variable "receivers" {
     name              = optional(string)
     project           = optional(string)
     registry          = optional(string)
+    options           = optional(map(string), {})
     configured_in     = optional(string, "settings")
     manage_in_cluster = optional(bool, false)
     secret_name       = optional(string)
@@ -348,15 +350,15 @@ variable "receivers" {
   default = {}
 
   validation {
-    condition     = alltrue([for receiver in values(var.receivers) : contains(["acr", "azure", "dockerhub", "quay"], receiver.provider)])
-    error_message = "receivers: provider must be azure, acr, quay or dockerhub."
+    condition     = alltrue([for receiver in values(var.receivers) : contains(keys(local.providers), receiver.provider)])
+    error_message = "receivers: provider must be one of ${join(", ", keys(local.providers))}."
   }
   validation {
     condition     = alltrue([for receiver in values(var.receivers) : contains(["settings", "cluster"], receiver.configured_in)])
     error_message = "receivers: configured_in must be settings or cluster."
   }
   validation {
-    condition     = alltrue([for receiver in values(var.receivers) : receiver.configured_in == "settings" || receiver.provider != "acr"])
+    condition     = alltrue([for receiver in values(var.receivers) : receiver.configured_in == "settings" || try(local.providers[receiver.provider].in_kargo, true)])
     error_message = "receivers: acr is no key of Kargo's ProjectConfig; use azure, or configured_in = settings."
   }
   validation {

@@ -78,6 +78,31 @@ run "secrets_in_the_named_namespaces_only" {
   }
 }
 
+run "receivers_of_every_provider_in_the_cluster" {
+  variables {
+    receivers = {
+      harbor = { provider = "harbor", project = "shop", configured_in = "cluster", manage_in_cluster = true }
+      art    = { provider = "artifactory", project = "shop", configured_in = "cluster", manage_in_cluster = true, options = { virtualRepoName = "docker" } }
+      own    = { provider = "artifactory", options = { authentication = "secret" } }
+    }
+  }
+  assert {
+    condition = kubernetes_manifest.project_config["shop"].manifest.spec.webhookReceivers == [
+      { name = "art", artifactory = { virtualRepoName = "docker", secretRef = { name = "kargo-receivers-art" } } },
+      { name = "harbor", harbor = { secretRef = { name = "kargo-receivers-harbor" } } },
+    ]
+    error_message = "the ProjectConfig does not hold the receivers with their options"
+  }
+  assert {
+    condition     = [for entry in jsondecode(local.receivers_document) : "${entry.name} ${entry.authentication}"] == ["own secret"]
+    error_message = "an option does not reach the settings"
+  }
+  assert {
+    condition     = { for name, provider in local.providers : name => provider.data_key if contains(["harbor", "artifactory", "quay"], name) } == { harbor = "auth-header", artifactory = "secret-token", quay = "secret" }
+    error_message = "a Secret would not have its value where Kargo looks for it"
+  }
+}
+
 run "receivers_managed_in_the_cluster" {
   variables {
     receivers = {

@@ -7,9 +7,8 @@ from dataclasses import fields
 from receivers.base_path import ROUTE_PREFIX
 from receivers.deliveries import known_receivers, refusal_counter, table_journal
 from receivers.deliveries.retry_queue import PARKED, POISON, QUEUE
-from receivers.providers import PROVIDERS
 from receivers.settings import Settings, from_environment
-from tests.infra.terraform import INFRA, ROOT, State
+from tests.infra.terraform import ROOT, State
 
 OURS = frozenset(setting.metadata["variable"] for setting in fields(Settings))
 
@@ -76,11 +75,6 @@ def test_only_references_to_the_vault_stand_where_the_application_expects_a_secr
         assert all(value.startswith("@Microsoft.KeyVault(SecretUri=https://") for value in values.values()), name
         # The queue trigger takes whatever stands there for a connection string, even nothing.
         assert "AzureWebJobsStorage" not in state.app_settings, name
-
-
-def test_the_module_offers_the_providers_that_the_application_has() -> None:
-    text = (INFRA / "variables.tf").read_text()
-    assert f"contains({json.dumps(sorted(PROVIDERS))}, receiver.provider)" in text
 
 
 def test_the_host_records_no_request() -> None:
