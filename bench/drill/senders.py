@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from bench.workload import DIGEST, MEDIA_TYPE, SECRETS_NAMESPACE
-from receivers.events import Example, Push, Target
+from receivers.events import Example, Push, Receiver, Target
 from receivers.providers import PROVIDERS
 from tests.objects import Hook, Object, cluster_config, project_config, secret_of, warehouse
 
@@ -87,6 +87,13 @@ class Image:
         hook = self.sender.hook(self.project)
         return f"/{self.sender.route or hook.provider}/{hook.token}"
 
+    def push(self, tag: str) -> Example:
+        """A push of a tag, as its sender posts and proves it."""
+        hook = self.sender.hook(self.project)
+        receiver = Receiver(provider=hook.provider, name=hook.name, project=hook.project, source="")
+        example = self.sender.push(self.repository, tag)
+        return PROVIDERS[hook.provider].proven(example, receiver, hook.secret.encode())
+
 
 def image(number: int) -> Image:
     """The drill's image of that number."""
@@ -97,11 +104,11 @@ def objects(images: Sequence[Image], senders: Sequence[Sender] = SENDERS) -> Ite
     """Everything that the cluster must hold: Warehouses, receivers and their Secrets."""
     of_cluster = [sender.hook("") for sender in senders if sender.of_cluster]
     of_project = [sender for sender in senders if not sender.of_cluster]
-    yield from (secret_of(hook, namespace=SECRETS_NAMESPACE) for hook in of_cluster)
+    yield from (_secret(hook, SECRETS_NAMESPACE) for hook in of_cluster)
     yield cluster_config(of_cluster)
     for project in projects(images):
         hooks = [sender.hook(project) for sender in of_project]
-        yield from (secret_of(hook, namespace=project) for hook in hooks)
+        yield from (_secret(hook, project) for hook in hooks)
         yield project_config(hooks, project=project)
     for each in images:
         for target in each.targets:
@@ -111,3 +118,7 @@ def objects(images: Sequence[Image], senders: Sequence[Sender] = SENDERS) -> Ite
 def projects(images: Iterable[Image]) -> list[str]:
     """The namespaces of Warehouses."""
     return sorted({each.project for each in images})
+
+
+def _secret(hook: Hook, namespace: str) -> Object:
+    return secret_of(hook, key=PROVIDERS[hook.provider].secret_keys[0], namespace=namespace)

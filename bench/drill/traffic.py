@@ -87,7 +87,7 @@ async def _greet(session: aiohttp.ClientSession) -> None:
 
 
 async def _send(session: aiohttp.ClientSession, post: Post, *, kept: bool) -> None:
-    example = post.image.sender.push(post.image.repository, f"1.2.{post.number}")
+    example = post.image.push(f"1.2.{post.number}")
     post.sent = asyncio.get_running_loop().time()
     try:
         try:

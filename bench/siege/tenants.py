@@ -28,7 +28,17 @@ OLD_ACR = Sender(
     of_cluster=False,
     push=pushes("acr"),
 )
-HONEST_SENDERS = (*SENDERS, OLD_ACR)
+HARBOR = Sender(
+    name="Harbor", provider="harbor", registry="harbor.example.com/", of_cluster=False, push=pushes("harbor")
+)
+ARTIFACTORY = Sender(
+    name="Artifactory",
+    provider="artifactory",
+    registry="example.jfrog.io/docker/",
+    of_cluster=False,
+    push=pushes("artifactory"),
+)
+HONEST_SENDERS = (*SENDERS, OLD_ACR, HARBOR, ARTIFACTORY)
 
 
 def honest(plan: Plan) -> list[Image]:
