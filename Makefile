@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check fuzz bench drill siege fmt envtest azurite azure-cli browser package deploy lock clean
+.PHONY: help run test check fuzz bench drill siege fmt providers envtest azurite azure-cli browser package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -39,6 +39,9 @@ check: .venv/ready ## format, lint, types, layers, infra; the last line says wha
 fmt: .venv/ready ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+providers: .venv/ready ## tell Terraform which providers there are: writes infra/providers.json
+	$(BIN)/python scripts/infra_providers.py
 
 bench: .venv/ready ## measure, print a table, write docs/benchmarks.md
 	$(BIN)/python -m bench

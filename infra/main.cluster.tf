@@ -28,6 +28,13 @@ locals {
       (receiver.provider) = merge(receiver.options, { secretRef = { name = receiver.secret_name } })
     }
   }
+  # What each Kubernetes Secret holds. It stands here because nobody, no test either, can read a write-only argument.
+  receiver_secret_data = {
+    for key, receiver in local.receivers_managed : key => merge(
+      { (local.providers[receiver.provider].data_key) = local.receiver_secret[key] },
+      receiver.accept_previous || receiver.accept_next ? { "${local.providers[receiver.provider].data_key}-previous" = local.other_receiver_secret[key] } : {},
+    )
+  }
 }
 
 # --- Kubernetes RBAC -------------------------------------------------------------------------------------------------
@@ -188,10 +195,7 @@ resource "kubernetes_secret_v1" "receiver" {
   }
   type = "Opaque"
 
-  data_wo = merge(
-    { (local.providers[each.value.provider].data_key) = local.receiver_secret[each.key] },
-    each.value.accept_previous || each.value.accept_next ? { "${local.providers[each.value.provider].data_key}-previous" = local.other_receiver_secret[each.key] } : {},
-  )
+  data_wo          = local.receiver_secret_data[each.key]
   data_wo_revision = local.receiver_secret_version[each.key]
 }
 

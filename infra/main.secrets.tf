@@ -8,7 +8,7 @@
 data "azurerm_client_config" "current" {}
 
 locals {
-  # What the app serves, and the data key under which Kargo looks for each one's secret. Written by scripts/infra_providers.py.
+  # What the app serves, and the data key under which Kargo looks for each one's secret. Written by `make providers`.
   providers = jsondecode(file("${path.module}/providers.json"))
 
   key_vault_id = var.existing.key_vault_id == null ? azurerm_key_vault.this[0].id : var.existing.key_vault_id

@@ -359,7 +359,7 @@ variable "receivers" {
   }
   validation {
     condition     = alltrue([for receiver in values(var.receivers) : receiver.configured_in == "settings" || try(local.providers[receiver.provider].in_kargo, true)])
-    error_message = "receivers: acr is no key of Kargo's ProjectConfig; use azure, or configured_in = settings."
+    error_message = "receivers: configured_in = cluster takes Kargo's own keys, ${join(", ", [for name, provider in local.providers : name if provider.in_kargo])}; use one of them, or configured_in = settings."
   }
   validation {
     condition     = alltrue([for receiver in values(var.receivers) : receiver.configured_in == "cluster" || !receiver.manage_in_cluster])

@@ -1,6 +1,6 @@
 """Writes infra/providers.json: what Terraform has to know of the providers.
 
-    scripts/infra_providers.py [--check] [FOLDER]
+    scripts/infra_providers.py [--check] [FOLDER]      or `make providers`
 
 With ``--check`` it changes nothing, and fails if the file is not in step.
 """
@@ -33,7 +33,7 @@ def main() -> int:
     if not arguments.check:
         file.write_text(document())
     elif not file.exists() or file.read_text() != document():
-        print(f"{file} is not in step with the providers; run scripts/infra_providers.py", file=sys.stderr)
+        print(f"{file} is not in step with the providers; run `make providers`", file=sys.stderr)
         return 1
     return 0
 

@@ -81,7 +81,7 @@ run "secrets_in_the_named_namespaces_only" {
 run "receivers_of_every_provider_in_the_cluster" {
   variables {
     receivers = {
-      harbor = { provider = "harbor", project = "shop", configured_in = "cluster", manage_in_cluster = true }
+      harbor = { provider = "harbor", project = "shop", configured_in = "cluster", manage_in_cluster = true, accept_next = true }
       art    = { provider = "artifactory", project = "shop", configured_in = "cluster", manage_in_cluster = true, options = { virtualRepoName = "docker" } }
       own    = { provider = "artifactory", options = { authentication = "secret" } }
     }
@@ -98,8 +98,8 @@ run "receivers_of_every_provider_in_the_cluster" {
     error_message = "an option does not reach the settings"
   }
   assert {
-    condition     = { for name, provider in local.providers : name => provider.data_key if contains(["harbor", "artifactory", "quay"], name) } == { harbor = "auth-header", artifactory = "secret-token", quay = "secret" }
-    error_message = "a Secret would not have its value where Kargo looks for it"
+    condition     = { for key, data in local.receiver_secret_data : key => join(" ", keys(data)) } == { harbor = "auth-header auth-header-previous", art = "secret-token" }
+    error_message = "a Secret does not have its value where Kargo looks for it"
   }
 }
 
@@ -114,6 +114,10 @@ run "receivers_managed_in_the_cluster" {
   assert {
     condition     = { for key, secret in kubernetes_secret_v1.receiver : key => "${secret.metadata[0].namespace}/${secret.metadata[0].name}" } == { shop = "shop/kargo-receivers-shop", hub = "shop/hub", all = "kargo-system-resources/kargo-receivers-all" }
     error_message = "the Secrets are not where Kargo looks for them"
+  }
+  assert {
+    condition     = { for key, data in local.receiver_secret_data : key => join(" ", keys(data)) } == { shop = "secret", hub = "secret", all = "secret secret-previous" }
+    error_message = "a Secret has other data keys than the receivers need"
   }
   assert {
     condition     = alltrue([for secret in kubernetes_secret_v1.receiver : secret.data_wo == null && secret.data_wo_revision > 0])

@@ -173,6 +173,18 @@ BREAKS: Mapping[str, Sequence[Break]] = {
             "values(local.receivers)[*].namespace",
             "Secrets may be read in other namespaces",
         ),
+        Break(
+            "main.cluster.tf",
+            "{ (local.providers[receiver.provider].data_key) = ",
+            "{ secret = ",
+            "a Secret does not have its value where Kargo looks for it",
+        ),
+        Break(
+            "main.cluster.tf",
+            '{ "${local.providers[receiver.provider].data_key}-previous" = local.other_receiver_secret[key] }',
+            "{}",
+            "a Secret has other data keys than the receivers need",
+        ),
     ),
     "registries": (
         Break("variables.tf", "{ Basic = 2, ", "{ Basic = 20, ", "Missing expected failure"),
