@@ -8,7 +8,7 @@ from bench import clusters, load, workload
 from bench.figures import Chapter, Figure, milliseconds, percentile, say
 from bench.service import service
 from bench.size import Size
-from receivers.events import ArtifactPushed, Kind, Target
+from receivers.events import Kind, Pushed, Target
 from receivers.kargo.index import SubscriptionIndex
 
 READY = 10.0  # seconds
@@ -61,7 +61,7 @@ def time_to_match(size: Size) -> list[float]:
 
 
 def _match(index: SubscriptionIndex, image: str) -> float:
-    event = ArtifactPushed(repository_urls=(image,), kinds=(Kind.IMAGE,), qualifiers=("1.2.3",))
+    event = Pushed(repository_urls=(image,), kinds=(Kind.IMAGE,), qualifiers=("1.2.3",))
     began = time.perf_counter()
     decisions = index.match(event, project=None)
     took = time.perf_counter() - began

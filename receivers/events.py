@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+import msgspec
+
 
 class WebhookError(Exception):
     """A request that is refused because of what the sender did.
@@ -125,9 +127,8 @@ class Kind(StrEnum):
     CHART = "chart"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArtifactPushed:
-    """Something new is in a repository.
+class Pushed(msgspec.Struct, frozen=True, kw_only=True, tag="pushed"):
+    """Something new is in a repository: an image, a chart, or commits, branches and tags of Git.
 
     The URLs stand here as the sender wrote them; :mod:`receivers.kargo` normalises them, as each of ``kinds``. With no
     ``kinds`` the media type decides (Kargo's rule). With no ``qualifiers`` every subscriber of the repository is
@@ -137,7 +138,8 @@ class ArtifactPushed:
     repository_urls: tuple[str, ...]
     kinds: tuple[Kind, ...] = ()
     qualifiers: tuple[str, ...] = ()  # tags, chart versions or full Git refs
-    changed_files: frozenset[str] = frozenset()
+    changed_files: frozenset[str] | None = None  # None: not told, or not all of them
+    default_branch: str = ""  # of a Git repository, where the sender tells it: "main"
     registry_suffix: str = (
         ""  # ".azurecr.io": the sender does not name its registry, so the URLs are paths in any such one
     )
@@ -146,42 +148,49 @@ class ArtifactPushed:
     registry: str = ""
     repository: str = ""
     tag: str = ""
-    digest: str = ""
+    digest: str = ""  # of a commit, its hash
     media_type: str = ""
     sender_event_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class PullRequestClosed(msgspec.Struct, frozen=True, kw_only=True, tag="pull-request-closed"):
+    """A pull request was merged or turned down, for which Promotions may wait."""
+
+    url: str  # of its page, as the sender wrote it and as a Promotion has it
+    sender_event_id: str = ""  # for recognising duplicates
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
     """The sender tests its registration."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ignored:
+class Ignored(msgspec.Struct, frozen=True, tag="ignored"):
     """Understood, and nothing to refresh. ``reason`` completes "ignored: …"."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Handshake:
+class Handshake(msgspec.Struct, frozen=True, tag="handshake"):
     """The sender wants an answer that proves we want its events; ``body`` and ``headers`` are that answer."""
 
     body: Mapping[str, str]
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-type Event = ArtifactPushed | Ping | Ignored | Handshake
+type Trigger = Pushed | PullRequestClosed  # what can refresh something, and so what is stored
+type Event = Trigger | Ping | Ignored | Handshake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:
     """A push that a sender can be made to tell of, to try a receiver with."""
 
-    repository: str  # "registry.example.com/team/app", as a subscription has it
-    tag: str = ""  # without one it is a push by digest
-    digest: str = ""
+    repository: str  # as a subscription has it: "registry.example.com/team/app", "https://git.example.com/team/app"
+    tag: str = ""  # of an image or a chart; without one it is a push by digest
+    digest: str = ""  # of Git, the commit
     media_type: str = ""
+    ref: str = ""  # of Git, and of nothing else: "refs/heads/main"
+    changed_files: tuple[str, ...] = ()  # of Git
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,9 +213,10 @@ class Registration:
 class Home:
     """Whose pushes a sender tells of."""
 
-    repository: str  # one of its own, made up
+    repository: str  # one of its own, made up; of Git where the sender tells of Git
     registries: str = ""  # what the hosts of its registries end in; empty: they may be anywhere
     alone: bool = False  # it tells of those registries alone, and nobody else does
+    kinds: frozenset[Kind] = frozenset({Kind.IMAGE, Kind.CHART})  # what it tells of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +225,8 @@ class Provider:
 
     ``parse`` raises :class:`Malformed` and nothing else, whatever the bytes. ``example`` writes what the sender posts
     after a push at a time, and ``ping`` what it posts to try a registration out; each has ids of its own, as real ones
-    have, and no proof yet: :meth:`proven` adds it.
+    have, and no proof yet: :meth:`proven` adds it. ``pull_request`` writes what it posts when the pull request at a URL
+    was merged.
     """
 
     name: str  # path segment
@@ -225,6 +236,7 @@ class Provider:
     home: Home
     example: Callable[[Push, datetime], Example]
     ping: Callable[[datetime], Example] | None = None  # None: the sender has no such thing
+    pull_request: Callable[[str, datetime], Example] | None = None  # None: the sender tells of none
     registration: Registration
     serves: tuple[str, ...] = ()  # keys of receivers reachable under this name; empty: its own name only
 

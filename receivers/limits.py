@@ -88,6 +88,7 @@ UNKNOWN_PROJECTS = 16  # looked at in search of one whose Secrets have not been 
 # What a sender claims
 NAME = 4096  # characters of a repository URL or a tag; registries allow 255 and 128
 QUALIFIERS = 1_000  # of one push; with more, every subscriber is refreshed instead of matching each of them
+CHANGED_FILES = 20_000  # of one push of Git; with more, no subscription is filtered by them
 BATCH = 5_000  # events; Event Grid's own maximum
 VALUES = 100_000  # of one body, counted by , : [ and {: some 20 ms to decode. Event Grid's megabyte has some 60,000
 LARGE_BODY = 32 * 1024  # read in a thread, one at a time, so that the event loop gets its turns

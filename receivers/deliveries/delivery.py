@@ -9,7 +9,7 @@ from typing import Self
 from receivers.cluster.refresher import Result
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.matching import Refreshes
-from receivers.events import ArtifactPushed, Decision, Event, Receiver, Target
+from receivers.events import Decision, Event, PullRequestClosed, Pushed, Receiver, Target, Trigger
 
 
 @dataclass(slots=True)
@@ -58,9 +58,9 @@ class Delivery:
         return step
 
     @property
-    def pushes(self) -> list[ArtifactPushed]:
+    def triggers(self) -> list[Trigger]:
         """The events that can refresh something."""
-        return [event for event in self.events if isinstance(event, ArtifactPushed)]
+        return [event for event in self.events if isinstance(event, Pushed | PullRequestClosed)]
 
     @property
     def unfinished(self) -> list[Target]:

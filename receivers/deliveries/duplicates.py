@@ -12,7 +12,7 @@ from hashlib import blake2b
 from receivers import limits
 from receivers.bounded import Bounded
 from receivers.deliveries.delivery import Delivery
-from receivers.events import ArtifactPushed
+from receivers.events import PullRequestClosed, Trigger
 
 WINDOW = timedelta(seconds=limits.DUPLICATE_WINDOW)
 EVENT_WINDOW = timedelta(seconds=limits.DUPLICATE_EVENT_WINDOW)
@@ -33,12 +33,12 @@ class Duplicates:
 
     def of(self, delivery: Delivery) -> str:
         """The id of the earlier delivery that told the same; empty when there is none, or it was no push."""
-        if len(delivery.pushes) != 1 or delivery.redelivery_of or delivery.test:
+        if len(delivery.triggers) != 1 or delivery.redelivery_of or delivery.test:
             return ""
-        push = delivery.pushes[0]
-        key = _digest(_told(delivery, push))
+        trigger = delivery.triggers[0]
+        key = _digest(_told(delivery, trigger))
         earlier, told_at = self._told.get(key) or ("", delivery.received_at)
-        window = EVENT_WINDOW if push.sender_event_id else WINDOW
+        window = EVENT_WINDOW if trigger.sender_event_id else WINDOW
         if earlier and delivery.received_at - told_at <= window:
             return earlier
         self._told.put(key, (delivery.id, delivery.received_at), size=REMEMBERED)
@@ -49,13 +49,15 @@ class Duplicates:
         return len(self._told)
 
 
-def _told(delivery: Delivery, push: ArtifactPushed) -> tuple[object, ...]:
+def _told(delivery: Delivery, trigger: Trigger) -> tuple[object, ...]:
     """By the sender's own id where there is one; otherwise by what was pushed."""
     receiver = delivery.receiver
     told_to = (receiver.source, receiver.project, receiver.name) if receiver else ()
-    if push.sender_event_id:
-        return ("id", delivery.provider, told_to, push.sender_event_id)
-    return ("push", delivery.provider, told_to, push.repository_urls, push.qualifiers, push.digest)
+    if trigger.sender_event_id:
+        return ("id", delivery.provider, told_to, trigger.sender_event_id)
+    if isinstance(trigger, PullRequestClosed):
+        return ("pull request", delivery.provider, told_to, trigger.url)
+    return ("push", delivery.provider, told_to, trigger.repository_urls, trigger.qualifiers, trigger.digest)
 
 
 def _digest(told: tuple[object, ...]) -> bytes:

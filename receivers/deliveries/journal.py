@@ -15,7 +15,7 @@ import msgspec
 from receivers import limits
 from receivers.deliveries.messages import Attempt, Time, refuse_odd
 from receivers.deliveries.waiting import Rank
-from receivers.events import ArtifactPushed
+from receivers.events import Pushed, Trigger
 
 _ID = re.compile("[0-9a-f]{24}")
 
@@ -53,6 +53,7 @@ class WarehouseRow(msgspec.Struct, kw_only=True):
 class Row(msgspec.Struct, kw_only=True):
     """One delivery."""
 
+    version: int = 2
     id: str
     received_at: Time
     provider: str
@@ -61,7 +62,7 @@ class Row(msgspec.Struct, kw_only=True):
     # What vouches for the receiver's URL and where the receiver is configured, until the cluster has proven it.
     voucher: str = ""
     source: str = ""
-    event: str = ""  # push, ping, handshake, ignored; empty when the request was refused
+    event: str = ""  # push, pull request, ping, handshake, ignored; empty when the request was refused
     registry: str = ""
     repository: str = ""
     tag: str = ""
@@ -82,8 +83,18 @@ class Row(msgspec.Struct, kw_only=True):
     redelivery_of: str = ""
     redelivered_as: str = ""
     test: bool = False  # somebody tried the receiver; no sender was involved
-    events: list[ArtifactPushed] = []  # to deliver them again
+    events: list[Trigger] = []  # to deliver them again
     unkept: int = 0  # further events, for which the row has no room
+
+
+class _First(Row, kw_only=True):
+    """A row of version 1, which kept pushes alone, without their tag."""
+
+    events: list[Pushed] = []  # type: ignore[assignment]
+
+
+class _Versioned(msgspec.Struct):
+    version: int = 1
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +153,11 @@ def encode(row: Row) -> str:
 def decode(text: str) -> Row:
     """The row that was encoded. Raises :class:`Unreadable`."""
     try:
-        row = msgspec.json.decode(text, type=Row)
+        if msgspec.json.decode(text, type=_Versioned).version == 1:
+            first = msgspec.json.decode(text, type=_First)
+            row = Row(**{**msgspec.structs.asdict(first), "version": 2})
+        else:
+            row = msgspec.json.decode(text, type=Row)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Unreadable("it is not a row of this service, or was damaged") from None
     check(row)

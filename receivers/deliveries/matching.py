@@ -8,7 +8,7 @@ from datetime import datetime
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Outcome, Refresher
 from receivers.cluster.turns import Turns
-from receivers.events import ArtifactPushed, Decision, Target
+from receivers.events import Decision, Pushed, Target, Trigger
 from receivers.kargo import repositories
 from receivers.kargo.effort import DeliveryEffort
 from receivers.kargo.index import qualifiers
@@ -36,7 +36,7 @@ class Refreshes:
     waiting: dict[Target, asyncio.Future[Outcome]] = field(default_factory=dict)  # others share them: do not cancel
 
 
-async def match(mirror: Mirror, events: Iterable[ArtifactPushed], *, project: str | None) -> Match:
+async def match(mirror: Mirror, events: Iterable[Trigger], *, project: str | None) -> Match:
     """Decide on every Warehouse that subscribes to what was pushed; one event that wants it is enough.
 
     However many there are, other tasks of the event loop get their turns.
@@ -60,11 +60,13 @@ async def match(mirror: Mirror, events: Iterable[ArtifactPushed], *, project: st
     )
 
 
-async def _pushed(events: Iterable[ArtifactPushed], turns: Turns) -> dict[Repository, tuple[str, ...]]:
+async def _pushed(events: Iterable[Trigger], turns: Turns) -> dict[Repository, tuple[str, ...]]:
     """The tags that were pushed to each repository, by all events; none where one of them names none."""
     pushed: dict[Repository, dict[str, None]] = {}
     whole: set[Repository] = set()
     for event in events:
+        if not isinstance(event, Pushed):
+            continue
         repository = repositories.of(event)
         tags = qualifiers(event)
         if not tags:

@@ -1,7 +1,6 @@
 """What waits in the retry queue: the parsed events of a delivery and its receiver, not the sender's bytes."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -9,9 +8,9 @@ import msgspec
 
 from receivers import limits
 from receivers.deliveries.delivery import Delivery
-from receivers.events import ArtifactPushed
+from receivers.events import Pushed, Trigger
 
-VERSION = 1
+VERSION = 2  # 1 told of pushes alone, without their tag
 HERALD = (
     b'{"herald":1}'  # a message of the queue that is no delivery: while it is there, somebody looks for the cluster
 )
@@ -55,7 +54,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     # Where the cluster could not prove the receiver's URL on arrival: what is to be confirmed before any refresh.
     voucher: str = ""
     source: str = ""
-    events: list[ArtifactPushed]
+    events: list[Trigger]
     parts: int = 1  # the messages among which the delivery's events are spread
     tries: Annotated[int, msgspec.Meta(ge=0)] = 0
     attempts: list[Attempt] = []  # the latest ones
@@ -70,11 +69,25 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, tries=self.tries + 1, attempts=attempts)
 
 
+class _First(Message, frozen=True, kw_only=True):
+    """A message of version 1."""
+
+    events: list[Pushed]  # type: ignore[assignment]  # all that there was to refresh for
+
+
 class Poisoned(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message that was given up, and why."""
 
     reason: str
     message: Message | None = None  # None: it could not be read
+    unreadable: bytes = b""
+
+
+class _Poison(msgspec.Struct):
+    """The same as it is read: its message may be of the version before."""
+
+    reason: str
+    message: msgspec.Raw = msgspec.Raw()
     unreadable: bytes = b""
 
 
@@ -97,7 +110,7 @@ def of(delivery: Delivery) -> list[Message]:
     receiver = delivery.receiver
     if receiver is None:
         raise ValueError("a delivery without a receiver has nothing to refresh")
-    groups = list(_fitting(delivery.pushes))
+    groups = list(_fitting(delivery.triggers))
     return [
         Message(
             delivery=delivery.id,
@@ -132,10 +145,14 @@ def due_at(text: bytes) -> datetime | None:
 def decode(text: bytes) -> Message:
     """Read a message. Raises :class:`UnreadableMessage`."""
     try:
-        version = msgspec.json.decode(text, type=_Versioned).version
-        if version != VERSION:
-            raise UnreadableMessage(f"its version is {version}; this service reads version {VERSION}")
-        return msgspec.json.decode(text, type=Message)
+        match msgspec.json.decode(text, type=_Versioned).version:
+            case 1:
+                first = msgspec.json.decode(text, type=_First)
+                return Message(**{**msgspec.structs.asdict(first), "version": VERSION})
+            case 2:
+                return msgspec.json.decode(text, type=Message)
+            case version:
+                raise UnreadableMessage(f"its version is {version}; this service reads versions 1 and {VERSION}")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise UnreadableMessage("it is not a message of this service, or was damaged") from None
 
@@ -149,8 +166,10 @@ def poison(poisoned: Poisoned) -> bytes:
 def decode_poisoned(text: bytes) -> Poisoned:
     """Read what stands in the poison queue. The Functions host, too, puts messages there, as they are."""
     try:
-        return msgspec.json.decode(text, type=Poisoned)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = msgspec.json.decode(text, type=_Poison)
+        message = decode(bytes(found.message)) if len(found.message) else None
+        return Poisoned(reason=found.reason, message=message, unreadable=found.unreadable)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, UnreadableMessage):
         pass
     try:
         return Poisoned(
@@ -160,25 +179,23 @@ def decode_poisoned(text: bytes) -> Poisoned:
         return Poisoned(reason=str(unreadable), unreadable=text)
 
 
-def slim(event: ArtifactPushed, *, size: int) -> ArtifactPushed:
+def slim(event: Trigger, *, size: int) -> Trigger:
     """The event, small enough for ``size`` bytes of JSON.
 
     Changed files go first, then qualifiers: without them more is refreshed than need be, which is safe.
     """
-    for smaller in (
-        event,
-        replace(event, changed_files=frozenset()),
-        replace(event, changed_files=frozenset(), qualifiers=()),
-    ):
-        if len(msgspec.json.encode(smaller)) <= size:
-            return smaller
-    return smaller
+    if not isinstance(event, Pushed) or len(msgspec.json.encode(event)) <= size:
+        return event
+    without_files = msgspec.structs.replace(event, changed_files=None)
+    if len(msgspec.json.encode(without_files)) <= size:
+        return without_files
+    return msgspec.structs.replace(without_files, qualifiers=())
 
 
-def _fitting(events: list[ArtifactPushed]) -> Iterator[list[ArtifactPushed]]:
+def _fitting(events: list[Trigger]) -> Iterator[list[Trigger]]:
     """Groups of events, each small enough for one message."""
     room = limits.QUEUE_MESSAGE - 16 * 1024  # the rest is for the receiver and the attempts
-    group: list[ArtifactPushed] = []
+    group: list[Trigger] = []
     used = 0
     for event in events:
         fitting = slim(event, size=room)

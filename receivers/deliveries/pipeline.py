@@ -17,13 +17,14 @@ from receivers.deliveries.delivery import Delivery, new_id
 from receivers.deliveries.directory import Directory, Verified
 from receivers.deliveries.storage import StorageError
 from receivers.events import (
-    ArtifactPushed,
     Authenticated,
     Event,
     Handshake,
     Ignored,
     Ping,
     Provider,
+    PullRequestClosed,
+    Pushed,
     TooLarge,
     UnknownReceiver,
     WebhookError,
@@ -112,7 +113,7 @@ class Pipeline:
     async def _answer(self, delivery: Delivery, understand: Understand, *, deadline: float) -> Answer:
         try:
             await understand(deadline)
-            if not delivery.pushes:
+            if not delivery.triggers:
                 return _nothing_to_refresh(delivery)
             if delivery.voucher:
                 delivery.error = "the cluster has to verify its URL first"
@@ -204,7 +205,7 @@ class Pipeline:
         try:
             with delivery.step("match"):
                 async with asyncio.timeout_at(until):
-                    match = await matching.match(self._mirror, delivery.pushes, project=project)
+                    match = await matching.match(self._mirror, delivery.triggers, project=project)
         except (ClusterError, TimeoutError) as error:
             delivery.error = _describe(error)
             return
@@ -251,7 +252,7 @@ def _nothing_to_refresh(delivery: Delivery) -> Answer:
                 return answers.ping()
             case Ignored():
                 answer = answers.ignored(event)
-            case ArtifactPushed():
+            case Pushed() | PullRequestClosed():
                 continue
             case _:
                 assert_never(event)

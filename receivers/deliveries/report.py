@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from receivers import limits
 from receivers.cluster.refresher import Result
 from receivers.deliveries.delivery import Delivery
-from receivers.events import ArtifactPushed, Event, Handshake, Ignored, Ping, Target
+from receivers.events import Event, Handshake, Ignored, Ping, PullRequestClosed, Pushed, Target
 from receivers.text import printable
 
 logger = logging.getLogger(__name__)
@@ -34,9 +34,11 @@ def line(delivery: Delivery) -> str:
 
 def _describe(event: Event) -> str:
     match event:
-        case ArtifactPushed():
+        case Pushed():
             pushed = _clipped(event.repository_urls[0]) if event.repository_urls else "(no repository)"
             return f"{pushed}:{_clipped(event.qualifiers[0])}" if event.qualifiers else f"{pushed} (untagged)"
+        case PullRequestClosed():
+            return f"pull request {_clipped(event.url)}"
         case Ping():
             return "ping"
         case Handshake():
@@ -46,7 +48,7 @@ def _describe(event: Event) -> str:
 
 
 def _became(delivery: Delivery) -> list[str]:
-    if not delivery.pushes:
+    if not delivery.triggers:
         return []
     if delivery.error:
         return [delivery.error]

@@ -1,5 +1,7 @@
 """How a delivery becomes a row of the journal, and how the row follows what happens later."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from receivers import limits
@@ -9,16 +11,16 @@ from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.journal import Row, State, WarehouseRow
 from receivers.deliveries.matching import Match, Refreshes
 from receivers.deliveries.messages import Message
-from receivers.events import ArtifactPushed, Decision, Handshake, Ignored, Ping
+from receivers.events import Decision, Event, Handshake, Ignored, Ping, PullRequestClosed, Pushed, Trigger
 
 
 def row_of(delivery: Delivery) -> Row:
     """A finished delivery as a row."""
     receiver = delivery.receiver
-    first = next(iter(delivery.pushes), None)
+    told = _told(next(iter(delivery.triggers), None))
     status = delivery.answer.status if delivery.answer else 0
     body = delivery.answer.body if delivery.answer else {}
-    events = _kept(delivery.pushes)
+    events = _kept(delivery.triggers)
     return Row(
         id=delivery.id,
         received_at=delivery.received_at,
@@ -27,13 +29,13 @@ def row_of(delivery: Delivery) -> Row:
         project=(receiver.project or "") if receiver else "",
         voucher=delivery.voucher,
         source=receiver.source if receiver and delivery.voucher else "",
-        event=_event(delivery),
-        registry=first.registry if first else "",
-        repository=first.repository if first else "",
-        tag=first.tag if first else "",
-        digest=first.digest if first else "",
-        media_type=first.media_type if first else "",
-        sender_event_id=first.sender_event_id if first else "",
+        event=_event(delivery.triggers or delivery.events),
+        registry=told.registry,
+        repository=told.repository,
+        tag=told.tag,
+        digest=told.digest,
+        media_type=told.media_type,
+        sender_event_id=told.sender_event_id,
         state=state_of(delivery),
         reason=_clip(_reason(delivery)),
         status=status,
@@ -48,13 +50,13 @@ def row_of(delivery: Delivery) -> Row:
         redelivery_of=delivery.redelivery_of,
         test=delivery.test,
         events=events,
-        unkept=len(delivery.pushes) - len(events),
+        unkept=len(delivery.triggers) - len(events),
     )
 
 
 def row_of_message(message: Message) -> Row:
     """A row for a delivery of the retry queue that has none: its process was stopped before it wrote one."""
-    first = next(iter(message.events), None)
+    told = _told(next(iter(message.events), None))
     events = _kept(message.events)
     return Row(
         id=message.delivery,
@@ -64,13 +66,13 @@ def row_of_message(message: Message) -> Row:
         project=message.project or "",
         voucher=message.voucher,
         source=message.source,
-        event="push",
-        registry=first.registry if first else "",
-        repository=first.repository if first else "",
-        tag=first.tag if first else "",
-        digest=first.digest if first else "",
-        media_type=first.media_type if first else "",
-        sender_event_id=first.sender_event_id if first else "",
+        event=_event(message.events),
+        registry=told.registry,
+        repository=told.repository,
+        tag=told.tag,
+        digest=told.digest,
+        media_type=told.media_type,
+        sender_event_id=told.sender_event_id,
         state=State.QUEUED,
         status=0,
         events=events,
@@ -82,10 +84,24 @@ def _clip(text: str) -> str:
     return text[: limits.FREE_TEXT]
 
 
-def _event(delivery: Delivery) -> str:
-    match next(iter(delivery.pushes or delivery.events), None):
-        case ArtifactPushed():
+def _told(first: Trigger | None) -> Pushed:
+    """What a row says of the first event, in a push's fields."""
+    match first:
+        case Pushed():
+            return first
+        case PullRequestClosed():
+            url = first.url[: limits.NAME_SHOWN]
+            return Pushed(repository_urls=(), repository=url, sender_event_id=first.sender_event_id)
+        case None:
+            return Pushed(repository_urls=())
+
+
+def _event(events: Sequence[Event]) -> str:
+    match next(iter(events), None):
+        case Pushed():
             return "push"
+        case PullRequestClosed():
+            return "pull request"
         case Ping():
             return "ping"
         case Handshake():
@@ -105,9 +121,9 @@ def state_of(delivery: Delivery) -> State:
         return State.REFUSED
     if status >= 500:  # noqa: PLR2004
         return State.FAILED
-    if delivery.pushes:
+    if delivery.triggers:
         return State.REFRESHED if delivery.wanted else State.NOTHING
-    return State.IGNORED if _event(delivery) == "ignored" else State.PING
+    return State.IGNORED if _event(delivery.events) == "ignored" else State.PING
 
 
 def _reason(delivery: Delivery) -> str:
@@ -185,9 +201,9 @@ def conclude(row: Row) -> None:
         row.handled_at = max(warehouse.handled_at for warehouse in refreshed if warehouse.handled_at)
 
 
-def _kept(events: list[ArtifactPushed]) -> list[ArtifactPushed]:
+def _kept(events: list[Trigger]) -> list[Trigger]:
     """As many events as fit, each small enough."""
-    kept: list[ArtifactPushed] = []
+    kept: list[Trigger] = []
     room = limits.JOURNAL_EVENTS
     for event in events:
         fitting = messages.slim(event, size=room)

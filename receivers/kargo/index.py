@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from receivers.events import ArtifactPushed, Decision, Kind, Target
+from receivers.events import Decision, Kind, Pushed, Target
 from receivers.kargo import aliases, repositories
 from receivers.kargo.effort import DeliveryEffort, Effort
 from receivers.kargo.repositories import Repository
@@ -110,7 +110,7 @@ class SubscriptionIndex:
             for subscription in self._of(target)
         ]
 
-    def match(self, event: ArtifactPushed, *, project: str | None) -> list[Decision]:
+    def match(self, event: Pushed, *, project: str | None) -> list[Decision]:
         """Decide on every Warehouse that subscribes to what was pushed, by namespace and name, in one go.
 
         Args:
@@ -202,7 +202,7 @@ class SubscriptionIndex:
                 _discard(self._charts_at, path, target.namespace)
 
 
-def qualifiers(event: ArtifactPushed) -> tuple[str, ...]:
+def qualifiers(event: Pushed) -> tuple[str, ...]:
     """An event's qualifiers that say something, each once."""
     return tuple(dict.fromkeys(filter(None, event.qualifiers)))
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from receivers.events import ArtifactPushed
+from receivers.events import Pushed
 from receivers.kargo import aliases, media_types, urls
 
 
@@ -14,7 +14,7 @@ class Repository(NamedTuple):
     registry_suffix: str = ""  # of the registries in which these paths may be
 
 
-def of(event: ArtifactPushed) -> Repository:
+def of(event: Pushed) -> Repository:
     """Read an event. Images and charts share one index, as in Kargo."""
     if event.registry_suffix:
         paths = {path.strip("/").lower() for path in event.repository_urls}

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import msgspec
 
-from receivers.events import ArtifactPushed, Event, Example, Home, Ignored, Kind, Ping, Push, Registration
+from receivers.events import Event, Example, Home, Ignored, Kind, Ping, Push, Pushed, Registration
 from receivers.wire import examples
 from receivers.wire.claims import artifact_pushed, pushed_by_digest, shown, tags
 
@@ -67,7 +67,7 @@ def event(payload: Payload, *, registry: str) -> Event:
             return Ignored(f"action {shown(action)} is not supported")
 
 
-def pushed(payload: Payload, *, registry: str) -> ArtifactPushed | Ignored:
+def pushed(payload: Payload, *, registry: str) -> Pushed | Ignored:
     """An image, an OCI chart or any other OCI artifact was pushed.
 
     By digest alone it concerns nobody. With neither tag nor digest, which no registry sends, it concerns everybody.
@@ -84,7 +84,7 @@ def pushed(payload: Payload, *, registry: str) -> ArtifactPushed | Ignored:
     )
 
 
-def chart_pushed(payload: Payload, *, registry: str) -> ArtifactPushed:
+def chart_pushed(payload: Payload, *, registry: str) -> Pushed:
     """A chart was pushed to the legacy chart store, which is read at ``https://<registry>/helm/v1/<repository>``."""
     target = payload.target
     chart = f"{target.repository}/{target.name}" if target.name else ""
@@ -127,7 +127,7 @@ def _artifact(
     paths: tuple[str, ...],
     qualifier: str,
     kinds: tuple[Kind, ...] = (),
-) -> ArtifactPushed:
+) -> Pushed:
     target = payload.target
     return artifact_pushed(
         repository_urls=[_url(registry, path) for path in paths if path] if target.repository else (),

@@ -1,13 +1,16 @@
 """How senders prove themselves. Every comparison takes the same time whatever it finds, and no empty secret proves."""
 
 import hmac
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 
 from receivers.events import Authentication, Receiver, Unauthenticated, WebhookRequest
 
 type _Expected = Callable[[bytes, bytes], bytes]  # what a header has to hold, of a body and a secret
+type Signed = Callable[[WebhookRequest], bytes]  # the bytes of a request that its sender signs
 
 _UNAUTHORIZED = "unauthorized"  # Kargo's word
+_HEX = re.compile("(?:[0-9A-Fa-f]{2})+")
 
 
 def _anybody(_request: WebhookRequest, _receiver: Receiver, _secrets: tuple[bytes, ...]) -> None:
@@ -34,6 +37,38 @@ def by_hmac(header: str, *, algorithm: str, prefix: str = "", missing: str) -> A
         return f"{prefix}{hmac.new(secret, body, algorithm).hexdigest()}".encode()
 
     return _by(header, signature, missing=missing)
+
+
+def _body(request: WebhookRequest) -> bytes:
+    return request.body
+
+
+def by_hub_signature(
+    header: str, *, algorithms: Sequence[str] = ("sha256", "sha512"), signed: Signed = _body
+) -> Authentication:
+    """A header names an algorithm and holds the HMAC under the secret in hex of any case: ``sha256=0a1B…``.
+
+    The header decides which of ``algorithms`` it is, as at Kargo's server; the sender we play takes the first.
+    WebSub: https://www.w3.org/TR/websub/#signing-content
+    """
+
+    def verify(request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
+        claimed = request.header(header)
+        if not claimed:
+            raise Unauthenticated("missing signature")
+        algorithm, _, digest = claimed.partition("=")
+        if algorithm not in algorithms or not _HEX.fullmatch(digest):
+            raise Unauthenticated(_UNAUTHORIZED)
+        content, proven = signed(request), False
+        for secret in filter(None, secrets):  # all are tried, so that the time tells nothing
+            proven |= hmac.compare_digest(bytes.fromhex(digest), hmac.digest(secret, content, algorithm))
+        if not proven:
+            raise Unauthenticated(_UNAUTHORIZED)
+
+    def prove(body: bytes, _receiver: Receiver, secret: bytes) -> Mapping[str, str]:
+        return {header: f"{algorithms[0]}={hmac.digest(secret, body, algorithms[0]).hex()}"}
+
+    return Authentication(verify=verify, prove=prove, needs_secret=True)
 
 
 def chosen(option: str, *, among: Mapping[str, Authentication], usual: str) -> Authentication:

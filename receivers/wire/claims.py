@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 from itertools import islice
 
+import msgspec
+
 from receivers import limits
-from receivers.events import ArtifactPushed, Ignored, Kind, Malformed
+from receivers.events import Event, Ignored, Kind, Malformed, PullRequestClosed, Pushed
 from receivers.text import printable, well_formed
 
 
@@ -24,7 +26,7 @@ def artifact_pushed(
     digest: str = "",
     media_type: str = "",
     sender_event_id: str = "",
-) -> ArtifactPushed:
+) -> Pushed:
     """The event of a push. Empty URLs and qualifiers count as absent.
 
     What is matched is never clipped: a URL or qualifier that no registry allows raises :class:`Malformed`. With more
@@ -34,7 +36,7 @@ def artifact_pushed(
     urls = _matched(repository_urls)
     counted = list(islice(filter(None, qualifiers), limits.QUALIFIERS + 1))  # no more is looked at than may count
     tags = _matched(counted)
-    return ArtifactPushed(
+    return Pushed(
         repository_urls=urls,
         kinds=kinds,
         qualifiers=tags if len(counted) <= limits.QUALIFIERS else (),
@@ -44,9 +46,50 @@ def artifact_pushed(
         tag=shown(", ".join(tags[: limits.NAME_SHOWN]), limits.NAME_SHOWN),
         digest=shown(digest, limits.NAME_SHOWN),
         media_type=shown(media_type),
-        # A clipped id could equal another one, and two deliveries would be taken for one.
-        sender_event_id=shown(sender_event_id) if len(sender_event_id) <= limits.FREE_TEXT else "",
+        sender_event_id=_whole(sender_event_id),
     )
+
+
+def commits_pushed(
+    *,
+    repository_urls: Iterable[str],
+    refs: Iterable[str],
+    changed_files: frozenset[str] | None = None,
+    default_branch: str = "",
+    host: str = "",
+    repository: str = "",
+    commit: str = "",
+    sender_event_id: str = "",
+) -> Pushed:
+    """The event of a push of Git. ``refs`` are full ones, ``refs/heads/main``; what is empty counts as absent.
+
+    Too many changed files, or one with a longer name than any, count as not told, which filters nothing. Raises
+    :class:`Malformed` as :func:`artifact_pushed`.
+    """
+    event = artifact_pushed(
+        repository_urls=repository_urls,
+        qualifiers=refs,
+        kinds=(Kind.GIT,),
+        registry=host,
+        repository=repository,
+        digest=commit,
+        sender_event_id=sender_event_id,
+    )
+    names = (ref.removeprefix("refs/heads/").removeprefix("refs/tags/") for ref in event.qualifiers)
+    return msgspec.structs.replace(
+        event,
+        changed_files=_bounded(changed_files),
+        default_branch=well_formed(default_branch) if len(default_branch) <= limits.NAME else "",
+        tag=shown(", ".join(islice(names, limits.NAME_SHOWN)), limits.NAME_SHOWN),
+    )
+
+
+def pull_request_closed(*, url: str, sender_event_id: str = "") -> Event:
+    """The event of a pull request that was merged or turned down. Raises :class:`Malformed` for too long a URL."""
+    (present,) = _matched((url,)) or ("",)
+    if not present:
+        return Ignored("the pull request names no URL")
+    return PullRequestClosed(url=present, sender_event_id=_whole(sender_event_id))
 
 
 def tags(claimed: Iterable[str]) -> list[str]:
@@ -64,6 +107,17 @@ def pushed_by_digest(repository: str) -> Ignored:
     sender that names the tag wherever there is one can tell.
     """
     return Ignored(f"{shown(repository)} was pushed by digest alone, and subscriptions discover tags")
+
+
+def _whole(event_id: str) -> str:
+    """A clipped id could equal another one, and two deliveries would be taken for one."""
+    return shown(event_id) if len(event_id) <= limits.FREE_TEXT else ""
+
+
+def _bounded(files: frozenset[str] | None) -> frozenset[str] | None:
+    if files is None or len(files) > limits.CHANGED_FILES or any(len(each) > limits.NAME for each in files):
+        return None
+    return frozenset(well_formed(each) for each in files)
 
 
 def _matched(names: Iterable[str]) -> tuple[str, ...]:

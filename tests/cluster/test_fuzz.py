@@ -10,7 +10,7 @@ import pytest
 from receivers.cluster.backoff import Backoff
 from receivers.cluster.reflector import Reflector
 from receivers.cluster.stores import ConfigStore, WarehouseStore
-from receivers.events import ArtifactPushed
+from receivers.events import Pushed
 from tests import fuzzing
 from tests.cluster.stand_ins import Watch
 from tests.cluster.waiting import eventually
@@ -106,7 +106,7 @@ async def test_any_warehouse() -> None:
         store = WarehouseStore()
         async with loop_lag() as lag:
             await bring(Watch(first), store, odd, last)
-        found = store.index.match(ArtifactPushed(repository_urls=(IMAGE,)), project="kargo-demo")
+        found = store.index.match(Pushed(repository_urls=(IMAGE,)), project="kargo-demo")
         assert [decision.target.name for decision in found] == ["a", "z"], f"FUZZ_SEED={seed}"
         assert lag.longest_computing < HELD, f"FUZZ_SEED={seed}"
         tried += len(odd)

@@ -13,7 +13,7 @@ from receivers import limits
 from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError, UnreachableError
 from receivers.cluster.availability import Availability, AwayError
 from receivers.cluster.mirror import Mirror, NotReadyError
-from receivers.events import ArtifactPushed, Receiver, SecretReference, Target
+from receivers.events import Pushed, Receiver, SecretReference, Target
 from tests.cluster.conftest import connect
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.kubectl import Kubectl
@@ -69,7 +69,7 @@ async def in_step(mirror: Mirror) -> None:
 
 def subscribers(mirror: Mirror, image: str = IMAGE, project: str | None = None) -> list[str]:
     """Who would be refreshed by a push of this image."""
-    pushed = ArtifactPushed(repository_urls=(image,))
+    pushed = Pushed(repository_urls=(image,))
     return [str(decision.target) for decision in mirror.index.match(pushed, project=project)]
 
 

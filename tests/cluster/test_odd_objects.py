@@ -17,7 +17,7 @@ from receivers.cluster.reflector import WATCHES_BEFORE_LIST, Reflector
 from receivers.cluster.stores import ConfigStore, WarehouseStore
 from receivers.cluster.unreadable import UnreadableObject
 from receivers.deliveries import readiness
-from receivers.events import ArtifactPushed, Receiver
+from receivers.events import Pushed, Receiver
 from tests.cluster.odd_objects import (
     create,
     deep_warehouse,
@@ -39,7 +39,7 @@ DEEP = b"[" * 12_000 + b"]" * 12_000  # deeper than any decoder goes here
 
 
 def subscribers(store: WarehouseStore, image: str = IMAGE) -> list[str]:
-    found = store.index.match(ArtifactPushed(repository_urls=(image,)), project=None)
+    found = store.index.match(Pushed(repository_urls=(image,)), project=None)
     return [decision.target.name for decision in found]
 
 

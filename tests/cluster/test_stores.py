@@ -10,7 +10,7 @@ import pytest
 from receivers import limits
 from receivers.cluster.records import Key, UnreadableError
 from receivers.cluster.stores import ConfigStore, WarehouseStore
-from receivers.events import ArtifactPushed, Receiver
+from receivers.events import Pushed, Receiver
 from tests.objects import IMAGE, PROJECT, Hook, Object, project_config, warehouse
 
 OTHER = "registry.azurecr.io/team/other"
@@ -31,9 +31,7 @@ def stored(name: str, *, image: str = IMAGE, uid: str = "1", generation: int | N
 
 
 def images(store: WarehouseStore) -> list[str]:
-    return [
-        image for image in (IMAGE, OTHER) if store.index.match(ArtifactPushed(repository_urls=(image,)), project=None)
-    ]
+    return [image for image in (IMAGE, OTHER) if store.index.match(Pushed(repository_urls=(image,)), project=None)]
 
 
 def test_a_warehouse_is_indexed_again_when_its_generation_grows() -> None:
@@ -200,7 +198,7 @@ def test_a_project_has_its_share_and_more_only_while_all_projects_need_little(mo
 
     first, second = fill("first"), fill("second")
     assert first > 1.5 * second > 3
-    assert store.index.match(ArtifactPushed(repository_urls=(IMAGE,)), project="second")
+    assert store.index.match(Pushed(repository_urls=(IMAGE,)), project="second")
     store.retain(set())
     assert fill("second") == first
 

@@ -6,7 +6,7 @@ from receivers.cluster.refresher import Outcome, Result
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery, new_id
 from receivers.deliveries.journal import Row, State
-from receivers.events import ArtifactPushed, Decision, Receiver, SecretReference, Target
+from receivers.events import Decision, Event, Pushed, Receiver, SecretReference, Target
 from tests.objects import IMAGE, PROJECT
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -22,10 +22,10 @@ RECEIVER = Receiver(
 REFRESHED = Answer(status=200, body={"msg": "refreshed 1 warehouse(s)"})
 
 
-def push(*, image: str = IMAGE, tag: str = "1.2.3", digest: str = "sha256:1f", event_id: str = "") -> ArtifactPushed:
+def push(*, image: str = IMAGE, tag: str = "1.2.3", digest: str = "sha256:1f", event_id: str = "") -> Pushed:
     """The event of a pushed image."""
     registry, _, repository = image.partition("/")
-    return ArtifactPushed(
+    return Pushed(
         repository_urls=(image,),
         qualifiers=(tag,),
         registry=registry,
@@ -37,7 +37,7 @@ def push(*, image: str = IMAGE, tag: str = "1.2.3", digest: str = "sha256:1f", e
 
 
 def delivery(
-    *events: ArtifactPushed, at: datetime = NOON, receiver: Receiver | None = RECEIVER, answer: Answer = REFRESHED
+    *events: Event, at: datetime = NOON, receiver: Receiver | None = RECEIVER, answer: Answer = REFRESHED
 ) -> Delivery:
     """An answered delivery; of one push unless told otherwise."""
     return Delivery(

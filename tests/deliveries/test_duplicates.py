@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec import structs
 
 from receivers import limits
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.duplicates import Duplicates
-from receivers.events import ArtifactPushed, Ping
+from receivers.events import Ping, Pushed
 from tests.deliveries.examples import NOON, RECEIVER, delivery, push
 
 
@@ -66,7 +67,7 @@ def test_the_same_id_at_another_receiver_is_news(duplicates: Duplicates) -> None
 
 
 @pytest.mark.parametrize("events", [(), (push(), push())])
-def test_pings_and_batches_are_never_duplicates(duplicates: Duplicates, events: tuple[ArtifactPushed, ...]) -> None:
+def test_pings_and_batches_are_never_duplicates(duplicates: Duplicates, events: tuple[Pushed, ...]) -> None:
     for _ in range(2):
         made = delivery()
         made.events = list(events) or [Ping()]
@@ -102,7 +103,10 @@ def test_the_senders_id_is_forgotten_after_a_day() -> None:
 
 
 def test_tags_that_differ_in_their_borders_alone_differ(duplicates: Duplicates) -> None:
-    first, second = replace(push(), qualifiers=("a", "b")), replace(push(), qualifiers=("a', 'b",))
+    first, second = (
+        structs.replace(push(), qualifiers=("a", "b")),
+        structs.replace(push(), qualifiers=("a', 'b",)),
+    )
     assert duplicates.of(delivery(first)) == ""
     assert duplicates.of(delivery(second)) == ""
 
@@ -113,7 +117,7 @@ def test_what_is_remembered_takes_the_same_few_bytes_whatever_was_pushed(duplica
     try:
         for number in range(20):
             tags = tuple(f"{number}-{each}" for each in range(limits.QUALIFIERS))
-            assert duplicates.of(delivery(replace(push(), qualifiers=tags))) == ""
+            assert duplicates.of(delivery(structs.replace(push(), qualifiers=tags))) == ""
         del tags
         assert tracemalloc.get_traced_memory()[0] < 50_000
     finally:

@@ -12,7 +12,7 @@ import pytest
 from receivers import limits
 from receivers.cluster.refresher import Outcome, Result
 from receivers.deliveries import matching
-from receivers.events import ArtifactPushed, Target
+from receivers.events import Pushed, Target
 from receivers.kargo import patterns
 from receivers.kargo.index import SubscriptionIndex
 from tests.loop_lag import HELD, loop_lag
@@ -31,13 +31,13 @@ class Known:
         """At once."""
 
 
-async def match(index: SubscriptionIndex, *events: ArtifactPushed, project: str | None = "demo") -> matching.Match:
+async def match(index: SubscriptionIndex, *events: Pushed, project: str | None = "demo") -> matching.Match:
     mirror: Any = Known(index)
     return await matching.match(mirror, events, project=project)
 
 
-def pushed(*tags: str, url: str = IMAGE) -> ArtifactPushed:
-    return ArtifactPushed(repository_urls=(url,), qualifiers=tags)
+def pushed(*tags: str, url: str = IMAGE) -> Pushed:
+    return Pushed(repository_urls=(url,), qualifiers=tags)
 
 
 def image(url: str = IMAGE, **fields: object) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def demanding(number: int) -> list[dict[str, Any]]:
 
 
 TAGS = tuple(f"{'ab' * 20}{number}" for number in range(1_000))
-HOSTILE: dict[str, tuple[int, Callable[[int], list[dict[str, Any]]], list[ArtifactPushed]]] = {
+HOSTILE: dict[str, tuple[int, Callable[[int], list[dict[str, Any]]], list[Pushed]]] = {
     "a thousand expressions and a thousand tags": (
         1,
         lambda _: [image(allowTagsRegexes=[f"^v{each}-(alpha|beta)$" for each in range(1_000)])],
@@ -121,7 +121,7 @@ HOSTILE: dict[str, tuple[int, Callable[[int], list[dict[str, Any]]], list[Artifa
     "charts at one path in thousands of registries": (
         80,
         lambda number: [{"chart": {"repoURL": f"oci://r{number}-{each}.azurecr.io/helm/app"}} for each in range(250)],
-        [ArtifactPushed(repository_urls=("helm/app",), registry_suffix=".azurecr.io", qualifiers=("latest",))],
+        [Pushed(repository_urls=("helm/app",), registry_suffix=".azurecr.io", qualifiers=("latest",))],
     ),
 }
 

@@ -1,23 +1,22 @@
 """What waits in the retry queue, as bytes."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from receivers import limits
 from receivers.deliveries import messages
 from receivers.deliveries.messages import Attempt, Message, Poisoned, UnreadableMessage
-from receivers.events import ArtifactPushed
+from receivers.events import PullRequestClosed, Trigger
 from tests.deliveries.examples import NOON, delivery, push
 from tests.objects import PROJECT
 
 CONTROL = "\x01"  # takes six bytes in JSON
 
 
-def message(*events: ArtifactPushed) -> Message:
+def message(*events: Trigger) -> Message:
     (only,) = messages.of(delivery(*events))
     return only
 
@@ -101,9 +100,37 @@ def test_json_nested_too_deeply_is_no_message() -> None:
         messages.decode(b'{"version":' + b"[" * 100_000)
 
 
+def before(message: Message) -> bytes:
+    """The same as the version before wrote it: pushes without a tag, which never told changed files."""
+    document = msgspec.json.decode(messages.encode(message))
+    document["version"] = 1
+    for event in document["events"]:
+        del event["type"], event["default_branch"]
+        event["changed_files"] = event["changed_files"] or []
+    return msgspec.json.encode(document)
+
+
+def test_a_message_of_the_version_before_is_read() -> None:
+    found = messages.decode(before(message(push(tag="1.2.3"))))
+    assert msgspec.structs.replace(found.events[0], changed_files=None) == push(tag="1.2.3")
+    assert found.version == messages.VERSION
+    assert messages.decode(messages.encode(found)) == found
+
+
+def test_a_poisoned_message_of_the_version_before_is_read() -> None:
+    old = before(message(push(tag="1.2.3")))
+    poisoned = messages.decode_poisoned(b'{"reason":"given up","message":' + old + b"}")
+    assert (poisoned.reason, poisoned.message) == ("given up", messages.decode(old))
+
+
+def test_a_closed_pull_request_waits_too() -> None:
+    closed = PullRequestClosed(url="https://git.example.com/team/app/pull/7", sender_event_id="7")
+    assert messages.decode(messages.encode(message(closed))).events == [closed]
+
+
 def test_a_message_of_another_version_says_so() -> None:
-    text = messages.encode(msgspec.structs.replace(message(), version=2))
-    with pytest.raises(UnreadableMessage, match="version is 2; this service reads version 1"):
+    text = messages.encode(msgspec.structs.replace(message(), version=3))
+    with pytest.raises(UnreadableMessage, match="version is 3; this service reads versions 1 and 2"):
         messages.decode(text)
 
 

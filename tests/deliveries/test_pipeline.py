@@ -13,7 +13,6 @@ from receivers import limits, runtime
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery
 from receivers.events import (
-    ArtifactPushed,
     Authenticated,
     Event,
     Handshake,
@@ -21,6 +20,7 @@ from receivers.events import (
     Malformed,
     Ping,
     Provider,
+    Pushed,
     Receiver,
     Unauthenticated,
     WebhookRequest,
@@ -90,8 +90,8 @@ async def sender(api_server: ApiServer, fault_proxy: FaultProxy) -> AsyncIterato
     await service.close()
 
 
-def pushed(*qualifiers: str, repository: str = IMAGE) -> ArtifactPushed:
-    return ArtifactPushed(
+def pushed(*qualifiers: str, repository: str = IMAGE) -> Pushed:
+    return Pushed(
         repository_urls=(repository,),
         qualifiers=qualifiers,
         media_type="application/vnd.oci.image.manifest.v1+json",

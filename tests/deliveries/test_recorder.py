@@ -1,7 +1,6 @@
 """How a row of the journal follows what happens after the answer."""
 
 import asyncio
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import msgspec
@@ -365,7 +364,11 @@ async def test_large_rows_take_no_more_than_their_room(shelf: Shelf, monkeypatch
     recorder = Recorder(shelf)
     for number in range(20):
         made = answered()
-        made.events = [replace(push(tag="\U0001d11e" * 100), qualifiers=tuple("\U0001d11e" * 50 for _ in range(100)))]
+        made.events = [
+            msgspec.structs.replace(
+                push(tag="\U0001d11e" * 100), qualifiers=tuple("\U0001d11e" * 50 for _ in range(100))
+            )
+        ]
         made.decisions = [wanted(Target(PROJECT, f"warehouse-{number}-{each}")) for each in range(200)]
         for decision in made.decisions:
             made.refreshes.outcomes[decision.target] = refreshed()

@@ -10,10 +10,10 @@ from receivers.cluster.refresher import Outcome, Result
 from receivers.deliveries import answers, report
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.matching import Refreshes
-from receivers.events import ArtifactPushed, Decision, Event, Handshake, Ignored, Ping, Receiver, Target
+from receivers.events import Decision, Event, Handshake, Ignored, Ping, Pushed, Receiver, Target
 
 RECEIVER = Receiver(provider="azure", name="acr", project="kargo-demo", source="a test")
-PUSH = ArtifactPushed(repository_urls=("r.azurecr.io/team/app",), qualifiers=("1.2.3", "latest"))
+PUSH = Pushed(repository_urls=("r.azurecr.io/team/app",), qualifiers=("1.2.3", "latest"))
 REFRESHED = Outcome(result=Result.REFRESHED, attempts=1)
 
 
@@ -72,8 +72,8 @@ def test_many_warehouses_are_counted() -> None:
 @pytest.mark.parametrize(
     ("event", "described"),
     [
-        (ArtifactPushed(repository_urls=("r/app",)), "r/app (untagged)"),
-        (ArtifactPushed(repository_urls=()), "(no repository) (untagged)"),
+        (Pushed(repository_urls=("r/app",)), "r/app (untagged)"),
+        (Pushed(repository_urls=()), "(no repository) (untagged)"),
         (Ping(), "ping"),
         (Handshake(body={"validationResponse": "s3cr3t"}), "handshake"),
         (Ignored("action delete is not supported"), "ignored, action delete is not supported"),
@@ -100,7 +100,7 @@ def test_a_receiver_of_the_cluster_is_named_so() -> None:
 
 @pytest.mark.parametrize("hostile", ["a\nazure x/y: forged", "\x1b[2J", "\u202e", "\u2028", "\x00", "\x85", "\r"])
 def test_nothing_a_sender_writes_makes_another_line(hostile: str) -> None:
-    push = ArtifactPushed(repository_urls=(f"r/{hostile}",), qualifiers=(hostile,))
+    push = Pushed(repository_urls=(f"r/{hostile}",), qualifiers=(hostile,))
     line = report.line(delivery(push, Ignored(hostile), error=hostile))
     assert line.isprintable()
     assert len(line.splitlines()) == 1
@@ -108,7 +108,7 @@ def test_nothing_a_sender_writes_makes_another_line(hostile: str) -> None:
 
 def test_the_longest_names_leave_the_line_readable() -> None:
     longest = "x" * limits.NAME
-    push = ArtifactPushed(repository_urls=(longest,), qualifiers=(longest,))
+    push = Pushed(repository_urls=(longest,), qualifiers=(longest,))
     assert len(report.line(delivery(*[push] * limits.BATCH))) < 2 * report.NAMED * (limits.NAME_SHOWN + 50)
 
 

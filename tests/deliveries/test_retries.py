@@ -83,7 +83,7 @@ async def test_a_delivery_is_accepted_though_the_cluster(fault: str, drill: Dril
     assert (answer.status, answer.body) == (202, {"msg": "queued 1 of 1 refresh(es)"})
     contents = await drill.queues()
     assert [each.delivery for each in contents.due] == [drill.told[-1].id]
-    assert contents.due[0].events == drill.told[-1].pushes
+    assert contents.due[0].events == drill.told[-1].triggers
 
 
 async def test_it_is_refreshed_once_the_cluster_is_back(
@@ -192,9 +192,9 @@ async def test_what_cannot_be_read_goes_to_the_poison_queue_and_never_comes_back
 
 
 async def test_the_poison_queue_tells_why_a_message_could_not_be_read(drill: Drill) -> None:
-    await retries_of(drill).handle(messages.encode(message()).replace(b'"version":1', b'"version":7'))
+    await retries_of(drill).handle(messages.encode(message()).replace(b'"version":2', b'"version":7'))
     ((poisoned,)) = (await drill.queues()).poison
-    assert poisoned.poisoned.reason == "its version is 7; this service reads version 1"
+    assert poisoned.poisoned.reason == "its version is 7; this service reads versions 1 and 2"
 
 
 async def test_a_message_that_can_be_put_nowhere_is_left_to_the_host(
@@ -546,7 +546,7 @@ async def read(drill: Drill, project: str, warehouses: int) -> bool:
 
 
 def hostile_message(*, project: str, image: str) -> Message:
-    return structs.replace(message(), project=project, events=[replace(push(), repository_urls=(image,))])
+    return structs.replace(message(), project=project, events=[structs.replace(push(), repository_urls=(image,))])
 
 
 async def test_every_release_under_way_ends_with_the_service(drill: Drill, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from receivers import limits
 from receivers.cluster.refresher import Outcome, Result
 from receivers.deliveries import answers, rows
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.journal import State
-from receivers.events import ArtifactPushed, Event, Handshake, Ignored, Ping, Target, UnknownReceiver
+from receivers.events import Event, Handshake, Ignored, Ping, Pushed, Target, UnknownReceiver
 from tests.deliveries.examples import APP, NOON, RECEIVER, delivery, push, refreshed, unwanted, wanted
 from tests.objects import PROJECT
 
@@ -138,7 +139,7 @@ def test_as_many_events_are_kept_as_there_is_room_for_and_the_others_are_counted
 
 
 def test_changed_files_that_are_too_many_are_not_kept() -> None:
-    event = replace(push(), changed_files=frozenset(f"folder/{number}" for number in range(5_000)))
+    event = structs.replace(push(), changed_files=frozenset(f"folder/{number}" for number in range(5_000)))
     row = rows.row_of(delivery(event))
     assert (row.events, row.unkept) == ([push()], 0)
 
@@ -148,4 +149,4 @@ def test_a_batch_is_shown_by_its_first_push() -> None:
     made.events.insert(0, Ignored("a deletion"))
     row = rows.row_of(made)
     assert (row.event, row.tag) == ("push", "1.0.0")
-    assert all(isinstance(event, ArtifactPushed) for event in row.events)
+    assert all(isinstance(event, Pushed) for event in row.events)

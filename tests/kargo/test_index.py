@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from receivers.events import ArtifactPushed, Decision, Kind, Target
+from receivers.events import Decision, Kind, Pushed, Target
 from receivers.kargo.index import Fault, SubscriptionIndex
 from receivers.kargo.verdicts import UNCHECKED
 
@@ -29,8 +29,8 @@ def pushed(
     media_type: str = "",
     kinds: tuple[Kind, ...] = (),
     registry_suffix: str = "",
-) -> ArtifactPushed:
-    return ArtifactPushed(
+) -> Pushed:
+    return Pushed(
         repository_urls=(url,), qualifiers=tags, media_type=media_type, kinds=kinds, registry_suffix=registry_suffix
     )
 
@@ -40,7 +40,7 @@ def demanding(number: int) -> dict[str, object]:
     return image(constraint="||".join([f">={number}.0.0"] * 30))
 
 
-def chart_pushed(*versions: str, path: str = "helm/app") -> ArtifactPushed:
+def chart_pushed(*versions: str, path: str = "helm/app") -> Pushed:
     """As ACR's legacy chart store tells it: without a host."""
     return pushed(*versions, url=path, kinds=(Kind.CHART,), registry_suffix=".azurecr.io")
 
@@ -52,7 +52,7 @@ def index_of(warehouses: dict[Target, object]) -> SubscriptionIndex:
     return index
 
 
-def refreshed(index: SubscriptionIndex, event: ArtifactPushed, project: str | None = None) -> list[Target]:
+def refreshed(index: SubscriptionIndex, event: Pushed, project: str | None = None) -> list[Target]:
     return [decision.target for decision in index.match(event, project=project) if decision.refresh]
 
 
@@ -131,13 +131,13 @@ def test_without_a_tag_every_subscriber_is_refreshed_readable_or_not(tags: tuple
 
 def test_any_of_several_urls_and_tags_may_match() -> None:
     index = index_of({ONE: [image("a.io/app", constraint="^1")], TWO: [image("b.io/app", constraint="^2")]})
-    event = ArtifactPushed(repository_urls=("b.io/app", "a.io/app", ""), qualifiers=("2.0.0", "1.0.0"))
+    event = Pushed(repository_urls=("b.io/app", "a.io/app", ""), qualifiers=("2.0.0", "1.0.0"))
     assert refreshed(index, event) == [ONE, TWO]
 
 
 def test_subscriptions_are_asked_in_their_order_whatever_the_order_of_urls() -> None:
     index = index_of({ONE: [image("b.io/app"), image("a.io/app", constraint="^1")]})
-    event = ArtifactPushed(repository_urls=("a.io/app", "b.io/app"), qualifiers=("1.0.0",))
+    event = Pushed(repository_urls=("a.io/app", "b.io/app"), qualifiers=("1.0.0",))
     assert [decision.reason for decision in index.match(event, project=None)] == ["tag 1.0.0 is a semantic version"]
 
 
@@ -318,7 +318,7 @@ events = st.builds(pushed, st.just("1.2.3"), url=repositories) | st.builds(chart
 @patient
 @given(changes, events, st.sampled_from(["demo", "other", None]))
 def test_an_index_that_changed_answers_as_one_made_anew(
-    history: list[tuple[Target, object]], event: ArtifactPushed, project: str | None
+    history: list[tuple[Target, object]], event: Pushed, project: str | None
 ) -> None:
     index = SubscriptionIndex()
     last: dict[Target, object] = {}

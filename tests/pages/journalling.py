@@ -11,7 +11,7 @@ from receivers.deliveries.messages import Message, Poisoned
 from receivers.deliveries.retry_queue import RetryQueue
 from receivers.deliveries.storage import Storage
 from receivers.deliveries.table_journal import TableJournal
-from receivers.events import ArtifactPushed
+from receivers.events import Pushed
 from receivers.local.azurite import Azurite
 
 REGISTRY = "myregistry.azurecr.io"
@@ -22,8 +22,8 @@ def new_repository() -> str:
     return f"team/{secrets.token_hex(6)}"
 
 
-def push(repository: str, tag: str) -> ArtifactPushed:
-    return ArtifactPushed(
+def push(repository: str, tag: str) -> Pushed:
+    return Pushed(
         repository_urls=(f"{REGISTRY}/{repository}",),
         qualifiers=(tag,),
         registry=REGISTRY,

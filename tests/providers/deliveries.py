@@ -1,11 +1,12 @@
 """What the tests of the providers share: requests as a sender makes them, the samples, and events as JSON."""
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from receivers.events import Authenticated, Event, Receiver, WebhookRequest
 from receivers.providers import PROVIDERS
@@ -56,8 +57,8 @@ def as_json(event: Event) -> dict[str, Any]:
     """An event as the samples write it down: its type, and the fields that differ from their defaults."""
     fields = {
         field.name: value
-        for field in dataclasses.fields(event)
-        if (value := getattr(event, field.name)) or field.default is dataclasses.MISSING
+        for field in msgspec.structs.fields(event)
+        if (value := getattr(event, field.name)) or field.required
     }
     normalised = json.loads(json.dumps(fields, default=sorted))
     return {"type": type(event).__name__} | {name: value for name, value in normalised.items() if value != {}}

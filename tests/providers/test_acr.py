@@ -2,13 +2,13 @@
 
 import pytest
 
-from receivers.events import ArtifactPushed, Ignored, Kind
+from receivers.events import Ignored, Kind, Pushed
 from receivers.providers.acr import Payload, Request, Target, event
 
 
-def pushed(payload: Payload, registry: str = "") -> ArtifactPushed:
+def pushed(payload: Payload, registry: str = "") -> Pushed:
     result = event(payload, registry=registry)
-    assert isinstance(result, ArtifactPushed)
+    assert isinstance(result, Pushed)
     return result
 
 

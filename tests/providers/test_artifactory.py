@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from receivers.events import ArtifactPushed, Event, Malformed, Unauthenticated
+from receivers.events import Event, Malformed, Pushed, Unauthenticated
 from receivers.providers.artifactory import ARTIFACTORY
 from tests.providers.deliveries import deliver
 from tests.providers.proofs import receiver, request
@@ -25,7 +25,7 @@ def received(origin: object = "https://art.example.com/artifactory", **data: obj
 )
 def test_the_last_two_parts_of_a_path_are_the_tag_and_a_file(path: str, repository: str) -> None:
     (event,) = received(path=path, tag="1")
-    assert isinstance(event, ArtifactPushed)
+    assert isinstance(event, Pushed)
     assert event.repository_urls == (f"art.example.com/{repository}",)
 
 
@@ -44,10 +44,10 @@ def test_an_origin_that_is_no_url_is_malformed_as_in_kargo(origin: str) -> None:
 
 def test_without_a_tag_a_push_concerns_every_subscriber_unless_it_is_by_digest() -> None:
     (event,) = received(path="app/1/manifest.json")
-    assert isinstance(event, ArtifactPushed)
+    assert isinstance(event, Pushed)
     assert event.qualifiers == ()
     (by_digest,) = received(path="app/sha256:0f/manifest.json")
-    assert not isinstance(by_digest, ArtifactPushed)
+    assert not isinstance(by_digest, Pushed)
 
 
 def signature(secret: bytes = SECRET, body: bytes = BODY) -> str:

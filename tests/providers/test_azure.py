@@ -2,7 +2,7 @@
 
 import pytest
 
-from receivers.events import ArtifactPushed, Ignored, Malformed, Ping
+from receivers.events import Ignored, Malformed, Ping, Pushed
 from receivers.providers import PROVIDERS
 from tests.providers.deliveries import deliver
 
@@ -12,7 +12,7 @@ PUSH = b'{"action": "push", "target": {"repository": "a", "tag": "1"}, "request"
 @pytest.mark.parametrize("agent", ["", "AzureContainerRegistry/1.0", "VSServices/19.0", "curl/8.0"])
 def test_the_user_agent_does_not_matter(agent: str) -> None:
     (event,) = deliver("azure", PUSH, {"user-agent": agent})
-    assert isinstance(event, ArtifactPushed)
+    assert isinstance(event, Pushed)
 
 
 @pytest.mark.parametrize("body", [b"null", b"{}", b"1", b'"push"', b'{"updated_tags": []}', b'{"resource": {}}'])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from receivers import limits
-from receivers.events import ArtifactPushed, Event, Ignored, Malformed, Ping
+from receivers.events import Event, Ignored, Malformed, Ping, Pushed
 from receivers.providers import PROVIDERS
 from receivers.wire.go_json import EMPTY, INVALID
 from tests.providers.deliveries import deliver
@@ -94,9 +94,9 @@ def push(name: str, repository: object = "team/app", tag: object = "1.2.3") -> M
     return SENDERS[name].push(repository, tag)
 
 
-def pushed(name: str, content: bytes) -> ArtifactPushed:
+def pushed(name: str, content: bytes) -> Pushed:
     (event,) = deliver(name, content)
-    assert isinstance(event, ArtifactPushed)
+    assert isinstance(event, Pushed)
     return event
 
 

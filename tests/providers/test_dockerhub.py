@@ -2,13 +2,13 @@
 
 import pytest
 
-from receivers.events import ArtifactPushed, Ignored
+from receivers.events import Ignored, Pushed
 from tests.providers.deliveries import deliver
 
 
-def pushed(body: bytes) -> ArtifactPushed:
+def pushed(body: bytes) -> Pushed:
     (event,) = deliver("dockerhub", body)
-    assert isinstance(event, ArtifactPushed)
+    assert isinstance(event, Pushed)
     return event
 
 

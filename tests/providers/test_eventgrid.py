@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from receivers import limits
-from receivers.events import ArtifactPushed, Event, Handshake, Ignored, Malformed
+from receivers.events import Event, Handshake, Ignored, Malformed, Pushed
 from tests.providers.deliveries import deliver
 
 IMAGE_PUSHED = "Microsoft.ContainerRegistry.ImagePushed"
@@ -27,9 +27,9 @@ def received(document: object, *, registry: str = "") -> list[Event]:
     return deliver("azure", json.dumps(document).encode(), options={"registry": registry} if registry else None)
 
 
-def pushed(document: object, *, registry: str = "") -> ArtifactPushed:
+def pushed(document: object, *, registry: str = "") -> Pushed:
     (result,) = received(document, registry=registry)
-    assert isinstance(result, ArtifactPushed)
+    assert isinstance(result, Pushed)
     return result
 
 
@@ -88,9 +88,9 @@ UNREADABLE: list[Any] = [1, "a", None, [], {}, {"action": "push"}, event(data="x
 @pytest.mark.parametrize("broken", UNREADABLE)
 def test_an_event_that_cannot_be_read_does_not_lose_the_others(broken: object) -> None:
     before, ignored, after = received([event(), broken, cloud_event()])
-    assert isinstance(before, ArtifactPushed)
+    assert isinstance(before, Pushed)
     assert ignored == Ignored("event 2 of 3 cannot be read")
-    assert isinstance(after, ArtifactPushed)
+    assert isinstance(after, Pushed)
 
 
 def test_a_batch_in_which_nothing_can_be_read_is_malformed() -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from receivers.events import ArtifactPushed, Event, Ignored, Kind, Ping, Push
+from receivers.events import Event, Ignored, Kind, Ping, Push, Pushed
 from receivers.providers import PROVIDERS
 from tests.providers.deliveries import deliver
 
@@ -23,16 +23,16 @@ def told(provider: str, repository: str, tag: str = "1.2.3") -> Event:
     return event
 
 
-def pushed(provider: str, repository: str, tag: str = "1.2.3") -> ArtifactPushed:
+def pushed(provider: str, repository: str, tag: str = "1.2.3") -> Pushed:
     event = told(provider, repository, tag)
-    assert isinstance(event, ArtifactPushed)
+    assert isinstance(event, Pushed)
     return event
 
 
 @pytest.mark.parametrize("provider", ["azure", "acr"])
 def test_an_acr_push(provider: str) -> None:
     event = pushed(provider, "demo.azurecr.io/team/app")
-    assert event == ArtifactPushed(
+    assert event == Pushed(
         repository_urls=("demo.azurecr.io/team/app",),
         qualifiers=("1.2.3",),
         registry="demo.azurecr.io",
@@ -56,7 +56,7 @@ def test_an_acr_push_by_digest() -> None:
 
 
 def test_a_quay_push() -> None:
-    assert pushed("quay", "quay.example.com:8443/team/app") == ArtifactPushed(
+    assert pushed("quay", "quay.example.com:8443/team/app") == Pushed(
         repository_urls=("quay.example.com:8443/team/app",),
         kinds=(Kind.IMAGE, Kind.CHART),
         qualifiers=("1.2.3",),
@@ -72,7 +72,7 @@ def test_quay_does_not_tell_of_a_push_by_digest() -> None:
 
 @pytest.mark.parametrize(("repository", "namespace"), [("team/app", "team"), ("busybox", "library")])
 def test_a_docker_hub_push(repository: str, namespace: str) -> None:
-    assert pushed("dockerhub", repository) == ArtifactPushed(
+    assert pushed("dockerhub", repository) == Pushed(
         repository_urls=(repository,),
         qualifiers=("1.2.3",),
         registry="docker.io",

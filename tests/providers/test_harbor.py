@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from receivers.events import ArtifactPushed, Ignored, Receiver, Unauthenticated, WebhookRequest
+from receivers.events import Ignored, Pushed, Receiver, Unauthenticated, WebhookRequest
 from receivers.providers.harbor import HARBOR
 from tests.providers.deliveries import deliver
 from tests.providers.proofs import receiver, request
@@ -36,14 +36,14 @@ def test_a_push_without_a_tag_has_its_digest_instead(tag: str | None) -> None:
 
 def test_a_push_of_neither_tag_nor_digest_concerns_every_subscriber() -> None:
     (event,) = received({"resource_url": "h.example.com/a/b"})
-    assert isinstance(event, ArtifactPushed)
+    assert isinstance(event, Pushed)
     assert event.qualifiers == ()
 
 
 def test_one_by_digest_among_others_hides_none_of_them() -> None:
     tagged = {"tag": "1", "resource_url": "h.example.com/a/b:1"}
     by_digest = {"tag": DIGEST, "resource_url": f"h.example.com/a/b@{DIGEST}"}
-    assert [type(each) for each in received(by_digest, None, tagged)] == [Ignored, ArtifactPushed]
+    assert [type(each) for each in received(by_digest, None, tagged)] == [Ignored, Pushed]
 
 
 def test_an_event_without_a_type_is_ignored() -> None:

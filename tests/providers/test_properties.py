@@ -1,9 +1,9 @@
 """Whatever the bytes, a provider gives events or refuses: never another exception, and nothing that cannot be kept."""
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -63,7 +63,7 @@ def check(name: str, body: bytes, headers: Mapping[str, str] | None = None, meth
         return
     assert events
     for event in events:
-        for string in strings(list(dataclasses.asdict(event).values())):
+        for string in strings(list(msgspec.structs.asdict(event).values())):
             string.encode()
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from receivers.events import ArtifactPushed, Event, Ignored, Malformed
+from receivers.events import Event, Ignored, Malformed, Pushed
 from tests.providers.deliveries import deliver
 
 
@@ -24,7 +24,7 @@ def received(**members: object) -> list[Event]:
 )
 def test_a_push_has_a_list_or_an_object_of_tags(updated_tags: object, qualifiers: tuple[str, ...]) -> None:
     (event,) = received(updated_tags=updated_tags)
-    assert isinstance(event, ArtifactPushed)
+    assert isinstance(event, Pushed)
     assert event.qualifiers == qualifiers
 
 
@@ -44,7 +44,7 @@ def test_a_null_document_is_not_a_push() -> None:
 
 def test_a_push_without_docker_url_concerns_nobody() -> None:
     (event,) = received(docker_url=None, updated_tags=["1.2.3"])
-    assert isinstance(event, ArtifactPushed)
+    assert isinstance(event, Pushed)
     assert event.repository_urls == ()
 
 
