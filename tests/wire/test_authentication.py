@@ -6,12 +6,14 @@ import hmac
 import pytest
 
 from receivers.events import Authentication, Unauthenticated
-from receivers.wire.authentication import by_header, by_hmac, by_url, chosen
+from receivers.wire.authentication import by_header, by_hmac, by_hub_signature, by_url, chosen
 from tests.providers.proofs import receiver, request
 
 SECRET, PREVIOUS, BODY = b"the-present-secret", b"the-previous-secret", b'{"a": 1}'
 PLAIN = by_header("X-Proof", missing="missing proof")
 SIGNED = by_hmac("X-Proof", algorithm="sha256", prefix="sha256=", missing="missing signature")
+HUB = by_hub_signature("X-Proof")
+OLD_HUB = by_hub_signature("X-Proof", algorithms=("sha1",))
 EITHER = chosen("authentication", among={"signed": SIGNED, "plain": PLAIN}, usual="signed")
 
 
@@ -31,7 +33,7 @@ def test_by_url_nobody_has_to_prove_more() -> None:
     assert not by_url.needs_secret
 
 
-@pytest.mark.parametrize("way", [PLAIN, SIGNED, EITHER])
+@pytest.mark.parametrize("way", [PLAIN, SIGNED, HUB, OLD_HUB, EITHER])
 @pytest.mark.parametrize("secret", [SECRET, PREVIOUS])
 def test_what_a_way_proves_it_verifies_with_the_present_and_the_previous_secret(
     way: Authentication, secret: bytes
@@ -42,7 +44,7 @@ def test_what_a_way_proves_it_verifies_with_the_present_and_the_previous_secret(
     assert proof.receiver == receiver()
 
 
-@pytest.mark.parametrize("way", [PLAIN, SIGNED, EITHER])
+@pytest.mark.parametrize("way", [PLAIN, SIGNED, HUB, OLD_HUB, EITHER])
 @pytest.mark.parametrize("secrets", [(), (b"",), (b"", b"")])
 @pytest.mark.parametrize("claimed", ["x", signature(b""), "sha256="])
 def test_without_a_secret_nothing_proves(way: Authentication, secrets: tuple[bytes, ...], claimed: str) -> None:
@@ -99,3 +101,53 @@ def test_the_receiver_s_option_chooses_and_the_other_way_does_not_count() -> Non
     for odd, option in ((signed, "plain"), (plain, "signed"), (plain, ""), (signed, "none of them")):
         with pytest.raises(Unauthenticated):
             EITHER.authenticate(odd, receiver(authentication=option), (SECRET,))
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_a_hub_signature_names_its_algorithm_and_may_be_in_any_case(algorithm: str) -> None:
+    digest = hmac.new(SECRET, BODY, algorithm).hexdigest()
+    for written in (digest, digest.upper()):
+        HUB.authenticate(request(BODY, x_proof=f"{algorithm}={written}"), receiver(), (PREVIOUS, SECRET))
+
+
+@pytest.mark.parametrize(
+    "claimed",
+    [
+        signature(b"another"),
+        signature(body=b"another"),
+        signature().removeprefix("sha256="),
+        signature().replace("sha256=", "SHA256="),
+        signature().replace("=", " "),
+        signature().replace("sha256=", "sha256= "),
+        signature().replace("sha256=", "md5="),
+        signature() + "0",
+        signature() + "00",
+        signature() + "\n",
+        signature()[:-2],
+        "sha256",
+        "sha256=",
+        "sha256=zz",
+        "sha256=\ud800\ud800",
+        "sha256=\u0660\u0661",
+        "sha1=" + hmac.new(SECRET, BODY, hashlib.sha1).hexdigest(),
+    ],
+)
+def test_a_hub_signature_is_of_this_body_by_an_algorithm_that_counts(claimed: str) -> None:
+    assert refusal(HUB, x_proof=claimed) == "unauthorized"
+
+
+def test_a_missing_hub_signature_is_told_so() -> None:
+    assert refusal(HUB) == refusal(HUB, x_proof="") == "missing signature"
+
+
+def test_an_older_algorithm_counts_where_it_is_asked_for() -> None:
+    OLD_HUB.authenticate(
+        request(BODY, x_proof="sha1=" + hmac.new(SECRET, BODY, hashlib.sha1).hexdigest()), receiver(), (SECRET,)
+    )
+    assert refusal(OLD_HUB, x_proof=signature()) == "unauthorized"
+
+
+def test_what_is_signed_may_be_another_part_of_the_request() -> None:
+    inner = by_hub_signature("X-Proof", signed=lambda asked: asked.body.upper())
+    inner.authenticate(request(BODY, x_proof=signature(body=BODY.upper())), receiver(), (SECRET,))
+    assert refusal(inner, x_proof=signature()) == "unauthorized"
