@@ -1,151 +1,80 @@
-"""What holds for every sender alike."""
+"""What holds for every sender alike, tried with what its provider says that it posts."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
 
 import pytest
 
 from receivers import limits
-from receivers.events import Event, Ignored, Malformed, Ping, Pushed
+from receivers.events import Malformed, Ping, PullRequestClosed, Pushed, WebhookError
 from receivers.providers import PROVIDERS
 from receivers.wire.go_json import EMPTY, INVALID
 from tests.providers.deliveries import deliver
+from tests.providers.tellings import NOW, Telling, at, encoded, objects, outcome, tellings, with_value
 
-Members = dict[str, object]
-
-
-@dataclass(frozen=True)
-class Sender:
-    """How one sender says what all of them say."""
-
-    push: Callable[[object, object], Members]  # of a repository and a tag, of whatever type
-    url: str = "r.example.com/team/app"  # the repository's URL, as the event has it
-    ignored: Members | None = None
-    ping: Members | None = None
-    unused: tuple[str, ...] = ("another",)  # the path to a member that is not looked at
+every_telling = pytest.mark.parametrize("telling", tellings(), ids=str)
 
 
-def acr(repository: object, tag: object) -> Members:
-    return {
-        "action": "push",
-        "target": {"repository": repository, "tag": tag},
-        "request": {"host": "r.example.com"},
-    }
+def body(telling: Telling, **told: str) -> bytes:
+    return encoded(telling.document(**told))
 
 
-AZURE = Sender(acr, ignored={"action": "delete"}, ping={"action": "ping"}, unused=("target", "size"))
-SENDERS = {
-    "azure": AZURE,
-    "acr": AZURE,
-    "quay": Sender(
-        lambda repository, tag: {
-            "docker_url": f"r.example.com/{repository}" if isinstance(repository, str) else repository,
-            "updated_tags": [tag],
-        },
-        ignored={"docker_url": "r.example.com/team/app", "build_id": "7"},
-        unused=("pruned_image_count",),
-    ),
-    "dockerhub": Sender(
-        lambda repository, tag: {"repository": {"repo_name": repository}, "push_data": {"tag": tag}},
-        url="team/app",
-        unused=("push_data", "pushed_at"),
-    ),
-    "harbor": Sender(
-        lambda repository, tag: {
-            "type": "PUSH_ARTIFACT",
-            "event_data": {
-                "resources": [
-                    {
-                        "tag": tag,
-                        "resource_url": f"r.example.com/{repository}" if isinstance(repository, str) else repository,
-                    }
-                ],
-                "repository": {"repo_full_name": repository},
-            },
-        },
-        ignored={"type": "PULL_ARTIFACT", "event_data": {}},
-        unused=("event_data", "custom_attributes"),
-    ),
-    "artifactory": Sender(
-        lambda repository, tag: {
-            "domain": "docker",
-            "event_type": "pushed",
-            "jpd_origin": "https://r.example.com/artifactory",
-            "data": {
-                "repo_key": repository.partition("/")[0] if isinstance(repository, str) else repository,
-                "path": f"{repository.partition('/')[2]}/1/manifest.json" if isinstance(repository, str) else "a/b/c",
-                "tag": tag,
-            },
-        },
-        ignored={"domain": "docker", "event_type": "deleted"},
-        unused=("data", "size"),
-    ),
-}
-
-every_sender = pytest.mark.parametrize("name", SENDERS)
+def renamed(telling: Telling, name: str) -> bytes:
+    """The body of a push of another tag or branch."""
+    return body(telling, **telling.as_named(name))
 
 
-def body(document: object) -> bytes:
-    return json.dumps(document, ensure_ascii=False).encode()
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_provider_knows_its_name(name: str) -> None:
+    assert PROVIDERS[name].name == name
 
 
-def push(name: str, repository: object = "team/app", tag: object = "1.2.3") -> Members:
-    return SENDERS[name].push(repository, tag)
+def test_every_provider_tells_of_something() -> None:
+    assert {telling.provider for telling in tellings()} == set(PROVIDERS)
 
 
-def pushed(name: str, content: bytes) -> Pushed:
-    (event,) = deliver(name, content)
-    assert isinstance(event, Pushed)
-    return event
+@every_telling
+def test_a_push_names_repository_and_tag(telling: Telling) -> None:
+    event = telling.pushed(telling.document())
+    assert telling.tells_of_repository(event)
+    assert event.qualifiers == (telling.named(),)
+    assert event.repository
+    assert event.tag
 
 
-def with_unused(name: str, value: str) -> bytes:
-    """A push with a member that is not looked at, whose value is this JSON."""
-    document = push(name)
-    *parents, last = SENDERS[name].unused
-    inner = document
-    for parent in parents:
-        inner = inner[parent]  # type: ignore[assignment]  # the path leads through objects
-    inner[last] = "REPLACED"
-    return body(document).replace(b'"REPLACED"', value.encode())
+@every_telling
+def test_what_decides_on_a_push_is_in_its_body(telling: Telling) -> None:
+    """Otherwise the tests below try nothing."""
+    assert telling.places()
 
 
-def test_every_provider_stands_in_this_table() -> None:
-    assert SENDERS.keys() == PROVIDERS.keys()
-    assert all(provider.name == name for name, provider in PROVIDERS.items())
-
-
-@every_sender
-def test_a_push_names_repository_and_tag(name: str) -> None:
-    event = pushed(name, body(push(name)))
-    assert event.repository_urls == (SENDERS[name].url,)
-    assert event.qualifiers == ("1.2.3",)
-    assert event.repository == "team/app"
-    assert event.tag == "1.2.3"
-
-
-@pytest.mark.parametrize("name", [name for name, sender in SENDERS.items() if sender.ping])
+@pytest.mark.parametrize("name", [name for name, each in PROVIDERS.items() if each.ping])
 def test_a_ping_is_a_ping(name: str) -> None:
-    assert deliver(name, body(SENDERS[name].ping)) == [Ping()]
+    write = PROVIDERS[name].ping
+    assert write is not None
+    headers = {header.lower(): value for header, value in write(NOW).headers.items()}
+    assert deliver(name, write(NOW).body, headers) == [Ping()]
 
 
-@pytest.mark.parametrize("name", [name for name, sender in SENDERS.items() if sender.ignored])
-def test_what_is_no_push_is_ignored_with_a_reason(name: str) -> None:
-    (event,) = deliver(name, body(SENDERS[name].ignored))
-    assert isinstance(event, Ignored)
-    assert event.reason
+@pytest.mark.parametrize("name", [name for name, each in PROVIDERS.items() if each.pull_request])
+def test_a_merged_pull_request_is_its_url(name: str) -> None:
+    write, url = PROVIDERS[name].pull_request, "https://git.example.com/team/app/pull/7"
+    assert write is not None
+    example = write(url, NOW)
+    (event,) = deliver(name, example.body, {key.lower(): value for key, value in example.headers.items()})
+    assert isinstance(event, PullRequestClosed)
+    assert event.url == url
 
 
-@every_sender
-def test_an_empty_body_is_malformed_and_the_message_says_why_it_may_be_empty(name: str) -> None:
+@every_telling
+def test_an_empty_body_is_malformed_and_the_message_says_why_it_may_be_empty(telling: Telling) -> None:
     with pytest.raises(Malformed) as refusal:
-        deliver(name, b"")
+        telling.read(b"")
     assert refusal.value.message == EMPTY
     assert "Content-Length" in EMPTY
 
 
-@every_sender
+@every_telling
 @pytest.mark.parametrize(
     "content",
     [
@@ -165,51 +94,51 @@ def test_an_empty_body_is_malformed_and_the_message_says_why_it_may_be_empty(nam
         pytest.param(b"[" * limits.BODY, id="deep lists"),
     ],
 )
-def test_what_is_not_json_is_malformed(name: str, content: bytes) -> None:
+def test_what_is_not_json_is_malformed(telling: Telling, content: bytes) -> None:
     with pytest.raises(Malformed) as refusal:
-        deliver(name, content)
+        telling.read(content)
     assert refusal.value.message == INVALID
 
 
-@every_sender
+@every_telling
 @pytest.mark.parametrize("content", [b'"text"', b"1", b"1.5", b"true", b"[]", b"[1]", b"[null]", b"[[]]", b'["a"]'])
-def test_a_document_that_is_no_object_is_malformed(name: str, content: bytes) -> None:
+def test_a_document_that_is_no_object_is_malformed(telling: Telling, content: bytes) -> None:
     with pytest.raises(Malformed):
-        deliver(name, content)
+        telling.read(content)
 
 
-@every_sender
+@every_telling
 @pytest.mark.parametrize("value", [1, 1.5, True, ["a"], {"a": "b"}])
-def test_a_field_of_the_wrong_type_is_malformed(name: str, value: object) -> None:
-    with pytest.raises(Malformed, match=INVALID):
-        deliver(name, body(push(name, repository=value)))
-    with pytest.raises(Malformed, match=INVALID):
-        deliver(name, body(push(name, tag=value)))
+def test_a_field_of_the_wrong_type_is_malformed(telling: Telling, value: object) -> None:
+    for place in telling.places():
+        with pytest.raises(Malformed, match=INVALID):
+            telling.read(encoded(with_value(telling.document(), place, value)))
 
 
-@every_sender
-def test_null_counts_as_absent(name: str) -> None:
-    assert pushed(name, body(push(name, repository=None))).repository_urls == ()
+@every_telling
+def test_null_counts_as_absent(telling: Telling) -> None:
+    for place in telling.places():
+        document = telling.document()
+        del at(without := with_value(document, place, None), place[:-1])[place[-1]]
+        assert outcome(telling, with_value(document, place, None)) == outcome(telling, without)
 
 
-@every_sender
-def test_the_case_of_keys_does_not_matter(name: str) -> None:
-    document = body(push(name))
-    shouted = document
-    for key in ("action", "target", "repository", "request", "host", "docker_url", "updated_tags", "push_data", "data"):
-        shouted = shouted.replace(f'"{key}":'.encode(), f'"{key.upper()}":'.encode())
-    assert shouted != document
-    assert deliver(name, shouted) == deliver(name, document)
+@every_telling
+def test_the_case_of_keys_does_not_matter(telling: Telling) -> None:
+    written = body(telling)
+    keys = {str(place[-1]) for place in (*telling.places(), *objects(telling.document())) if place}
+    shouted = re.sub(rb'"([^"]+)":', lambda found: found[0].upper() if found[1].decode() in keys else found[0], written)
+    assert shouted != written
+    assert telling.read(shouted) == telling.read(written)
 
 
-@every_sender
-def test_of_duplicate_keys_the_last_one_wins(name: str) -> None:
-    first = body(push(name, repository="old/app", tag="0.0.1"))
-    last = body(push(name))
-    assert deliver(name, first[:-1] + b"," + last[1:]) == deliver(name, last)
+@every_telling
+def test_of_duplicate_keys_the_last_one_wins(telling: Telling) -> None:
+    first, last = renamed(telling, "0.0.1"), body(telling)
+    assert telling.read(first[:-1] + b"," + last[1:]) == telling.read(last)
 
 
-@every_sender
+@every_telling
 @pytest.mark.parametrize(
     "value",
     [
@@ -224,49 +153,63 @@ def test_of_duplicate_keys_the_last_one_wins(name: str) -> None:
         pytest.param("null", id="null"),
     ],
 )
-def test_what_is_not_used_does_not_matter(name: str, value: str) -> None:
-    assert deliver(name, with_unused(name, value)) == deliver(name, body(push(name)))
+def test_what_is_not_used_does_not_matter(telling: Telling, value: str) -> None:
+    document = telling.document()
+    meant = telling.read(encoded(document))
+    for place in objects(document):
+        unused = encoded(with_value(document, (*place, "another"), "REPLACED")).replace(b'"REPLACED"', value.encode())
+        assert telling.read(unused) == meant
 
 
-@every_sender
-@pytest.mark.parametrize("tag", ["ünïcødé", "标签", "🚢", "a\tb", "\u202e"])
-def test_any_unicode_is_passed_on(name: str, tag: str) -> None:
-    event = pushed(name, body(push(name, tag=tag)))
-    assert event.qualifiers == (tag,)
+@every_telling
+@pytest.mark.parametrize("name", ["ünïcødé", "标签", "🚢", "a\tb", "\u202e"])
+def test_any_unicode_is_passed_on(telling: Telling, name: str) -> None:
+    event = telling.pushed(telling.document(**telling.as_named(name)))
+    assert event.qualifiers == (telling.named(**telling.as_named(name)),)
     assert event.tag.isprintable()
 
 
-@every_sender
-def test_invalid_utf_8_in_a_string_is_replaced(name: str) -> None:
-    content = body(push(name, tag="REPLACED")).replace(b"REPLACED", b"1.\xff.3")
-    assert pushed(name, content).qualifiers == ("1.\ufffd.3",)
+@every_telling
+def test_invalid_utf_8_in_a_string_is_replaced(telling: Telling) -> None:
+    (event,) = telling.read(renamed(telling, "REPLACED").replace(b"REPLACED", b"1.\xff.3"))
+    assert isinstance(event, Pushed)
+    assert event.qualifiers == (telling.named(**telling.as_named("1.\ufffd.3")),)
 
 
-@every_sender
-def test_half_a_surrogate_pair_is_replaced(name: str) -> None:
-    content = body(push(name, tag="REPLACED")).replace(b"REPLACED", rb"\ud83d\ude80\ud800.\udc00")
-    assert pushed(name, content).qualifiers == ("🚀\ufffd.\ufffd",)
+@every_telling
+def test_half_a_surrogate_pair_is_replaced(telling: Telling) -> None:
+    (event,) = telling.read(renamed(telling, "REPLACED").replace(b"REPLACED", rb"\ud83d\ude80\ud800.\udc00"))
+    assert isinstance(event, Pushed)
+    assert event.qualifiers == (telling.named(**telling.as_named("🚀\ufffd.\ufffd")),)
 
 
-@every_sender
-def test_a_name_longer_than_any_registry_allows_is_malformed(name: str) -> None:
+@every_telling
+def test_a_name_longer_than_any_registry_allows_is_malformed(telling: Telling) -> None:
     long = "a" * (limits.NAME + 1)
-    for document in (push(name, repository=long), push(name, tag=long)):
+    for content in (body(telling, repository=f"{telling.push.repository}/{long}"), renamed(telling, long)):
         with pytest.raises(Malformed, match="longer than"):
-            deliver(name, body(document))
+            telling.read(content)
 
 
-@every_sender
-def test_a_refusal_quotes_nothing_of_the_body(name: str) -> None:
-    for content in (b'{"canary": canary}', body(push(name, tag=["canary"])), b'["canary"]'):
-        with pytest.raises(Malformed) as refusal:
-            deliver(name, content)
+@every_telling
+def test_a_refusal_quotes_nothing_of_the_body(telling: Telling) -> None:
+    document = telling.document()
+    wrong = [encoded(with_value(document, place, ["canary"])) for place in telling.places()]
+    for content in (b'{"canary": canary}', b'["canary"]', *wrong):
+        with pytest.raises(WebhookError) as refusal:
+            telling.read(content)
         assert "canary" not in str(refusal.value)
         assert refusal.value.__cause__ is None
         assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
 
 
-@every_sender
-def test_a_delivery_is_read_the_same_twice(name: str) -> None:
-    first: list[Event] = deliver(name, body(push(name)))
-    assert deliver(name, body(push(name))) == first
+@every_telling
+def test_a_delivery_is_read_the_same_twice(telling: Telling) -> None:
+    written = body(telling)
+    assert telling.read(written) == telling.read(written)
+
+
+@every_telling
+def test_two_pushes_are_no_duplicates(telling: Telling) -> None:
+    first, second = (telling.pushed(json.loads(telling.example().body)).sender_event_id for _ in range(2))
+    assert first != second or not first

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from receivers.events import Event, Ignored, Kind, Ping, Push, Pushed
+from receivers.events import Event, Ignored, Kind, Push, Pushed
 from receivers.providers import PROVIDERS
 from tests.providers.deliveries import deliver
 
@@ -82,21 +82,3 @@ def test_a_docker_hub_push(repository: str, namespace: str) -> None:
     )
     example = PROVIDERS["dockerhub"].example(Push(repository=repository, tag="1"), NOW)
     assert json.loads(example.body)["repository"]["namespace"] == namespace
-
-
-@pytest.mark.parametrize("provider", PROVIDERS)
-def test_every_provider_understands_its_own_example(provider: str) -> None:
-    event = pushed(provider, "registry.example.com/team/app")
-    assert event.repository_urls == ("registry.example.com/team/app",)
-    assert event.qualifiers == ("1.2.3",)
-
-
-@pytest.mark.parametrize("provider", [name for name, each in PROVIDERS.items() if each.ping])
-def test_a_ping_is_a_ping(provider: str) -> None:
-    write = PROVIDERS[provider].ping
-    assert write is not None
-    assert deliver(provider, write(NOW).body, write(NOW).headers) == [Ping()]
-
-
-def test_who_can_be_asked_to_ping() -> None:
-    assert {name for name, each in PROVIDERS.items() if each.ping} == {"azure", "acr"}

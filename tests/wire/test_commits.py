@@ -6,7 +6,7 @@ COMMITS = [Commit(added=["a", "b"]), Commit(modified=["b"], removed=["c/d"])]
 
 
 def test_the_files_of_all_commits_count_once() -> None:
-    assert changed_files(COMMITS, complete=True) == {"a", "b", "c/d"}
+    assert changed_files(COMMITS, complete=True) == frozenset({"a", "b", "c/d"})
 
 
 def test_a_list_that_was_cut_tells_nothing() -> None:
