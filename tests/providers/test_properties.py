@@ -179,9 +179,8 @@ def _changed(body: bytes, of: Known, chance: random.Random) -> bytes:
     document = _decoded(body)
     for _ in range(chance.randint(1, 3)):
         places = [place for place in texts(document) if place]
+        word = chance.choice(of.words)
+        values: list[object] = [None, 0, [], {}, "", "a" * 5_000, word, [word]]
         if places:
-            value = chance.choice(
-                [None, 0, [], {}, "", "a" * 5_000, chance.choice(of.words), [chance.choice(of.words)]]
-            )
-            document = with_value(document, chance.choice(places), value)
+            document = with_value(document, chance.choice(places), chance.choice(values))
     return json.dumps(document).encode()
