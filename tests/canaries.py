@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from receivers.events import Event, Example, Push, Receiver, WebhookError
+from receivers.events import Event, Example, Kind, Push, Receiver, WebhookError
 from receivers.kargo.configs import KEYS
 from receivers.local.azurite import Azurite
 from receivers.providers import PROVIDERS
@@ -23,14 +23,15 @@ from tests.providers.deliveries import deliver
 from tests.service import Service, running_service, until
 
 HOOKS = tuple(
-    Hook(provider=provider, name=provider, secret=f"canary-secret-of-{provider}")
-    for provider in PROVIDERS
-    if provider in KEYS  # the others are further names of these
+    Hook(provider=name, name=name, secret=f"canary-secret-of-{name}")
+    for name, provider in PROVIDERS.items()
+    if not provider.serves  # the others are further names of these
 )
 AZURE = next(hook for hook in HOOKS if hook.provider == "azure")
 ROTATED = Hook(provider="azure", name="rotated", secret="canary-secret-new")
 BEFORE = replace(ROTATED, secret="canary-secret-previous")
 STALE = Hook(provider="azure", name="stale", secret="canary-secret-stale")
+UNKNOWN_TO_KARGO = tuple(hook for hook in HOOKS if hook.provider not in KEYS)  # these stand in the settings
 STATIC = Hook(provider="quay", name="static", secret="canary-secret-static")
 STATIC_BEFORE = replace(STATIC, secret="canary-secret-static-previous")
 URLS = (*HOOKS, ROTATED, BEFORE, STALE, STATIC, STATIC_BEFORE)
@@ -50,6 +51,7 @@ HEADERS = {
     "X-Registry-Password": HEADER,
 }
 PUSH = Push(repository=IMAGE, tag="1.2.3", digest="sha256:" + "0" * 64)
+COMMITS = Push(repository="https://git.example.com/team/app", ref="refs/heads/main", digest="0" * 40)
 
 
 @dataclass
@@ -112,8 +114,10 @@ def everything_logged(told: Told) -> Iterator[None]:
 def push(hook: Hook) -> bytes:
     """A push as the sender writes it, with canaries wherever it may write what it likes."""
     provider = PROVIDERS[hook.provider]
-    repository = IMAGE if not provider.home.alone else provider.home.repository
-    document = json.loads(provider.example(replace(PUSH, repository=repository), datetime.now(UTC)).body)
+    told = PUSH if Kind.IMAGE in provider.home.kinds else COMMITS
+    if provider.home.alone:
+        told = replace(told, repository=provider.home.repository)
+    document = json.loads(provider.example(told, datetime.now(UTC)).body)
     document["comment"] = BODY
     meant = _meaning(hook, document)
     for place in list(_texts(document)):
@@ -123,10 +127,18 @@ def push(hook: Hook) -> bytes:
     return json.dumps(document).encode()
 
 
+def _headers(hook: Hook) -> dict[str, str]:
+    """What the sender writes above a push, and what it does not say by its User-Agent."""
+    provider = PROVIDERS[hook.provider]
+    example = provider.example(PUSH if Kind.IMAGE in provider.home.kinds else COMMITS, datetime.now(UTC))
+    return {name.lower(): value for name, value in example.headers.items() if name.lower() != "user-agent"}
+
+
 def _meaning(hook: Hook, document: object) -> list[Event] | None:
     """What a delivery means; None where it is refused."""
+    headers = _headers(hook)
     try:
-        return deliver(hook.provider, json.dumps(document).encode())
+        return deliver(hook.provider, json.dumps(document).encode(), headers)
     except WebhookError:
         return None
 
@@ -162,7 +174,7 @@ class Canaries:
     async def deliver(self, hook: Hook, body: bytes | None = None) -> Response:
         """A push, or this body, that its sender proves."""
         receiver = Receiver(provider=hook.provider, name=hook.name, project=hook.project, source="")
-        example = Example({}, push(hook) if body is None else body)
+        example = Example(_headers(hook), push(hook) if body is None else body)
         proven = PROVIDERS[hook.provider].proven(example, receiver, hook.secret.encode())
         return await self.post(hook.path, proven.body, headers=proven.headers)
 
@@ -194,13 +206,11 @@ class Canaries:
 
 @asynccontextmanager
 async def running_canaries(cluster: ApiServer, azurite: Azurite) -> AsyncIterator[Canaries]:
-    static = {
-        "provider": STATIC.provider,
-        "name": STATIC.name,
-        "project": STATIC.project,
-        "secret": STATIC.secret,
-        "previousSecret": STATIC_BEFORE.secret,
-    }
+    static = [
+        {"provider": each.provider, "name": each.name, "project": each.project, "secret": each.secret}
+        for each in (STATIC, *UNKNOWN_TO_KARGO)
+    ]
+    static[0]["previousSecret"] = STATIC_BEFORE.secret
     told = Told()
     with everything_logged(told), running_collector() as collector:
         async with (
@@ -214,7 +224,7 @@ async def running_canaries(cluster: ApiServer, azurite: Azurite) -> AsyncIterato
                 OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
                 OTEL_EXPORTER_OTLP_HEADERS=f"authorization={COLLECTOR_KEY},without-a-value-{COLLECTOR_KEY}",
                 PAGES_KEY=PAGES_KEY,
-                RECEIVERS=json.dumps([static]),
+                RECEIVERS=json.dumps(static),
                 **AT_ONCE,
             ) as service,
         ):
@@ -229,10 +239,11 @@ async def running_canaries(cluster: ApiServer, azurite: Azurite) -> AsyncIterato
 
 async def prepare(cluster: ApiServer) -> None:
     """Receivers of every provider, one whose Secret was rotated, one whose Secret has changed; Warehouses."""
-    hooks = (*HOOKS, ROTATED)
+    known = tuple(hook for hook in HOOKS if hook not in UNKNOWN_TO_KARGO)
+    hooks = (*known, ROTATED)
     await cluster.apply(
         project_config((*hooks, STALE)),
-        *(secret(hook.secret_name, {PROVIDERS[hook.provider].secret_keys[0]: hook.secret}) for hook in HOOKS),
+        *(secret(hook.secret_name, {PROVIDERS[hook.provider].secret_keys[0]: hook.secret}) for hook in known),
         secret(ROTATED.secret_name, {"secret": ROTATED.secret, "secret-previous": BEFORE.secret}),
         secret(STALE.secret_name, {"secret": "canary-secret-after-the-stale-one"}),
         warehouse("app"),
