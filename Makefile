@@ -40,7 +40,7 @@ fmt: .venv/ready ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-providers: .venv/ready ## tell Terraform which providers there are: writes infra/providers.json
+providers: .venv/ready ## tell Terraform and the ingress which providers there are
 	$(BIN)/python scripts/infra_providers.py
 
 bench: .venv/ready ## measure, print a table, write docs/benchmarks.md

@@ -53,10 +53,11 @@ def test_it_has_a_route_and_keeps_its_secrets(copy: Path) -> None:
     assert passed(copy, "tests/test_canary.py")
 
 
-def test_terraform_s_list_names_it(copy: Path) -> None:
+def test_terraform_and_the_ingress_are_told_of_it(copy: Path) -> None:
     shutil.copytree(ROOT / "scripts", copy / "scripts")
-    (copy / "infra").mkdir()
+    shutil.copytree(ROOT / "infra/kubernetes", copy / "infra/kubernetes")
     command = [sys.executable, "scripts/infra_providers.py"]
     environment = os.environ | {"PYTHONPATH": str(copy)}
     subprocess.run(command, cwd=copy, env=environment, check=True, capture_output=True)
     assert '"made-up"' in (copy / "infra/providers.json").read_text()
+    assert "path: /made-up," in (copy / "infra/kubernetes/ingress/ingress.yaml").read_text()
