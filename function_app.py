@@ -19,10 +19,10 @@ from receivers import runtime, version
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import answers, readiness
 from receivers.deliveries.delivery import new_id
-from receivers.deliveries.retry_queue import QUEUE
 from receivers.events import WebhookRequest
 from receivers.pages import SECTIONS
 from receivers.providers import PROVIDERS
+from receivers.retries.queue import QUEUE
 from receivers.settings import SettingsError, storage_configured
 
 logger = logging.getLogger("receivers")

@@ -15,23 +15,23 @@ from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Refresher
 from receivers.cluster.secrets import SecretReader
 from receivers.deliveries import readiness
-from receivers.deliveries.cosmos_journal import CosmosJournal
-from receivers.deliveries.directory import DATA_KEYS, Directory
-from receivers.deliveries.journal import Journal
-from receivers.deliveries.known_receivers import KnownReceivers
 from receivers.deliveries.pipeline import Observer, Pipeline
-from receivers.deliveries.queue_watch import QueueWatch
 from receivers.deliveries.readiness import Readiness
-from receivers.deliveries.recorder import Recorder
-from receivers.deliveries.redelivery import Redelivery
-from receivers.deliveries.refusal_counter import RefusalCounter
-from receivers.deliveries.retries import Retries
-from receivers.deliveries.retry_queue import RetryQueue
-from receivers.deliveries.storage import Storage
-from receivers.deliveries.table_journal import TableJournal
-from receivers.deliveries.telemetry import Telemetry
+from receivers.directory.directory import DATA_KEYS, Directory
+from receivers.directory.known_receivers import KnownReceivers
+from receivers.journal.cosmos_journal import CosmosJournal
+from receivers.journal.journal import Journal
+from receivers.journal.recorder import Recorder
+from receivers.journal.redelivery import Redelivery
+from receivers.journal.table_journal import TableJournal
 from receivers.providers import PROVIDERS
+from receivers.retries.queue import RetryQueue
+from receivers.retries.retries import Retries
+from receivers.retries.watch import QueueWatch
 from receivers.settings import Settings, SettingsError, StaticReceiver
+from receivers.storage.account import Storage
+from receivers.telemetry.refusal_counter import RefusalCounter
+from receivers.telemetry.telemetry import Telemetry
 
 logger = logging.getLogger(__name__)
 

@@ -12,13 +12,14 @@ import pytest
 import re2
 
 from receivers import limits
-from receivers.deliveries import answers, messages, report
+from receivers.deliveries import answers, report
 from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.drops import Drops
-from receivers.deliveries.refusal_counter import RefusalCounter
-from receivers.deliveries.retries import Retries
 from receivers.events import Ignored, UnknownReceiver
 from receivers.local.azurite import Azurite
+from receivers.retries import messages
+from receivers.retries.retries import Retries
+from receivers.storage.drops import Drops
+from receivers.telemetry.refusal_counter import RefusalCounter
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
 from tests.deliveries.examples import delivery, push, unwanted, wanted

@@ -12,11 +12,11 @@ import pytest
 
 from receivers import limits, runtime
 from receivers.deliveries.answers import Answer
-from receivers.deliveries.journal import State
-from receivers.deliveries.known_receivers import TABLE
-from receivers.deliveries.tables import Table
+from receivers.directory.known_receivers import TABLE
+from receivers.journal.journal import State
 from receivers.local.azurite import Azurite
 from receivers.settings import Settings
+from receivers.storage.tables import Table
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
 from tests.cluster.waiting import found_away

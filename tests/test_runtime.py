@@ -8,9 +8,9 @@ import pytest
 from receivers import runtime
 from receivers.cluster.credentials import CredentialsError
 from receivers.cluster.refresher import Result
-from receivers.deliveries.cosmos_journal import CosmosJournal
-from receivers.deliveries.table_journal import TableJournal
 from receivers.events import Target
+from receivers.journal.cosmos_journal import CosmosJournal
+from receivers.journal.table_journal import TableJournal
 from receivers.providers import PROVIDERS
 from receivers.settings import Settings, SettingsError, StaticReceiver
 from tests.cluster.fault_proxy import FaultProxy

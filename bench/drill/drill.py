@@ -14,8 +14,8 @@ from bench.drill.record import Record
 from bench.drill.scene import Scene, scene
 from bench.drill.traffic import Post
 from bench.workload import SECRETS_NAMESPACE
-from receivers.deliveries.retry_queue import POISON, QUEUE
 from receivers.local.azurite import Azurite
+from receivers.retries.queue import POISON, QUEUE
 from tests.cluster.servers import ApiServer
 
 LOOK_EVERY = 0.5  # seconds

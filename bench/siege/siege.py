@@ -24,7 +24,7 @@ from bench.siege.load import Load
 from bench.siege.plan import Plan
 from bench.siege.record import Outcome
 from bench.workload import SECRETS_NAMESPACE
-from receivers.deliveries.table_journal import TABLE, inverted
+from receivers.journal.table_journal import TABLE, inverted
 from receivers.local.azurite import Azurite
 from tests.cluster.servers import ApiServer
 from tests.storage import empty

@@ -14,8 +14,7 @@ from receivers.cluster.refresher import Refresher
 from receivers.deliveries import answers, matching
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery, new_id
-from receivers.deliveries.directory import Directory, Verified
-from receivers.deliveries.storage import StorageError
+from receivers.directory.directory import Directory, Verified
 from receivers.events import (
     Authenticated,
     Event,
@@ -30,6 +29,7 @@ from receivers.events import (
     WebhookError,
     WebhookRequest,
 )
+from receivers.storage.account import StorageError
 
 logger = logging.getLogger(__name__)
 

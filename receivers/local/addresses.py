@@ -1,7 +1,7 @@
 """The URLs of receivers, as commands show them."""
 
 from receivers import go_url
-from receivers.deliveries.addresses import Address, addresses, masked
+from receivers.directory.addresses import Address, addresses, masked
 from receivers.kargo import paths
 from receivers.local.errors import Unable
 from receivers.settings import Settings

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.journal import Filter, Journal, Row, is_id
-from receivers.deliveries.redelivery import NothingToRedeliver, Redelivery
+from receivers.journal.journal import Filter, Journal, Row, is_id
+from receivers.journal.redelivery import NothingToRedeliver, Redelivery
 from receivers.pages import documents, refusals, wording
 from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS

@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from receivers.deliveries.journal import Row
-from receivers.deliveries.retry_queue import Contents
+from receivers.journal.journal import Row
 from receivers.pages import wording
+from receivers.retries.queue import Contents
 
 _HUMP = re.compile("_([a-z])")
 

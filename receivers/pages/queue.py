@@ -1,8 +1,8 @@
 """The page of the queues: what waits, what was given up, and trying again."""
 
-from receivers.deliveries.retry_queue import RetryQueue
 from receivers.pages import documents
 from receivers.pages.visits import Done, Refused, View, Visit
+from receivers.retries.queue import RetryQueue
 from receivers.runtime import Runtime
 
 WITHOUT_QUEUE = (

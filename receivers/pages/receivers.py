@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from receivers import examples, go_url
-from receivers.deliveries import addresses
-from receivers.deliveries.addresses import Address
-from receivers.deliveries.journal import Filter, Journal, Row
+from receivers.directory import addresses
+from receivers.directory.addresses import Address
 from receivers.events import Receiver, WebhookRequest
+from receivers.journal.journal import Filter, Journal, Row
 from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS
 from receivers.runtime import Runtime

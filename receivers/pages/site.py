@@ -7,13 +7,13 @@ from typing import Any
 from receivers import base_path, runtime, settings, unresolved
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import readiness
-from receivers.deliveries.storage import StorageError
 from receivers.events import WebhookRequest
 from receivers.pages import access, deliveries, openness, queue, receivers, refusals, rendering
 from receivers.pages.access import Access, KeyNeeded, Visitor
 from receivers.pages.visits import Done, Page, Refused, View, Visit, visit
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError
+from receivers.storage.account import StorageError
 
 ON_AZURE = "WEBSITE_SITE_NAME"  # the variable that every Function App in Azure has
 START = "/deliveries"

@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from receivers.deliveries.journal import Row, State, WarehouseRow
+from receivers.journal.journal import Row, State, WarehouseRow
 
 NAMED = 2  # Warehouses that a summary names; the rest is counted
 

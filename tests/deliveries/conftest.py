@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from receivers.deliveries.storage import Storage
 from receivers.local.azurite import Azurite
 from receivers.settings import Settings
+from receivers.storage.account import Storage
 
 
 @pytest.fixture

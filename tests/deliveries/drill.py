@@ -11,11 +11,11 @@ from pathlib import Path
 from receivers import runtime
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.journal import Filter, Row
-from receivers.deliveries.retry_queue import QUEUE, Contents
 from receivers.events import WebhookRequest
+from receivers.journal.journal import Filter, Row
 from receivers.local.azurite import Azurite
 from receivers.providers import PROVIDERS
+from receivers.retries.queue import QUEUE, Contents
 from receivers.runtime import Runtime
 from receivers.settings import Settings
 from tests.cluster.servers import ApiServer

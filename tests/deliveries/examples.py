@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from receivers.cluster.refresher import Outcome, Result
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery, new_id
-from receivers.deliveries.journal import Row, State
 from receivers.events import Decision, Event, Pushed, Receiver, SecretReference, Target
+from receivers.journal.journal import Row, State
 from tests.objects import IMAGE, PROJECT
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator
 
-from receivers.deliveries.journal import Filter, Row, encode
-from receivers.deliveries.journal import decode as decoded
-from receivers.deliveries.storage import StorageError
+from receivers.journal.journal import Filter, Row, encode
+from receivers.journal.journal import decode as decoded
+from receivers.storage.account import StorageError
 
 
 class Shelf:
-    """A :class:`~receivers.deliveries.journal.Journal`. ``written`` counts; ``away`` makes reading fail."""
+    """A :class:`~receivers.journal.journal.Journal`. ``written`` counts; ``away`` makes reading fail."""
 
     def __init__(self) -> None:
         self._rows: dict[str, str] = {}

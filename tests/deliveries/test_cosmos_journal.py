@@ -12,11 +12,11 @@ from azure.cosmos.aio import ContainerProxy
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
 from receivers import limits
-from receivers.deliveries.cosmos_journal import CosmosJournal
-from receivers.deliveries.journal import Filter, Row, State
-from receivers.deliveries.messages import Attempt
-from receivers.deliveries.storage import StorageError
+from receivers.journal.cosmos_journal import CosmosJournal
+from receivers.journal.journal import Filter, Row, State
+from receivers.retries.messages import Attempt
 from receivers.settings import Settings
+from receivers.storage.account import StorageError
 from tests.deliveries.cosmos import OPTIONS, cosmos_db
 from tests.deliveries.examples import NOON, row
 from tests.waiting import eventually

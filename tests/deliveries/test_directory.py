@@ -13,8 +13,8 @@ from receivers.cluster.api import Api, ClusterError
 from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror, NotReadyError
 from receivers.cluster.secrets import SecretReader
-from receivers.deliveries.addresses import addresses
-from receivers.deliveries.directory import Directory, Verified, voucher_of
+from receivers.directory.addresses import addresses
+from receivers.directory.directory import Directory, Verified, voucher_of
 from receivers.events import Receiver, UnknownReceiver
 from receivers.providers import PROVIDERS
 from receivers.settings import Settings, StaticReceiver

@@ -9,8 +9,8 @@ from msgspec import structs
 
 from receivers import limits
 from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.duplicates import Duplicates
 from receivers.events import Ping, Pushed
+from receivers.journal.duplicates import Duplicates
 from tests.deliveries.examples import NOON, RECEIVER, delivery, push
 
 

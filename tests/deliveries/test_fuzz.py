@@ -13,14 +13,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from receivers.deliveries import cosmos_journal, messages
 from receivers.deliveries.delivery import new_id
-from receivers.deliveries.journal import Row, WarehouseRow
-from receivers.deliveries.messages import Attempt, Poisoned, UnreadableMessage
-from receivers.deliveries.retry_queue import POISON
-from receivers.deliveries.table_journal import TABLE, _row, inverted, partition_of
-from receivers.deliveries.tables import Entity
+from receivers.journal import cosmos_journal
+from receivers.journal.journal import Row, WarehouseRow
+from receivers.journal.table_journal import TABLE, _row, inverted, partition_of
 from receivers.local.azurite import Azurite
+from receivers.retries import messages
+from receivers.retries.messages import Attempt, Poisoned, UnreadableMessage
+from receivers.retries.queue import POISON
+from receivers.storage.tables import Entity
 from tests.cluster.servers import ApiServer
 from tests.deliveries.drill import furnish
 from tests.deliveries.examples import NOON, delivery, push, row, wanted

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from receivers import limits
-from receivers.deliveries.hints import Hints, key_of
+from receivers.directory.hints import Hints, key_of
 from receivers.events import Receiver, SecretReference
 from tests.objects import Hook
 

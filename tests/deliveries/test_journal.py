@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import pytest
 
 from receivers import limits
-from receivers.deliveries.journal import Filter, Row, State
+from receivers.journal.journal import Filter, Row, State
 from receivers.local.azurite import Azurite
 from receivers.local.embedded.cluster import EmbeddedCluster
 from receivers.local.host import worker

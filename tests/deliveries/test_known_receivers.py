@@ -9,12 +9,12 @@ from unittest.mock import AsyncMock
 import pytest
 
 from receivers import limits
-from receivers.deliveries.directory import Verified, voucher_of
-from receivers.deliveries.known_receivers import TABLE, KnownReceivers
-from receivers.deliveries.storage import Storage, StorageError
-from receivers.deliveries.tables import Table
+from receivers.directory.directory import Verified, voucher_of
+from receivers.directory.known_receivers import TABLE, KnownReceivers
 from receivers.local.azurite import Azurite
 from receivers.providers import PROVIDERS
+from receivers.storage.account import Storage, StorageError
+from receivers.storage.tables import Table
 from receivers.wire.authentication import by_header
 from tests.deliveries.examples import NOON, RECEIVER
 from tests.objects import PROJECT, SECRET, Hook

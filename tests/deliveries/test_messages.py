@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from receivers import limits
-from receivers.deliveries import messages
-from receivers.deliveries.messages import Attempt, Message, Poisoned, UnreadableMessage
 from receivers.events import PullRequestClosed, Trigger
+from receivers.retries import messages
+from receivers.retries.messages import Attempt, Message, Poisoned, UnreadableMessage
 from tests.deliveries.examples import NOON, delivery, push
 from tests.objects import PROJECT
 

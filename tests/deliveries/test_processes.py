@@ -12,10 +12,10 @@ from aiohttp import web
 from azure.data.tables.aio import TableServiceClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from receivers.deliveries import known_receivers
-from receivers.deliveries.retry_queue import QUEUE
+from receivers.directory import known_receivers
 from receivers.local.azurite import Azurite
 from receivers.local.host.triggers.queue_options import LEASE_SETTING
+from receivers.retries.queue import QUEUE
 from tests.cluster.fault_proxy import FaultProxy, Request
 from tests.cluster.servers import ApiServer
 from tests.deliveries.drill import HOOK, furnish

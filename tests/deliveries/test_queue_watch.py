@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 import pytest
 
 from receivers import limits
-from receivers.deliveries import messages
-from receivers.deliveries.messages import Poisoned
-from receivers.deliveries.queue_watch import QueueWatch
-from receivers.deliveries.retry_queue import QUEUE, RetryQueue
-from receivers.deliveries.storage import Storage
+from receivers.retries import messages
+from receivers.retries.messages import Poisoned
+from receivers.retries.queue import QUEUE, RetryQueue
+from receivers.retries.watch import QueueWatch
 from receivers.settings import Settings
+from receivers.storage.account import Storage
 from tests.deliveries.examples import NOON, delivery
 from tests.service import until
 
@@ -37,7 +37,7 @@ def clock() -> Clock:
 @pytest.fixture
 def queue(storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> RetryQueue:
     """A queue in which a message is seen at once, however long its delay is."""
-    monkeypatch.setattr("receivers.deliveries.retry_queue.round", lambda _: 0, raising=False)
+    monkeypatch.setattr("receivers.retries.queue.round", lambda _: 0, raising=False)
     return RetryQueue(storage, now=clock, jitter=lambda: 0.5)
 
 

@@ -8,13 +8,14 @@ import pytest
 
 from receivers import limits
 from receivers.cluster.refresher import Outcome, Result
-from receivers.deliveries import answers, messages
+from receivers.deliveries import answers
 from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.journal import State
 from receivers.deliveries.matching import Match, Refreshes
-from receivers.deliveries.messages import Attempt, Message
-from receivers.deliveries.recorder import TURN, Recorder
 from receivers.events import Decision, Target
+from receivers.journal.journal import State
+from receivers.journal.recorder import TURN, Recorder
+from receivers.retries import messages
+from receivers.retries.messages import Attempt, Message
 from tests.deliveries.examples import APP, NOON, delivery, push, refreshed, unwanted, wanted
 from tests.deliveries.shelf import Shelf
 from tests.objects import PROJECT

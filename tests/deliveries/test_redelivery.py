@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from receivers import limits
-from receivers.deliveries.journal import Filter, Row, State
-from receivers.deliveries.redelivery import NothingToRedeliver, Redelivery
+from receivers.journal.journal import Filter, Row, State
+from receivers.journal.redelivery import NothingToRedeliver, Redelivery
 from receivers.local.azurite import Azurite
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer

@@ -12,13 +12,13 @@ from receivers import limits
 from receivers.deliveries import answers
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.refusal_counter import TABLE, RefusalCounter
 from receivers.deliveries.refusals import Reason, reason_of
-from receivers.deliveries.sampled import Sample
-from receivers.deliveries.storage import Storage
-from receivers.deliveries.tables import Table
 from receivers.events import Malformed, TooLarge, UnknownReceiver, WebhookError
 from receivers.local.azurite import Azurite
+from receivers.sampled import Sample
+from receivers.storage.account import Storage
+from receivers.storage.tables import Table
+from receivers.telemetry.refusal_counter import TABLE, RefusalCounter
 from tests.deliveries.examples import NOON, RECEIVER, delivery
 from tests.waiting import eventually
 

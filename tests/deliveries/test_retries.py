@@ -13,14 +13,14 @@ from msgspec import structs
 
 from receivers import limits
 from receivers.cluster import refresher
-from receivers.deliveries import messages
-from receivers.deliveries.journal import State
-from receivers.deliveries.messages import Attempt, Message
-from receivers.deliveries.retries import Retries
-from receivers.deliveries.retry_queue import PARKED, RetryQueue
-from receivers.deliveries.storage import StorageError
 from receivers.events import Target
+from receivers.journal.journal import State
 from receivers.local.azurite import Azurite
+from receivers.retries import messages
+from receivers.retries.messages import Attempt, Message
+from receivers.retries.queue import PARKED, RetryQueue
+from receivers.retries.retries import Retries
+from receivers.storage.account import StorageError
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
 from tests.deliveries.drill import HOOK, Drill, furnish, running

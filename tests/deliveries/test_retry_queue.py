@@ -10,12 +10,12 @@ from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
 
 from receivers import limits
-from receivers.deliveries import messages
-from receivers.deliveries.messages import Attempt, Message, Poisoned
-from receivers.deliveries.retry_queue import POISON, QUEUE, RetryQueue
-from receivers.deliveries.storage import Storage, StorageError
 from receivers.local.azurite import Azurite
+from receivers.retries import messages
+from receivers.retries.messages import Attempt, Message, Poisoned
+from receivers.retries.queue import POISON, QUEUE, RetryQueue
 from receivers.settings import Settings
+from receivers.storage.account import Storage, StorageError
 from tests.deliveries.examples import NOON, delivery, push
 
 

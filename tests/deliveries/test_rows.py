@@ -7,10 +7,11 @@ from msgspec import structs
 
 from receivers import limits
 from receivers.cluster.refresher import Outcome, Result
-from receivers.deliveries import answers, rows
+from receivers.deliveries import answers
 from receivers.deliveries.answers import Answer
-from receivers.deliveries.journal import State
 from receivers.events import Event, Handshake, Ignored, Ping, Pushed, Target, UnknownReceiver
+from receivers.journal import rows
+from receivers.journal.journal import State
 from tests.deliveries.examples import APP, NOON, RECEIVER, delivery, push, refreshed, unwanted, wanted
 from tests.objects import PROJECT
 

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from receivers.deliveries.storage import Storage, StorageError, calling
 from receivers.local.azurite import Azurite
 from receivers.settings import Settings
+from receivers.storage.account import Storage, StorageError, calling
 
 KEY = "c2VjcmV0LWtleQ=="
 IDENTITY = Settings(

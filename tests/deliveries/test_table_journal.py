@@ -8,13 +8,13 @@ import msgspec
 import pytest
 
 from receivers import limits
-from receivers.deliveries.journal import Filter, Row, State, WarehouseRow
-from receivers.deliveries.messages import Attempt
-from receivers.deliveries.sampled import Sampled
-from receivers.deliveries.storage import Storage, StorageError
-from receivers.deliveries.table_journal import TABLE, TableJournal, inverted, partition_of
-from receivers.deliveries.tables import Table
+from receivers.journal.journal import Filter, Row, State, WarehouseRow
+from receivers.journal.table_journal import TABLE, TableJournal, inverted, partition_of
 from receivers.local.azurite import Azurite
+from receivers.retries.messages import Attempt
+from receivers.sampled import Sampled
+from receivers.storage.account import Storage, StorageError
+from receivers.storage.tables import Table
 from tests.deliveries.examples import NOON, push, row
 from tests.waiting import eventually
 
@@ -24,7 +24,7 @@ ATTEMPT = Attempt(at=NOON, refreshed=1)
 @pytest.fixture(autouse=True)
 def unread(monkeypatch: pytest.MonkeyPatch) -> None:
     """No other test has used up this minute's lines."""
-    monkeypatch.setattr("receivers.deliveries.table_journal.unreadable", Sampled(logging.getLogger("unreadable")))
+    monkeypatch.setattr("receivers.journal.table_journal.unreadable", Sampled(logging.getLogger("unreadable")))
 
 
 @pytest.fixture
@@ -223,7 +223,7 @@ async def test_one_row_that_the_store_refuses_costs_no_other_one(
     """Two properties of 64 KiB are one too large for a table, as Azure's emulator knows too."""
     refused = msgspec.structs.replace(row(), warehouses=[listed(number) for number in range(400)])
     others = [row() for _ in range(20)]
-    monkeypatch.setattr("receivers.deliveries.table_journal.CHUNK", 40_000)
+    monkeypatch.setattr("receivers.journal.table_journal.CHUNK", 40_000)
     await write(journal, *others[:7], refused, *others[7:])
     assert {each.id for each in await shown(journal)} == {each.id for each in others}
     assert f"the store refuses {refused.id}: 400" in journal.fault()

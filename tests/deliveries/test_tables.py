@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from receivers.deliveries.storage import Storage, StorageError
-from receivers.deliveries.tables import Table, batches, literal
 from receivers.local.azurite import Azurite
 from receivers.settings import Settings
+from receivers.storage.account import Storage, StorageError
+from receivers.storage.tables import Table, batches, literal
 
 
 @pytest.fixture

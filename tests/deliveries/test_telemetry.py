@@ -12,8 +12,8 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from receivers import limits
-from receivers.deliveries.telemetry import Telemetry
 from receivers.local.azurite import Azurite
+from receivers.telemetry.telemetry import Telemetry
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer
 from tests.collector import AT_ONCE, Collector, running_collector, values
@@ -295,7 +295,7 @@ WITHOUT = """
 import asyncio, sys
 import function_app
 from receivers import runtime
-from receivers.deliveries.journal import Filter
+from receivers.journal.journal import Filter
 from receivers.pages import site
 
 async def main():
@@ -329,7 +329,7 @@ async def test_nothing_of_it_is_imported_when_nobody_collects(cluster: ApiServer
 async def test_a_library_that_cannot_be_imported_costs_the_telemetry_alone(
     cluster: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("receivers.deliveries.telemetry.INSTRUMENTS", "receivers.deliveries.no_such_module")
+    monkeypatch.setattr("receivers.telemetry.telemetry.INSTRUMENTS", "receivers.deliveries.no_such_module")
     kubeconfig = cluster.kubeconfig("kargo-receivers")
     async with running_service(kubeconfig, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9") as service:
 
@@ -353,7 +353,7 @@ async def test_what_cannot_be_recorded_costs_that_record_alone(
         raise ValueError("a defect")
 
     with monkeypatch.context() as patch:
-        patch.setattr("receivers.deliveries.instruments.Instruments.delivered", fail)
+        patch.setattr("receivers.telemetry.instruments.Instruments.delivered", fail)
         assert (await service.post(HOOK.path, {"action": "ping"})).status == 200
     assert "not recorded in metrics and traces" in caplog.text
 

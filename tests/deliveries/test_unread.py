@@ -1,8 +1,8 @@
 """Whose Secret is read next for a URL that no receiver is known for."""
 
 from receivers import limits
-from receivers.deliveries.hints import Key
-from receivers.deliveries.unread import Budget, Turns
+from receivers.directory.hints import Key
+from receivers.directory.unread import Budget, Turns
 
 
 class Clock:

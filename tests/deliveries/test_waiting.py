@@ -3,7 +3,7 @@
 import pytest
 
 from receivers import limits
-from receivers.deliveries.waiting import Rank, Waiting
+from receivers.storage.waiting import Rank, Waiting
 
 DAYS = 24 * 3600.0
 

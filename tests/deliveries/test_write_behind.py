@@ -7,9 +7,9 @@ import pytest
 
 from receivers import limits
 from receivers.cluster.backoff import Backoff
-from receivers.deliveries.storage import StorageError
-from receivers.deliveries.waiting import Rank
-from receivers.deliveries.write_behind import WriteBehind
+from receivers.storage.account import StorageError
+from receivers.storage.waiting import Rank
+from receivers.storage.write_behind import WriteBehind
 from tests.waiting import eventually
 
 
@@ -47,7 +47,7 @@ class Store:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "JOURNAL_INTERVAL", 0.01)
-    monkeypatch.setattr("receivers.deliveries.write_behind.Backoff", lambda: Backoff(last=0.01))
+    monkeypatch.setattr("receivers.storage.write_behind.Backoff", lambda: Backoff(last=0.01))
 
 
 @pytest.fixture

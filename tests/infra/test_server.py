@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from receivers.cluster import credentials
-from receivers.deliveries.retry_queue import QUEUE
 from receivers.providers import PROVIDERS
+from receivers.retries.queue import QUEUE
 from receivers.settings import Settings
 from scripts import package, prove_package
 from tests.cluster.kubectl import HOW_TO_GET_KUBECTL, Kubectl

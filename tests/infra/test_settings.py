@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
 from receivers.base_path import ROUTE_PREFIX
-from receivers.deliveries import known_receivers, refusal_counter, table_journal
-from receivers.deliveries.retry_queue import PARKED, POISON, QUEUE
+from receivers.directory import known_receivers
+from receivers.journal import table_journal
+from receivers.retries.queue import PARKED, POISON, QUEUE
 from receivers.settings import Settings, from_environment
+from receivers.telemetry import refusal_counter
 from tests.infra.terraform import ROOT, State
 
 OURS = frozenset(setting.metadata["variable"] for setting in fields(Settings))

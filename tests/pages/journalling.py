@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 from receivers import settings
 from receivers.deliveries.delivery import new_id
-from receivers.deliveries.journal import Row, State, WarehouseRow
-from receivers.deliveries.messages import Message, Poisoned
-from receivers.deliveries.retry_queue import RetryQueue
-from receivers.deliveries.storage import Storage
-from receivers.deliveries.table_journal import TableJournal
 from receivers.events import Pushed
+from receivers.journal.journal import Row, State, WarehouseRow
+from receivers.journal.table_journal import TableJournal
 from receivers.local.azurite import Azurite
+from receivers.retries.messages import Message, Poisoned
+from receivers.retries.queue import RetryQueue
+from receivers.storage.account import Storage
 
 REGISTRY = "myregistry.azurecr.io"
 

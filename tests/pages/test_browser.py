@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
-from receivers.deliveries.journal import State
 from receivers.events import Push
+from receivers.journal.journal import State
 from receivers.providers import PROVIDERS
 from tests.pages import chromium, journalling
 from tests.pages.conftest import KEY

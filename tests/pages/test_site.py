@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
-from receivers.deliveries.journal import State
-from receivers.deliveries.table_journal import TableJournal
+from receivers.journal.journal import State
+from receivers.journal.table_journal import TableJournal
 from receivers.local.azurite import Azurite
 from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.servers import ApiServer

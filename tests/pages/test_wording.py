@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from receivers.deliveries.journal import Row, State, WarehouseRow
+from receivers.journal.journal import Row, State, WarehouseRow
 from receivers.pages import wording
 
 NOW = datetime(2026, 11, 21, 9, 31, 11, tzinfo=UTC)

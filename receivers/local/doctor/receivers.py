@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from receivers import limits
 from receivers.cluster.api import ClusterError
-from receivers.deliveries.directory import PREVIOUS
+from receivers.directory.directory import PREVIOUS
 from receivers.events import Provider, Receiver, SecretReference
 from receivers.kargo import paths
 from receivers.local.addresses import Address, addresses

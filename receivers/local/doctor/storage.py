@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from receivers import limits
-from receivers.deliveries.storage import StorageError
 from receivers.local.doctor.findings import Finding, Severity
 from receivers.runtime import Runtime
 from receivers.settings import Settings
+from receivers.storage.account import StorageError
 
 SUBJECT = "retry queue"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from receivers.deliveries.journal import State
+from receivers.journal.journal import State
 from receivers.local.cli import STATES, main
 from tests.local.commands.running import NOTHING_SET, PATIENCE, PROGRAM
 from tests.pages import journalling

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from receivers.deliveries.journal import State
+from receivers.journal.journal import State
 from receivers.local.cli import main
 from tests.pages import journalling
 from tests.pages.sites import Site

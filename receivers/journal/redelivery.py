@@ -7,10 +7,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from receivers.deliveries.delivery import Delivery, new_id
-from receivers.deliveries.journal import Filter, Journal, Row, State
 from receivers.deliveries.pipeline import Pipeline
-from receivers.deliveries.recorder import Recorder
 from receivers.events import Receiver
+from receivers.journal.journal import Filter, Journal, Row, State
+from receivers.journal.recorder import Recorder
 
 
 class NothingToRedeliver(Exception):

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from receivers import limits
-from receivers.deliveries.hints import Key
+from receivers.directory.hints import Key
 
 
 class Budget:

@@ -13,9 +13,9 @@ from typing import Protocol
 import msgspec
 
 from receivers import limits
-from receivers.deliveries.messages import Attempt, Time, refuse_odd
-from receivers.deliveries.waiting import Rank
 from receivers.events import Pushed, Trigger
+from receivers.retries.messages import Attempt, Time, refuse_odd
+from receivers.storage.waiting import Rank
 
 _ID = re.compile("[0-9a-f]{24}")
 

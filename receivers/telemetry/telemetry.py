@@ -18,16 +18,17 @@ from receivers import limits
 from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Outcome
-from receivers.deliveries import refusals, rows
+from receivers.deliveries import refusals
 from receivers.deliveries.delivery import Delivery, Step
-from receivers.deliveries.journal import Row, State
-from receivers.deliveries.retry_queue import Contents, RetryQueue
-from receivers.deliveries.storage import StorageError, load
+from receivers.journal import rows
+from receivers.journal.journal import Row, State
+from receivers.retries.queue import Contents, RetryQueue
+from receivers.storage.account import StorageError, load
 
 if TYPE_CHECKING:
-    from receivers.deliveries.instruments import Instruments
+    from receivers.telemetry.instruments import Instruments
 
-INSTRUMENTS = "receivers.deliveries.instruments"
+INSTRUMENTS = "receivers.telemetry.instruments"
 TURN = 20  # of what was kept is recorded before other tasks of the event loop get their turn
 
 logger = logging.getLogger(__name__)

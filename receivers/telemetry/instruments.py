@@ -23,9 +23,9 @@ from receivers import limits
 from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Outcome
-from receivers.deliveries.journal import State
-from receivers.deliveries.retry_queue import Contents
-from receivers.deliveries.telemetry import Answered
+from receivers.journal.journal import State
+from receivers.retries.queue import Contents
+from receivers.telemetry.telemetry import Answered
 
 SERVICE = "kargo-receivers"  # unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES say otherwise
 SERVICE_NAME = "service.name"

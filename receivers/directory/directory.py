@@ -5,7 +5,7 @@ by hints: the paths that Kargo published, and every token that was computed befo
 so an old path stops to work with the Secret it was made from; with ``<key>-previous`` in the Secret it goes on.
 
 A URL without a hint may be that of a receiver which Kargo has not published yet. A few Secrets are read to find out,
-within a budget that no number of URLs or receivers raises: :mod:`receivers.deliveries.unread`.
+within a budget that no number of URLs or receivers raises: :mod:`receivers.directory.unread`.
 
 An identity without rights on Secrets cannot compute anything. Then the published path decides, as in Kargo's own
 server.
@@ -23,8 +23,8 @@ from receivers.cluster.api import ClusterError
 from receivers.cluster.mirror import Mirror, NotReadyError
 from receivers.cluster.secrets import Secret, SecretReader, can_exist
 from receivers.cluster.tasks import Shared
-from receivers.deliveries.hints import Hints, Key, key_of, published
-from receivers.deliveries.unread import Budget, Turns
+from receivers.directory.hints import Hints, Key, key_of, published
+from receivers.directory.unread import Budget, Turns
 from receivers.events import Provider, Receiver, UnknownReceiver
 from receivers.kargo import paths
 from receivers.providers import PROVIDERS

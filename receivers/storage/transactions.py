@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from receivers.deliveries.storage import StorageError, calling
+from receivers.storage.account import StorageError, calling
 
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableClient

@@ -17,10 +17,10 @@ from receivers import limits
 from receivers.deliveries import refusals, report
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.refusals import HOUR, MINUTE, SHOWN, Minutes, Reason, Summary, minute_of
-from receivers.deliveries.sampled import Sample, Sampled
-from receivers.deliveries.storage import Storage, StorageError
-from receivers.deliveries.tables import Entity, Table, batches, literal
-from receivers.deliveries.write_behind import WriteBehind
+from receivers.sampled import Sample, Sampled
+from receivers.storage.account import Storage, StorageError
+from receivers.storage.tables import Entity, Table, batches, literal
+from receivers.storage.write_behind import WriteBehind
 from receivers.text import printable
 
 logger = logging.getLogger(__name__)

@@ -16,14 +16,15 @@ from functools import partial
 from receivers import limits
 from receivers.bounded import Bounded
 from receivers.cluster.refresher import Outcome
-from receivers.deliveries import journal, refusals, rows
+from receivers.deliveries import refusals
 from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.duplicates import Duplicates
-from receivers.deliveries.journal import Journal, Row, State, WarehouseRow
 from receivers.deliveries.matching import Match, Refreshes
-from receivers.deliveries.messages import Message
-from receivers.deliveries.storage import StorageError
 from receivers.events import Target
+from receivers.journal import journal, rows
+from receivers.journal.duplicates import Duplicates
+from receivers.journal.journal import Journal, Row, State, WarehouseRow
+from receivers.retries.messages import Message
+from receivers.storage.account import StorageError
 
 MICROSECONDS = len("2026-11-21T08:56:47.404158")  # of a refresh's value, whose rest is random
 INDEXED = 512  # bytes that it takes to find a row by one of its Warehouses

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 
 from receivers import limits
 from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.retry_queue import RetryQueue
-from receivers.deliveries.storage import StorageError
+from receivers.retries.queue import RetryQueue
+from receivers.storage.account import StorageError
 
 logger = logging.getLogger(__name__)
 

@@ -13,13 +13,13 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from receivers import limits
-from receivers.deliveries import journal
-from receivers.deliveries.journal import Filter, Row
-from receivers.deliveries.messages import Attempt
-from receivers.deliveries.sampled import Sampled
-from receivers.deliveries.storage import Storage
-from receivers.deliveries.tables import Entity, Table, batches, literal
-from receivers.deliveries.write_behind import WriteBehind
+from receivers.journal import journal
+from receivers.journal.journal import Filter, Row
+from receivers.retries.messages import Attempt
+from receivers.sampled import Sampled
+from receivers.storage.account import Storage
+from receivers.storage.tables import Entity, Table, batches, literal
+from receivers.storage.write_behind import WriteBehind
 from receivers.text import printable
 
 unreadable = Sampled(logging.getLogger(__name__))
@@ -32,7 +32,7 @@ _INVERTED = str.maketrans("0123456789abcdef", "fedcba9876543210")
 
 
 class TableJournal:
-    """A :class:`~receivers.deliveries.journal.Journal`."""
+    """A :class:`~receivers.journal.journal.Journal`."""
 
     def __init__(self, storage: Storage, *, days: int, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._table = Table(storage, TABLE)

@@ -7,10 +7,10 @@ from contextlib import suppress
 
 from receivers import limits
 from receivers.cluster.backoff import Backoff
-from receivers.deliveries.drops import Drops
-from receivers.deliveries.storage import StorageError
-from receivers.deliveries.storing import Fruitless, Storing
-from receivers.deliveries.waiting import Entry, Rank, Waiting
+from receivers.storage.account import StorageError
+from receivers.storage.drops import Drops
+from receivers.storage.storing import Fruitless, Storing
+from receivers.storage.waiting import Entry, Rank, Waiting
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,12 @@ from receivers.cluster.api import ClusterError
 from receivers.cluster.availability import Availability, AwayError
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Refresher, Result
-from receivers.deliveries import matching, messages
+from receivers.deliveries import matching
 from receivers.deliveries.matching import Match, Refreshes
-from receivers.deliveries.messages import Attempt, Message, Poisoned
-from receivers.deliveries.retry_queue import RetryQueue
-from receivers.deliveries.storage import StorageError
+from receivers.retries import messages
+from receivers.retries.messages import Attempt, Message, Poisoned
+from receivers.retries.queue import RetryQueue
+from receivers.storage.account import StorageError
 
 logger = logging.getLogger(__name__)
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from receivers import limits
-from receivers.deliveries import journal
-from receivers.deliveries.journal import Filter, Row
-from receivers.deliveries.sampled import Sampled
-from receivers.deliveries.storage import IDENTITY, StorageError, calling, load
-from receivers.deliveries.write_behind import WriteBehind
+from receivers.journal import journal
+from receivers.journal.journal import Filter, Row
+from receivers.sampled import Sampled
 from receivers.settings import Settings
+from receivers.storage.account import IDENTITY, StorageError, calling, load
+from receivers.storage.write_behind import WriteBehind
 from receivers.text import printable
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _OPTIONS = {
 
 
 class CosmosJournal:
-    """A :class:`~receivers.deliveries.journal.Journal`. ``options`` are the client's, as an emulator needs them."""
+    """A :class:`~receivers.journal.journal.Journal`. ``options`` are the client's, as an emulator needs them."""
 
     def __init__(self, settings: Settings, *, options: Mapping[str, Any] | None = None) -> None:
         self._settings = settings

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import batched
 
 from receivers.cluster.api import ClusterError
-from receivers.deliveries.directory import Directory
+from receivers.directory.directory import Directory
 from receivers.events import Provider, Receiver
 from receivers.kargo import paths
 from receivers.providers import PROVIDERS

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from receivers import limits
-from receivers.deliveries import messages
 from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.messages import Message, Poisoned
-from receivers.deliveries.storage import Storage, StorageError, calling
+from receivers.retries import messages
+from receivers.retries.messages import Message, Poisoned
+from receivers.storage.account import Storage, StorageError, calling
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueMessage

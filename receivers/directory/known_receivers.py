@@ -18,13 +18,13 @@ import msgspec
 from receivers import limits
 from receivers.bounded import Bounded
 from receivers.cluster.tasks import Shared
-from receivers.deliveries.directory import Verified, voucher_of
-from receivers.deliveries.hints import Key, key_of
-from receivers.deliveries.storage import Storage, StorageError
-from receivers.deliveries.tables import Entity, Table, batches, literal
-from receivers.deliveries.write_behind import WriteBehind
+from receivers.directory.directory import Verified, voucher_of
+from receivers.directory.hints import Key, key_of
 from receivers.events import Provider, Receiver
 from receivers.providers import PROVIDERS
+from receivers.storage.account import Storage, StorageError
+from receivers.storage.tables import Entity, Table, batches, literal
+from receivers.storage.write_behind import WriteBehind
 
 TABLE = "receivers"
 RENEWED = timedelta(seconds=limits.KNOWN_RENEWED)

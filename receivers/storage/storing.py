@@ -8,7 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from enum import Enum
 
-from receivers.deliveries.storage import StorageError
+from receivers.storage.account import StorageError
 
 logger = logging.getLogger(__name__)
 

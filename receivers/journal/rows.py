@@ -6,12 +6,12 @@ import msgspec
 
 from receivers import limits
 from receivers.cluster.refresher import Outcome, Result
-from receivers.deliveries import messages
 from receivers.deliveries.delivery import Delivery
-from receivers.deliveries.journal import Row, State, WarehouseRow
 from receivers.deliveries.matching import Match, Refreshes
-from receivers.deliveries.messages import Message
 from receivers.events import Decision, Event, Handshake, Ignored, Ping, PullRequestClosed, Pushed, Trigger
+from receivers.journal.journal import Row, State, WarehouseRow
+from receivers.retries import messages
+from receivers.retries.messages import Message
 
 
 def row_of(delivery: Delivery) -> Row:

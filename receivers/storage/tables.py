@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from receivers.deliveries import transactions
-from receivers.deliveries.storage import Storage, StorageError, calling
+from receivers.storage import transactions
+from receivers.storage.account import Storage, StorageError, calling
 
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableClient
