@@ -2,6 +2,8 @@
 
 import re
 
+from receivers import limits
+
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -11,6 +13,11 @@ def well_formed(text: str) -> str:
     Go reads JSON so, and so does Kargo.
     """
     return text if text.isascii() else _HALF_A_PAIR.sub("\ufffd", text)
+
+
+def clipped(text: str, limit: int = limits.FREE_TEXT) -> str:
+    """The text, at most ``limit`` characters of it; an ellipsis stands for what is left out."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
 
 
 def printable(text: str) -> str:

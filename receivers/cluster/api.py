@@ -15,7 +15,9 @@ import msgspec
 
 from receivers import limits
 from receivers.cluster.credentials import Connection, CredentialsError
+from receivers.text import clipped
 
+_NOT_FOUND = 404
 KARGO = "/apis/kargo.akuity.io/v1alpha1"
 
 # Asks for an object's metadata alone: the answer to a patch is then a few hundred bytes, whatever the object holds.
@@ -48,6 +50,10 @@ class RefusedError(ClusterError):
         super().__init__(f"{status} {reason}")
         self.status = status
         self.retry_after = retry_after  # seconds, as the server asked for
+
+
+class NotFoundError(RefusedError):
+    """There is no such object, or no such resource."""
 
 
 class _Status(msgspec.Struct):
@@ -238,9 +244,8 @@ async def _refusal(response: aiohttp.ClientResponse) -> RefusedError:
     except (msgspec.DecodeError, UnicodeDecodeError):
         status = _Status()
     reason = status.message or status.reason or response.reason or "error"
-    return RefusedError(
-        response.status, reason[: limits.FREE_TEXT], retry_after=_seconds(response.headers.get("Retry-After", ""))
-    )
+    kind = NotFoundError if response.status == _NOT_FOUND else RefusedError
+    return kind(response.status, clipped(reason), retry_after=_seconds(response.headers.get("Retry-After", "")))
 
 
 def _seconds(retry_after: str) -> float | None:

@@ -21,6 +21,7 @@ from receivers.cluster.objects import Store
 from receivers.cluster.records import Identity
 from receivers.cluster.tasks import Shared
 from receivers.cluster.turns import Turns
+from receivers.text import clipped
 
 logger = logging.getLogger(__name__)
 
@@ -247,4 +248,4 @@ def _failure(encoded: msgspec.Raw | None) -> RefusedError:
         failure = msgspec.json.decode(encoded or b"{}", type=records.Failure)
     except (msgspec.DecodeError, UnicodeDecodeError):
         failure = records.Failure()
-    return RefusedError(failure.code, failure.message[: limits.FREE_TEXT] or "error in the watch")
+    return RefusedError(failure.code, clipped(failure.message) or "error in the watch")

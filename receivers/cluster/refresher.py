@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from receivers import limits
 from receivers.bounded import Bounded
-from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError, TimedOutError
+from receivers.cluster.api import KARGO, Api, ClusterError, NotFoundError, RefusedError, TimedOutError
 from receivers.cluster.availability import Availability
 from receivers.cluster.backoff import Backoff
 from receivers.cluster.slots import Slots
@@ -28,7 +28,6 @@ logger = logging.getLogger(__name__)
 
 ANNOTATION = "kargo.akuity.io/refresh"
 _PLURALS = {TargetKind.WAREHOUSE: "warehouses", TargetKind.PROMOTION: "promotions"}
-NOT_FOUND = 404
 COVERED_SIZE = 2048  # bytes that one remembered refresh takes at most; Kubernetes allows names of 253 characters
 CLOCK_SKEW = timedelta(seconds=limits.CLOCK_SKEW)
 # What asking again cannot mend: the object or the request is not as the API server wants it.
@@ -210,7 +209,7 @@ class Refresher:
                     self._covered.put(target, (began, outcome), size=COVERED_SIZE)
                     return outcome
             refused = failure if isinstance(failure, RefusedError) else None
-            if refused and refused.status == NOT_FOUND:
+            if isinstance(failure, NotFoundError):
                 self._covered.pop(target)
                 logger.info("%s %s is gone", target.kind, target)
                 return Outcome(result=Result.GONE, attempts=attempts, error=str(failure))

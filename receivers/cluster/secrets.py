@@ -15,12 +15,12 @@ import msgspec
 from receivers import limits
 from receivers.bounded import Bounded
 from receivers.cluster import records
-from receivers.cluster.api import Api, ClusterError, RefusedError, UnreachableError
+from receivers.cluster.api import Api, ClusterError, NotFoundError, RefusedError, UnreachableError
 from receivers.cluster.availability import Availability
 from receivers.cluster.tasks import Shared
 from receivers.events import SecretReference
 
-FORBIDDEN, NOT_FOUND = 403, 404
+FORBIDDEN = 403
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
@@ -116,11 +116,12 @@ class SecretReader:
                 with self._availability.observed():
                     body = await self._api.get(path, timeout=limits.SECRET_TIMEOUT)
                 secret = Secret(self._decode(body), read_at=began, reading=reading)
+            except NotFoundError:
+                secret = Secret(missing=True, read_at=began, reading=reading)
             except RefusedError as error:
-                if error.status not in {FORBIDDEN, NOT_FOUND}:
+                if error.status != FORBIDDEN:
                     raise
-                forbidden = error.status == FORBIDDEN
-                secret = Secret(forbidden=forbidden, missing=not forbidden, read_at=began, reading=reading)
+                secret = Secret(forbidden=True, read_at=began, reading=reading)
             finally:
                 del self._reads[reference, urgent]
         sizes = [len(value) for value in secret.data.values()]

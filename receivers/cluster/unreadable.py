@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from receivers import limits
 from receivers.cluster.records import Key
+from receivers.text import clipped
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -32,7 +33,7 @@ class Unreadable:
         """An object cannot be read; ``key`` is None where its name cannot be read either. Whether that is news."""
         if key is not None and (key in self._reasons or len(self._reasons) < limits.UNREADABLE_NAMED):
             is_news = key not in self._reasons
-            self._reasons[key] = reason[: limits.FREE_TEXT]
+            self._reasons[key] = clipped(reason)
             return is_news
         self._others += 1
         return self._others == 1

@@ -7,7 +7,7 @@ from receivers import limits
 from receivers.cluster.refresher import Result
 from receivers.deliveries.delivery import Delivery
 from receivers.events import Event, Handshake, Ignored, Ping, PullRequestClosed, Pushed, Target
-from receivers.text import printable
+from receivers.text import clipped, printable
 
 logger = logging.getLogger(__name__)
 
@@ -35,10 +35,16 @@ def line(delivery: Delivery) -> str:
 def _describe(event: Event) -> str:
     match event:
         case Pushed():
-            pushed = _clipped(event.repository_urls[0]) if event.repository_urls else "(no repository)"
-            return f"{pushed}:{_clipped(event.qualifiers[0])}" if event.qualifiers else f"{pushed} (untagged)"
+            pushed = (
+                clipped(event.repository_urls[0], limits.NAME_SHOWN) if event.repository_urls else "(no repository)"
+            )
+            return (
+                f"{pushed}:{clipped(event.qualifiers[0], limits.NAME_SHOWN)}"
+                if event.qualifiers
+                else f"{pushed} (untagged)"
+            )
         case PullRequestClosed():
-            return f"pull request {_clipped(event.url)}"
+            return f"pull request {clipped(event.url, limits.NAME_SHOWN)}"
         case Ping():
             return "ping"
         case Handshake():
@@ -79,5 +85,5 @@ def _names(things: Sequence[Target | str]) -> str:
     return named if len(things) <= NAMED else f"{named} and {len(things) - NAMED} more"
 
 
-def _clipped(name: str) -> str:
-    return name if len(name) <= limits.NAME_SHOWN else name[: limits.NAME_SHOWN - 1] + "…"
+def _name(text: str) -> str:
+    return clipped(text, limits.NAME_SHOWN)

@@ -18,7 +18,7 @@ from receivers.journal import journal
 from receivers.journal.journal import Filter, Row
 from receivers.sampled import Sampled
 from receivers.settings import Settings
-from receivers.storage.account import IDENTITY, StorageError, calling, load
+from receivers.storage.account import IDENTITY, NotFoundError, calling, load
 from receivers.storage.write_behind import WriteBehind
 from receivers.text import printable
 
@@ -30,7 +30,6 @@ unreadable = Sampled(logging.getLogger(__name__))
 LIBRARY = "azure.cosmos.aio"
 AT_ONCE = 16  # documents written at the same time: each is a partition, so there are no transactions
 BY_DOCUMENT = -1  # time to live: on, and each document says for how long
-NOT_FOUND = 404
 _OPTIONS = {
     # The caller asks again.
     "retry_total": 0,
@@ -68,9 +67,7 @@ class CosmosJournal:
         try:
             async with calling():
                 document = await container.read_item(delivery, partition_key=delivery)
-        except StorageError as error:
-            if error.status != NOT_FOUND:
-                raise
+        except NotFoundError:
             return None
         return _row(document)
 
@@ -85,9 +82,7 @@ class CosmosJournal:
                     documents = [document async for document in await anext(pages)]
             except StopAsyncIteration:
                 return
-            except StorageError as error:
-                if error.status != NOT_FOUND:
-                    raise
+            except NotFoundError:
                 return
             for document in documents:
                 row = _row(document)
@@ -114,9 +109,7 @@ class CosmosJournal:
         documents = [_document(text, days=self._settings.journal_days) for text in texts]
         try:
             await self._upsert(documents)
-        except StorageError as error:
-            if error.status != NOT_FOUND:
-                raise
+        except NotFoundError:
             await self._create()
             await self._upsert(documents)
 

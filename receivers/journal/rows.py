@@ -12,6 +12,7 @@ from receivers.events import Decision, Event, Handshake, Ignored, Ping, PullRequ
 from receivers.journal.journal import Row, State, WarehouseRow
 from receivers.retries import messages
 from receivers.retries.messages import Message
+from receivers.text import clipped
 
 
 def row_of(delivery: Delivery) -> Row:
@@ -37,9 +38,9 @@ def row_of(delivery: Delivery) -> Row:
         media_type=told.media_type,
         sender_event_id=told.sender_event_id,
         state=state_of(delivery),
-        reason=_clip(_reason(delivery)),
+        reason=clipped(_reason(delivery)),
         status=status,
-        answer=_clip(body.get("msg") or body.get("error") or ""),
+        answer=clipped(body.get("msg") or body.get("error") or ""),
         duration=delivery.duration,
         warehouses=[
             warehouse_row(decision, delivery.refreshes.outcomes.get(decision.target), queued=delivery.queued)
@@ -80,17 +81,13 @@ def row_of_message(message: Message) -> Row:
     )
 
 
-def _clip(text: str) -> str:
-    return text[: limits.FREE_TEXT]
-
-
 def _told(first: Trigger | None) -> Pushed:
     """What a row says of the first event, in a push's fields."""
     match first:
         case Pushed():
             return first
         case PullRequestClosed():
-            url = first.url[: limits.NAME_SHOWN]
+            url = clipped(first.url, limits.NAME_SHOWN)
             return Pushed(repository_urls=(), repository=url, sender_event_id=first.sender_event_id)
         case None:
             return Pushed(repository_urls=())
@@ -137,7 +134,7 @@ def warehouse_row(decision: Decision, outcome: Outcome | None, *, queued: bool) 
         project=decision.target.namespace,
         name=decision.target.name,
         refresh=decision.refresh,
-        reason=_clip(decision.reason),
+        reason=clipped(decision.reason),
     )
     if decision.refresh:
         settle(row, outcome, queued=queued)
@@ -154,7 +151,7 @@ def settle(row: WarehouseRow, outcome: Outcome | None, *, queued: bool) -> None:
         case _:
             row.state = State.QUEUED if queued else State.FAILED
     if outcome:
-        row.value, row.error = outcome.value, _clip(outcome.error)
+        row.value, row.error = outcome.value, clipped(outcome.error)
 
 
 def note_try(row: Row, message: Message, match: Match | None, refreshes: Refreshes, *, given_up: bool) -> None:

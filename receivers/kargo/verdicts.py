@@ -2,9 +2,8 @@
 
 from typing import NamedTuple
 
-from receivers import limits
 from receivers.kargo import semver
-from receivers.text import printable
+from receivers.text import clipped, printable
 
 # Units of effort, measured
 BASE = 5  # of any verdict
@@ -24,8 +23,7 @@ UNCHECKED = Verdict(True, "too many tags and expressions to check for this push,
 
 def shown(text: str) -> str:
     """Free text of senders and users, fit for one line."""
-    clipped = text if len(text) <= limits.FREE_TEXT else f"{text[: limits.FREE_TEXT]}…"
-    return printable(clipped)
+    return printable(clipped(text))
 
 
 def price_of_version(text: str, constraint: str) -> int:

@@ -25,7 +25,7 @@ from receivers import limits
 from receivers.deliveries.delivery import Delivery
 from receivers.retries import messages
 from receivers.retries.messages import Message, Poisoned
-from receivers.storage.account import Storage, StorageError, calling
+from receivers.storage.account import NotFoundError, Storage, StorageError, calling
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueMessage
@@ -39,7 +39,6 @@ POISON = "refreshes-poison"  # where the Functions host puts what failed maxDequ
 NEVER = -1  # time to live
 PAGE = 32  # messages in one answer: Azure's limit
 REVIVAL = 60  # seconds for which messages are hidden while some of them are revived or released
-NOT_FOUND = 404
 EXISTS = (204, 409)  # answers to who creates what is there
 
 
@@ -166,9 +165,7 @@ class RetryQueue:
         try:
             async with calling():
                 found = await queue.peek_messages(max_messages=PAGE)
-        except StorageError as error:
-            if error.status != NOT_FOUND:
-                raise
+        except NotFoundError:
             return None
         return min((_due_since(each) for each in found), default=None)
 
@@ -243,9 +240,7 @@ class RetryQueue:
             queue = await self._storage.queue(name)
             try:
                 sent = await _send(queue, encoded, delay)
-            except StorageError as error:
-                if error.status != NOT_FOUND:
-                    raise
+            except NotFoundError:
                 await self._create(queue)
                 sent = await _send(queue, encoded, delay)
         except StorageError as error:
@@ -259,12 +254,10 @@ class RetryQueue:
         try:
             async with calling():
                 return (await queue.get_queue_properties()).approximate_message_count or 0
-        except StorageError as error:
-            if error.status != NOT_FOUND:
-                raise
-        if create:
-            await self._create(queue)
-        return 0
+        except NotFoundError:
+            if create:
+                await self._create(queue)
+            return 0
 
     async def _create(self, queue: "QueueClient") -> None:
         async with self._creating:
@@ -295,9 +288,7 @@ async def _page(queue: "QueueClient", most: int) -> "list[QueueMessage]":
         async with calling():
             pages = queue.receive_messages(max_messages=min(most, PAGE), visibility_timeout=REVIVAL)
             return [message async for message in pages]
-    except StorageError as error:
-        if error.status != NOT_FOUND:
-            raise
+    except NotFoundError:
         return []
 
 

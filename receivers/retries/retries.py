@@ -19,6 +19,7 @@ from receivers.retries import messages
 from receivers.retries.messages import Attempt, Message, Poisoned
 from receivers.retries.queue import RetryQueue
 from receivers.storage.account import StorageError
+from receivers.text import clipped
 
 logger = logging.getLogger(__name__)
 
@@ -143,7 +144,7 @@ class Retries:
             self._refuse(message)
             return
         refreshed = sum(outcome.result == Result.REFRESHED for outcome in refreshes.outcomes.values())
-        message = message.tried(Attempt(at=self._now(), refreshed=refreshed, error=error[: limits.FREE_TEXT]))
+        message = message.tried(Attempt(at=self._now(), refreshed=refreshed, error=clipped(error)))
         given_up = bool(error) and not await self._keep(message)
         self._report(message, given_up=given_up)
         if self._recorder is not None:

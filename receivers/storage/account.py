@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from azure.data.tables.aio import TableClient
     from azure.storage.queue.aio import QueueClient
 
+_NOT_FOUND = 404
 QUEUES, TABLES, IDENTITY = "azure.storage.queue.aio", "azure.data.tables.aio", "azure.identity.aio"
 
 # Callers have time limits of their own; the libraries' own retries would outlast them.
@@ -38,6 +39,16 @@ class StorageError(Exception):
     def __init__(self, fault: str, *, status: int = 0) -> None:
         super().__init__(fault)
         self.status = status  # of HTTP; 0 when there was no answer
+
+
+class NotFoundError(StorageError):
+    """What was asked for, or the queue or table that it is in, is not there."""
+
+
+def refusal(fault: str, *, status: int) -> StorageError:
+    """The error for an answer with this status of HTTP."""
+    kind = NotFoundError if status == _NOT_FOUND else StorageError
+    return kind(fault, status=status)
 
 
 class Storage:
@@ -107,7 +118,7 @@ async def calling() -> AsyncIterator[None]:
     except HttpResponseError as error:
         code = getattr(error, "error_code", None)
         fault = getattr(code, "value", code) or error.reason or "refused"
-        raise StorageError(f"{error.status_code} {fault}", status=error.status_code or 0) from error
+        raise refusal(f"{error.status_code} {fault}", status=error.status_code or 0) from error
     except AzureError as error:
         raise StorageError(f"cannot be reached ({type(error).__name__})") from error
     except TimeoutError as error:

@@ -1,17 +1,18 @@
 """Tables of Azure Table Storage, as far as this service needs them. They are created when they are first written to."""
 
+import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from receivers.storage import transactions
-from receivers.storage.account import Storage, StorageError, calling
+from receivers.storage.account import NotFoundError, Storage, StorageError, calling
 
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableClient
 
 TRANSACTION = 100  # entities in one transaction: Azure's limit
 PAGE = 1_000  # entities in one answer: Azure's limit
-NOT_FOUND, CONFLICT = 404, 409
+CONFLICT = 409
 
 type Entity = Mapping[str, Any]  # by "PartitionKey", "RowKey" and properties
 
@@ -28,9 +29,7 @@ class Table:
         table = await self._storage.table(self._name)
         try:
             await transactions.merge(table, entities)
-        except StorageError as error:
-            if error.status != NOT_FOUND:
-                raise
+        except NotFoundError:
             await _create(table)
             await transactions.merge(table, entities)
 
@@ -40,9 +39,7 @@ class Table:
         try:
             async with calling():
                 return await table.get_entity(partition, row)
-        except StorageError as error:
-            if error.status != NOT_FOUND:
-                raise
+        except NotFoundError:
             return None
 
     async def pages(
@@ -57,21 +54,16 @@ class Table:
                     page: list[Entity] = [entity async for entity in await anext(found)]
             except StopAsyncIteration:
                 return
-            except StorageError as error:
-                if error.status != NOT_FOUND:
-                    raise
+            except NotFoundError:
                 return
             yield page
 
     async def remove(self, partition: str, row: str) -> None:
         """Delete one entity; one that is not there is deleted already."""
         table = await self._storage.table(self._name)
-        try:
+        with contextlib.suppress(NotFoundError):
             async with calling():
                 await table.delete_entity(partition, row)
-        except StorageError as error:
-            if error.status != NOT_FOUND:
-                raise
 
     async def delete(self, query: str) -> int:
         """Delete what matches an OData filter. Returns how many entities that were."""

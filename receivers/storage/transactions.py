@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from receivers.storage.account import StorageError, calling
+from receivers.storage.account import calling, refusal
 
 if TYPE_CHECKING:
     from azure.data.tables.aio import TableClient
@@ -47,9 +47,9 @@ async def merge(table: "TableClient", entities: Sequence[Mapping[str, Any]]) -> 
         response = await table._client.send_request(request, stream=True)  # noqa: SLF001 - there is no public way
         content = await response.read()
     if response.status_code != ACCEPTED:
-        raise StorageError(f"{response.status_code} {response.reason}", status=response.status_code)
+        raise refusal(f"{response.status_code} {response.reason}", status=response.status_code)
     if failure := _FAILURE.search(content):
-        raise StorageError(b" ".join(failure.groups()).decode(errors="replace"), status=int(failure[1]))
+        raise refusal(b" ".join(failure.groups()).decode(errors="replace"), status=int(failure[1]))
 
 
 def _body(url: str, entities: Sequence[Mapping[str, Any]]) -> bytes:

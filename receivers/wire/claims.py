@@ -7,12 +7,12 @@ import msgspec
 
 from receivers import limits
 from receivers.events import Event, Ignored, Kind, Malformed, PullRequestClosed, Pushed
-from receivers.text import printable, well_formed
+from receivers.text import clipped, printable, well_formed
 
 
 def shown(text: str, limit: int = limits.FREE_TEXT) -> str:
     """The text for people: printable and at most ``limit`` characters."""
-    return printable(text if len(text) <= limit else text[: limit - 1] + "…")
+    return printable(clipped(text, limit))
 
 
 def artifact_pushed(

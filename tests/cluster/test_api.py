@@ -309,7 +309,7 @@ async def test_a_refusal_says_why_in_the_servers_words(api: Api) -> None:
         (b"{}", "500 Oops"),
         (b"<html>", "500 Oops"),
         (b"\xff", "500 Oops"),
-        (b'{"message": "' + b"m" * 1000 + b'"}', "500 " + "m" * limits.FREE_TEXT),
+        (b'{"message": "' + b"m" * 1000 + b'"}', "500 " + "m" * (limits.FREE_TEXT - 1) + "…"),
         (b'{"message": "' + b"m" * 1_000_000 + b'"}', "500 Oops"),
     ],
 )

@@ -280,7 +280,7 @@ def test_an_unreadable_chart_subscription_says_which_field_is_wrong(fields: dict
 
 
 def test_free_text_is_clipped_and_stays_on_one_line() -> None:
-    assert image("a\nb" + "c" * 1000).reason == f"tag a\ufffdb{'c' * (limits.FREE_TEXT - 3)}… is not a semantic version"
+    assert image("a\nb" + "c" * 1000).reason == f"tag a\ufffdb{'c' * (limits.FREE_TEXT - 4)}… is not a semantic version"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from receivers import runtime, unresolved
 from receivers import settings as settings_module
-from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError
+from receivers.cluster.api import KARGO, Api, ClusterError, NotFoundError, RefusedError
 from receivers.cluster.credentials import CredentialsError
 from receivers.cluster.mirror import Mirror
 from receivers.kargo.index import Fault
@@ -18,7 +18,6 @@ from receivers.local.doctor.findings import Finding, Severity
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError
 
-NOT_FOUND = 404
 CORRECT = "correct it, or leave it out"
 KINDS = {"projectconfigs": "ProjectConfig", "clusterconfigs": "ClusterConfig", "warehouses": "Warehouse"}
 
@@ -93,7 +92,7 @@ async def of_api_server(api: Api) -> Finding | None:
         await api.get("/version", timeout=permissions.CALL_TIMEOUT)
         await api.get(KARGO, timeout=permissions.CALL_TIMEOUT)
     except RefusedError as error:
-        if error.status == NOT_FOUND:
+        if isinstance(error, NotFoundError):
             problem = "Kargo's resources (kargo.akuity.io/v1alpha1) are not installed"
             remedy = "install Kargo, or point the settings at the cluster that has it"
         else:
