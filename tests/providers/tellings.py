@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from receivers.events import Event, Example, Kind, Push, Pushed, WebhookError
@@ -53,8 +54,7 @@ class Telling:
 
     def read(self, body: bytes) -> list[Event]:
         """What the provider makes of a body that comes with the example's headers."""
-        headers = {name.lower(): value for name, value in self.example().headers.items()}
-        return deliver(self.provider, body, headers)
+        return deliver(self.provider, body, _headers(self))
 
     def pushed(self, document: object) -> Pushed:
         """The one push that a document tells of."""
@@ -86,6 +86,12 @@ class Telling:
             for place in texts(document)
             if outcome(self, with_value(document, place, "another/one/more")) != meant
         ]
+
+
+@cache
+def _headers(telling: Telling) -> dict[str, str]:
+    """Those of one of its examples; each has an id of its own."""
+    return {name.lower(): value for name, value in telling.example().headers.items()}
 
 
 def tellings() -> list[Telling]:

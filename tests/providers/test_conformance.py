@@ -1,6 +1,5 @@
 """What holds for every sender alike, tried with what its provider says that it posts."""
 
-import json
 import re
 
 import pytest
@@ -211,5 +210,9 @@ def test_a_delivery_is_read_the_same_twice(telling: Telling) -> None:
 
 @every_telling
 def test_two_pushes_are_no_duplicates(telling: Telling) -> None:
-    first, second = (telling.pushed(json.loads(telling.example().body)).sender_event_id for _ in range(2))
-    assert first != second or not first
+    ids = set()
+    for example in (telling.example(), telling.example()):
+        (event,) = deliver(telling.provider, example.body, {k.lower(): v for k, v in example.headers.items()})
+        assert isinstance(event, Pushed)
+        ids.add(event.sender_event_id)
+    assert len(ids) == 2 or ids == {""}
