@@ -15,6 +15,7 @@ _PLACES = {  # module and name
     "dockerhub": ("dockerhub", "DOCKERHUB"),
     "harbor": ("harbor", "HARBOR"),
     "artifactory": ("artifactory", "ARTIFACTORY"),
+    "gitea": ("gitea", "GITEA"),
     "github": ("github", "GITHUB"),
 }
 
