@@ -21,20 +21,11 @@ from receivers.events import (
     Registration,
     WebhookRequest,
 )
-from receivers.wire import commits, examples, forms, git_hosts
+from receivers.wire import commits, examples, forms, git_hosts, github_family
 from receivers.wire.authentication import by_header, by_hub_signature, chosen
-from receivers.wire.claims import artifact_pushed, commits_pushed, pull_request_closed, pushed_by_digest, shown, tags
+from receivers.wire.claims import artifact_pushed, commits_pushed, pushed_by_digest, shown, tags
 from receivers.wire.commits import Commit
 from receivers.wire.go_json import Reader
-
-
-class Repository(msgspec.Struct, frozen=True):
-    """Where something happened."""
-
-    full_name: str = ""  # "team/app"
-    clone_url: str = ""
-    ssh_url: str = ""
-    default_branch: str = ""
 
 
 class PushPayload(msgspec.Struct, frozen=True):
@@ -45,20 +36,7 @@ class PushPayload(msgspec.Struct, frozen=True):
     after: str = ""
     commits: list[Commit] = []
     total_commits: int = 0
-    repository: Repository = Repository()
-
-
-class PullRequest(msgspec.Struct, frozen=True):
-    """One pull request."""
-
-    html_url: str = ""
-
-
-class PullRequestPayload(msgspec.Struct, frozen=True):
-    """``pull_request``."""
-
-    action: str = ""
-    pull_request: PullRequest = PullRequest()
+    repository: github_family.Repository = github_family.Repository()
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -84,12 +62,7 @@ class PackagePayload(msgspec.Struct, frozen=True):
     package: Package = Package()
 
 
-class Anything(msgspec.Struct, frozen=True):
-    """A payload of which nothing is used."""
-
-
-_PUSH, _PULL_REQUEST, _PACKAGE = Reader(PushPayload), Reader(PullRequestPayload), Reader(PackagePayload)
-_ANYTHING = Reader(Anything)
+_PUSH, _PACKAGE = Reader(PushPayload), Reader(PackagePayload)
 
 
 def parse(proof: Authenticated) -> list[Event]:
@@ -101,18 +74,17 @@ def parse(proof: Authenticated) -> list[Event]:
         case "push":
             return [_pushed(_PUSH.decode(body), delivery)]
         case "pull_request":
-            return [_closed(_PULL_REQUEST.decode(body), delivery)]
+            return [github_family.pull_request(body, delivery)]
         case "package":
             return [_published(_PACKAGE.decode(body), delivery)]
         case "create":
-            _ANYTHING.decode(body)
+            github_family.ANYTHING.decode(body)
             return [Ignored("a push tells the same as the event create")]
         case "delete":
-            _ANYTHING.decode(body)
+            github_family.ANYTHING.decode(body)
             return [Ignored("the event delete tells of nothing new")]
         case _:
-            _ANYTHING.decode(body)
-            return [Ignored(f"event {shown(event)} is not supported" if event else "the event has no type")]
+            return [github_family.other(body, event)]
 
 
 def _header(request: WebhookRequest, name: str) -> str:
@@ -133,12 +105,6 @@ def _pushed(payload: PushPayload, delivery: str) -> Event:
         commit=git_hosts.commit(payload.after),
         sender_event_id=delivery,
     )
-
-
-def _closed(payload: PullRequestPayload, delivery: str) -> Event:
-    if payload.action != "closed":
-        return Ignored(f"the pull request was not closed: {shown(payload.action)}")
-    return pull_request_closed(url=payload.pull_request.html_url, sender_event_id=delivery)
 
 
 def _published(payload: PackagePayload, delivery: str) -> Event:
@@ -184,35 +150,9 @@ def _classic_chart(package: Package, delivery: str) -> Event:
 
 def example(push: Push, now: datetime) -> Example:
     """What Gitea posts after a push of commits, or of an image or chart."""
-    return _push_example(push, now) if push.ref or "://" in push.repository else _package_example(push, now)
-
-
-def _push_example(push: Push, now: datetime) -> Example:
-    commit = {
-        "id": push.digest or uuid4().hex,
-        "message": "Change what is deployed\n",
-        "timestamp": examples.timestamp(now),
-        "added": [],
-        "removed": [],
-        "modified": list(push.changed_files),
-    }
-    path = git_hosts.path(push.repository)
-    document = {
-        "ref": push.ref or "refs/heads/main",
-        "before": "1" * 40,
-        "after": commit["id"],
-        "commits": [commit],
-        "total_commits": 1,
-        "head_commit": commit,
-        "repository": {
-            "full_name": path,
-            "clone_url": f"{push.repository.removesuffix('.git')}.git",
-            "ssh_url": f"git@{git_hosts.host(push.repository)}:{path}.git",
-            "default_branch": "main",
-        },
-        "pusher": {"login": "team"},
-    }
-    return _example("push", document)
+    if not push.ref and "://" not in push.repository:
+        return _package_example(push, now)
+    return _example("push", {**github_family.push_example(push, now), "total_commits": 1, "pusher": {"login": "team"}})
 
 
 def _package_example(push: Push, now: datetime) -> Example:
@@ -232,8 +172,7 @@ def _package_example(push: Push, now: datetime) -> Example:
 
 def pull_request(url: str, now: datetime) -> Example:
     """What Gitea posts when the pull request at this URL was merged."""
-    closed = {"html_url": url, "state": "closed", "merged": True, "merged_at": examples.timestamp(now)}
-    return _example("pull_request", {"action": "closed", "number": 7, "pull_request": closed})
+    return _example("pull_request", github_family.pull_request_example(url, now))
 
 
 def _example(event: str, document: dict[str, Any]) -> Example:

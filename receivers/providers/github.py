@@ -23,12 +23,11 @@ from receivers.events import (
     Registration,
     WebhookRequest,
 )
-from receivers.wire import commits, examples, forms, git_hosts
+from receivers.wire import commits, examples, forms, git_hosts, github_family
 from receivers.wire.authentication import by_hub_signature, chosen
 from receivers.wire.claims import (
     artifact_pushed,
     commits_pushed,
-    pull_request_closed,
     pushed_by_digest,
     shown,
     tags,
@@ -39,15 +38,6 @@ from receivers.wire.go_json import INVALID, Reader
 MOST_COMMITS = 2_048  # that github.com lists of a push; it does not say whether there are more
 MOST_COMMITS_OF_ENTERPRISE = 20  # the same of GitHub Enterprise Server, some versions of it at least
 _CONTAINERS = {"container", "docker"}
-
-
-class Repository(msgspec.Struct, frozen=True):
-    """Where something happened."""
-
-    full_name: str = ""  # "team/app"
-    clone_url: str = ""
-    ssh_url: str = ""
-    default_branch: str = ""
 
 
 class PushPayload(msgspec.Struct, frozen=True):
@@ -61,20 +51,7 @@ class PushPayload(msgspec.Struct, frozen=True):
     forced: bool = False
     commits: list[Commit] = []
     head_commit: Commit = Commit()
-    repository: Repository = Repository()
-
-
-class PullRequest(msgspec.Struct, frozen=True):
-    """One pull request."""
-
-    html_url: str = ""
-
-
-class PullRequestPayload(msgspec.Struct, frozen=True):
-    """``pull_request``."""
-
-    action: str = ""
-    pull_request: PullRequest = PullRequest()
+    repository: github_family.Repository = github_family.Repository()
 
 
 class Tag(msgspec.Struct, frozen=True):
@@ -127,12 +104,7 @@ class PackagePayload(msgspec.Struct, frozen=True):
     registry_package: Package = Package()
 
 
-class Anything(msgspec.Struct, frozen=True):
-    """A payload of which nothing is used."""
-
-
-_PUSH, _PULL_REQUEST, _PACKAGE = Reader(PushPayload), Reader(PullRequestPayload), Reader(PackagePayload)
-_ANYTHING = Reader(Anything)
+_PUSH, _PACKAGE = Reader(PushPayload), Reader(PackagePayload)
 
 
 def parse(proof: Authenticated) -> list[Event]:
@@ -143,7 +115,7 @@ def parse(proof: Authenticated) -> list[Event]:
         case "push":
             return [_pushed(_PUSH.decode(body), delivery, most=_most_commits(request))]
         case "pull_request":
-            return [_closed(_PULL_REQUEST.decode(body), delivery)]
+            return [github_family.pull_request(body, delivery)]
         case "package":
             payload = _PACKAGE.decode(body)
             return [_published(payload.action, payload.package, delivery)]
@@ -151,11 +123,10 @@ def parse(proof: Authenticated) -> list[Event]:
             payload = _PACKAGE.decode(body)
             return [_published(payload.action, payload.registry_package, delivery)]
         case "ping":
-            _ANYTHING.decode(body)
+            github_family.ANYTHING.decode(body)
             return [Ping()]
         case event:
-            _ANYTHING.decode(body)
-            return [Ignored(f"event {shown(event)} is not supported" if event else "the event has no type")]
+            return [github_family.other(body, event)]
 
 
 def _most_commits(request: WebhookRequest) -> int:
@@ -177,12 +148,6 @@ def _pushed(payload: PushPayload, delivery: str, *, most: int) -> Event:
         commit=git_hosts.commit(payload.after),
         sender_event_id=delivery,
     )
-
-
-def _closed(payload: PullRequestPayload, delivery: str) -> Event:
-    if payload.action != "closed":
-        return Ignored(f"the pull request was not closed: {shown(payload.action)}")
-    return pull_request_closed(url=payload.pull_request.html_url, sender_event_id=delivery)
 
 
 def _published(action: str, package: Package, delivery: str) -> Event:
@@ -210,38 +175,10 @@ def _published(action: str, package: Package, delivery: str) -> Event:
 
 def example(push: Push, now: datetime) -> Example:
     """What GitHub posts after a push of commits, or of an image or chart."""
-    return _push_example(push, now) if push.ref or "://" in push.repository else _package_example(push, now)
-
-
-def _push_example(push: Push, now: datetime) -> Example:
-    commit = {
-        "id": push.digest or uuid4().hex,
-        "message": "Change what is deployed",
-        "timestamp": examples.timestamp(now),
-        "added": [],
-        "removed": [],
-        "modified": list(push.changed_files),
-    }
-    path = git_hosts.path(push.repository)
-    document = {
-        "ref": push.ref or "refs/heads/main",
-        "before": "1" * 40,
-        "after": commit["id"],
-        "created": False,
-        "deleted": False,
-        "forced": False,
-        "commits": [commit],
-        "head_commit": commit,
-        "repository": {
-            "full_name": path,
-            "private": True,
-            "clone_url": f"{push.repository.removesuffix('.git')}.git",
-            "ssh_url": f"git@{git_hosts.host(push.repository)}:{path}.git",
-            "default_branch": "main",
-        },
-        "pusher": {"name": "team"},
-    }
-    return _example("push", document)
+    if not push.ref and "://" not in push.repository:
+        return _package_example(push, now)
+    flags = {"created": False, "deleted": False, "forced": False}
+    return _example("push", {**github_family.push_example(push, now), **flags, "pusher": {"name": "team"}})
 
 
 def _package_example(push: Push, now: datetime) -> Example:
@@ -275,8 +212,7 @@ def ping(now: datetime) -> Example:
 
 def pull_request(url: str, now: datetime) -> Example:
     """What GitHub posts when the pull request at this URL was merged."""
-    closed = {"html_url": url, "state": "closed", "merged": True, "merged_at": examples.timestamp(now)}
-    return _example("pull_request", {"action": "closed", "number": 7, "pull_request": closed})
+    return _example("pull_request", github_family.pull_request_example(url, now))
 
 
 def _example(event: str, document: dict[str, Any]) -> Example:

@@ -1,0 +1,88 @@
+"""What GitHub and Gitea, which follows it, tell alike."""
+
+from datetime import datetime
+from uuid import uuid4
+
+import msgspec
+
+from receivers.events import Event, Ignored, Push
+from receivers.wire import examples, git_hosts
+from receivers.wire.claims import pull_request_closed, shown
+from receivers.wire.go_json import Reader
+
+
+class Repository(msgspec.Struct, frozen=True):
+    """Where something happened."""
+
+    full_name: str = ""  # "team/app"
+    clone_url: str = ""
+    ssh_url: str = ""
+    default_branch: str = ""
+
+
+class Anything(msgspec.Struct, frozen=True):
+    """A payload of which nothing is used."""
+
+
+class PullRequest(msgspec.Struct, frozen=True):
+    """One pull request."""
+
+    html_url: str = ""
+
+
+class PullRequestPayload(msgspec.Struct, frozen=True):
+    """``pull_request``."""
+
+    action: str = ""
+    pull_request: PullRequest = PullRequest()
+
+
+ANYTHING = Reader(Anything)
+_PULL_REQUEST = Reader(PullRequestPayload)
+
+
+def pull_request(body: bytes, delivery: str) -> Event:
+    """What the event ``pull_request`` means: merged or not, only one that was closed is waited for."""
+    payload = _PULL_REQUEST.decode(body)
+    if payload.action != "closed":
+        return Ignored(f"the pull request was not closed: {shown(payload.action)}")
+    return pull_request_closed(url=payload.pull_request.html_url, sender_event_id=delivery)
+
+
+def other(body: bytes, event: str) -> Event:
+    """What any other event means."""
+    ANYTHING.decode(body)
+    return Ignored(f"event {shown(event)} is not supported" if event else "the event has no type")
+
+
+def push_example(push: Push, now: datetime) -> dict[str, object]:
+    """The payload of a push of one commit."""
+    commit = {
+        "id": push.digest or uuid4().hex,
+        "message": "Change what is deployed",
+        "timestamp": examples.timestamp(now),
+        "added": [],
+        "removed": [],
+        "modified": list(push.changed_files),
+    }
+    path = git_hosts.path(push.repository)
+    repository = {
+        "full_name": path,
+        "clone_url": f"{push.repository.removesuffix('.git')}.git",
+        "ssh_url": f"git@{git_hosts.host(push.repository)}:{path}.git",
+        "default_branch": "main",
+    }
+    return {
+        "ref": push.ref or "refs/heads/main",
+        "before": "1" * 40,
+        "after": commit["id"],
+        "commits": [commit],
+        "head_commit": commit,
+        "repository": repository,
+    }
+
+
+def pull_request_example(url: str, now: datetime) -> dict[str, object]:
+    """The payload when the pull request at this URL was merged."""
+    closed = {"html_url": url, "state": "closed", "merged": True, "merged_at": examples.timestamp(now)}
+    return {"action": "closed", "number": 7, "pull_request": closed}
