@@ -17,6 +17,7 @@ _PLACES = {  # module and name
     "artifactory": ("artifactory", "ARTIFACTORY"),
     "gitea": ("gitea", "GITEA"),
     "github": ("github", "GITHUB"),
+    "gitlab": ("gitlab", "GITLAB"),
 }
 
 

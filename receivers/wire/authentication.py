@@ -1,8 +1,12 @@
 """How senders prove themselves. Every comparison takes the same time whatever it finds, and no empty secret proves."""
 
+import contextlib
 import hmac
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from uuid import uuid4
 
 from receivers.events import Authentication, Receiver, Unauthenticated, WebhookRequest
 
@@ -11,6 +15,10 @@ type Signed = Callable[[WebhookRequest], bytes]  # the bytes of a request that i
 
 _UNAUTHORIZED = "unauthorized"  # Kargo's word
 _HEX = re.compile("(?:[0-9A-Fa-f]{2})+")
+_SECONDS = re.compile("[0-9]{1,12}")
+_TOLERANCE = 300  # seconds between two clocks, and on the way
+_CLAIMS = 10  # signatures in one header; while a secret is exchanged there are two
+_BASE64_KEY = b"whsec_"
 
 
 def _anybody(_request: WebhookRequest, _receiver: Receiver, _secrets: tuple[bytes, ...]) -> None:
@@ -25,9 +33,9 @@ def _nothing(_body: bytes, _receiver: Receiver, _secret: bytes) -> Mapping[str, 
 by_url = Authentication(verify=_anybody, prove=_nothing, needs_secret=False)
 
 
-def by_header(header: str, *, missing: str) -> Authentication:
-    """A header holds the secret itself, whole. ``missing`` is what a request without it is told."""
-    return _by(header, lambda _, secret: secret, missing=missing)
+def by_header(header: str, *, missing: str | None, wrong: str | None = _UNAUTHORIZED) -> Authentication:
+    """A header holds the secret itself, whole. ``missing`` and ``wrong`` are what other requests are told."""
+    return _by(header, lambda _, secret: secret, missing=missing, wrong=wrong)
 
 
 def by_hmac(header: str, *, algorithm: str, prefix: str = "", missing: str) -> Authentication:
@@ -71,6 +79,52 @@ def by_hub_signature(
     return Authentication(verify=verify, prove=prove, needs_secret=True)
 
 
+def standard_webhooks() -> Authentication:
+    """Three headers hold an id, a time and signatures of both with the body, as the Standard Webhooks say.
+
+    A secret that begins with ``whsec_`` holds the key in base64, any other is the key. A time more than five minutes
+    from the arrival proves nothing: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+    """
+
+    def verify(request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
+        identity, time = request.header("webhook-id"), request.header("webhook-timestamp")
+        if not request.header("webhook-signature"):
+            raise Unauthenticated("missing signature")
+        claims = _claims(request.header("webhook-signature"))
+        if not claims or not identity or not _is_near(time, request.received_at):
+            raise Unauthenticated(_UNAUTHORIZED)
+        content, proven = _signed(identity, time, request.body), False
+        for key in filter(None, map(_key, secrets)):  # all are tried, so that the time tells nothing
+            digest = hmac.digest(key, content, "sha256")
+            for claim in claims:
+                proven |= hmac.compare_digest(claim, digest)
+        if not proven:
+            raise Unauthenticated(_UNAUTHORIZED)
+
+    def prove(body: bytes, _receiver: Receiver, secret: bytes) -> Mapping[str, str]:
+        identity, time = f"msg_{uuid4().hex}", str(int(datetime.now(UTC).timestamp()))
+        digest = hmac.digest(_key(secret), _signed(identity, time, body), "sha256")
+        signature = f"v1,{b64encode(digest).decode()}"
+        return {"webhook-id": identity, "webhook-timestamp": time, "webhook-signature": signature}
+
+    return Authentication(verify=verify, prove=prove, needs_secret=True)
+
+
+def any_of(first: Authentication, *others: Authentication) -> Authentication:
+    """Each of several ways proves a sender; what else comes is told what the first way tells. We take the first."""
+
+    def verify(request: WebhookRequest, receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
+        refusals = []
+        for way in (first, *others):
+            try:
+                return way.verify(request, receiver, secrets)
+            except Unauthenticated as refusal:
+                refusals.append(refusal)
+        raise Unauthenticated(refusals[0].message)
+
+    return Authentication(verify=verify, prove=first.prove, needs_secret=first.needs_secret)
+
+
 def chosen(option: str, *, among: Mapping[str, Authentication], usual: str) -> Authentication:
     """One of several ways, as the receiver's option says. Any other value of the option proves nobody."""
 
@@ -89,7 +143,7 @@ def chosen(option: str, *, among: Mapping[str, Authentication], usual: str) -> A
     return Authentication(verify=verify, prove=prove, needs_secret=any(each.needs_secret for each in among.values()))
 
 
-def _by(header: str, expected: _Expected, *, missing: str) -> Authentication:
+def _by(header: str, expected: _Expected, *, missing: str | None, wrong: str | None = _UNAUTHORIZED) -> Authentication:
     def verify(request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
         claimed = request.header(header).encode(errors="surrogatepass")
         if not claimed:
@@ -98,9 +152,41 @@ def _by(header: str, expected: _Expected, *, missing: str) -> Authentication:
         for secret in filter(None, secrets):  # all are tried, so that the time tells nothing
             proven |= hmac.compare_digest(claimed, expected(request.body, secret))
         if not proven:
-            raise Unauthenticated(_UNAUTHORIZED)
+            raise Unauthenticated(wrong)
 
     def prove(body: bytes, _receiver: Receiver, secret: bytes) -> Mapping[str, str]:
         return {header: expected(body, secret).decode(errors="replace")}
 
     return Authentication(verify=verify, prove=prove, needs_secret=True)
+
+
+def _claims(header: str) -> list[bytes]:
+    """The signatures of version 1 in a header, a few at most."""
+    found = []
+    for claim in header.split(" ")[:_CLAIMS]:
+        version, _, signature = claim.partition(",")
+        if version == "v1" and signature.isascii():
+            with contextlib.suppress(ValueError):
+                found.append(b64decode(signature, validate=True))
+    return found
+
+
+def _key(secret: bytes) -> bytes:
+    """The key that a secret holds; empty where it holds none."""
+    if not secret.startswith(_BASE64_KEY):
+        return secret
+    try:
+        return b64decode(secret.removeprefix(_BASE64_KEY), validate=True)
+    except ValueError:
+        return b""
+
+
+def _signed(identity: str, time: str, body: bytes) -> bytes:
+    return f"{identity}.{time}.".encode(errors="surrogatepass") + body
+
+
+def _is_near(time: str, now: datetime) -> bool:
+    """Whether a time in whole seconds is one at which what arrives now may have been sent."""
+    if not _SECONDS.fullmatch(time):
+        return False
+    return abs(int(time) - now.timestamp()) <= _TOLERANCE

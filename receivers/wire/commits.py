@@ -1,8 +1,13 @@
 """What Git hosts tell of the commits of a push."""
 
 from collections.abc import Iterable
+from datetime import datetime
+from uuid import uuid4
 
 import msgspec
+
+from receivers.events import Push
+from receivers.wire import examples
 
 
 class Commit(msgspec.Struct, frozen=True):
@@ -22,3 +27,15 @@ def changed_files(commits: Iterable[Commit], *, complete: bool) -> frozenset[str
     if not complete:
         return None
     return frozenset(file for each in commits for file in (*each.added, *each.modified, *each.removed)) or None
+
+
+def example(push: Push, now: datetime) -> dict[str, object]:
+    """The one commit of a push, as these hosts describe it."""
+    return {
+        "id": push.digest or uuid4().hex,
+        "message": "Change what is deployed\n",
+        "timestamp": examples.timestamp(now),
+        "added": [],
+        "modified": list(push.changed_files),
+        "removed": [],
+    }

@@ -1,12 +1,11 @@
 """What GitHub and Gitea, which follows it, tell alike."""
 
 from datetime import datetime
-from uuid import uuid4
 
 import msgspec
 
 from receivers.events import Event, Ignored, Push
-from receivers.wire import examples, git_hosts
+from receivers.wire import commits, examples, git_hosts
 from receivers.wire.claims import pull_request_closed, shown
 from receivers.wire.go_json import Reader
 
@@ -57,14 +56,7 @@ def other(body: bytes, event: str) -> Event:
 
 def push_example(push: Push, now: datetime) -> dict[str, object]:
     """The payload of a push of one commit."""
-    commit = {
-        "id": push.digest or uuid4().hex,
-        "message": "Change what is deployed",
-        "timestamp": examples.timestamp(now),
-        "added": [],
-        "removed": [],
-        "modified": list(push.changed_files),
-    }
+    commit = commits.example(push, now)
     path = git_hosts.path(push.repository)
     repository = {
         "full_name": path,
