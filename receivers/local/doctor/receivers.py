@@ -92,7 +92,7 @@ def _unknown_provider(address: Address) -> Finding:
 
 def _unread(address: Address, secret: SecretReference, provider: Provider, *, may_read: bool) -> Finding | None:
     """Without its Secret a receiver is known by the URL that Kargo published, if that is all it takes."""
-    served = bool(address.token) and not provider.needs_secret
+    served = bool(address.token) and not provider.needs_secret(address.receiver)
     if not may_read:
         problem = "READ_SECRETS is false, and Kargo has published no URL for it: deliveries get 404"
         return None if served else _about(address, problem, "see whether Kargo's management controller runs")
