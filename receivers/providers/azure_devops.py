@@ -31,10 +31,11 @@ _USER_AGENT = "VSServices/19.0"  # Kargo's own server goes by it
 # https://learn.microsoft.com/azure/devops/organizations/settings/naming-restrictions
 _PROJECT = r"(?:/DefaultCollection)?(?:/(?P<project>[^/?#]+))?"
 _CLOUD = re.compile(
-    r"https://(?:[^/@]*@)?(?:dev\.azure\.com/(?P<new>[^/?#]+)|(?P<old>[^/?#.]+)\.visualstudio\.com)"
+    r"https://(?:dev\.azure\.com/(?P<new>[^/?#]+)|(?P<old>[^/?#.]+)\.visualstudio\.com)"
     rf"{_PROJECT}/_git/(?P<repository>[^/?#]+)/?",
     re.IGNORECASE,
 )
+_USER = re.compile(r"\A(https?://)[^/?#]*@", re.IGNORECASE)
 _SSH = re.compile(
     r"(?:ssh://)?[^/@]+@(?:ssh\.dev\.azure\.com|vs-ssh\.visualstudio\.com)[:/]v3/([^/]+)/([^/]+)/([^/]+)/?",
     re.IGNORECASE,
@@ -135,13 +136,14 @@ def events(document: Json) -> list[Event]:
 def _pushed(push: Pushed, *, event_id: str) -> Event:
     """No event lists the files of its commits."""
     repository, updates = push.repository, [each for each in push.ref_updates if not each.is_deletion]
-    if not repository.remote_url:
+    url = _USER.sub(r"\1", repository.remote_url)  # whoever it names plays no part in what is matched
+    if not url:
         return Ignored(_NO_DETAILS)
     if push.ref_updates and not updates:
         return Ignored("branches or tags were deleted, and nothing is new")
-    host, path = _place(repository.remote_url)
+    host, path = _place(url)
     return commits_pushed(
-        repository_urls=(repository.remote_url, repository.ssh_url, *_spellings(repository.remote_url)),
+        repository_urls=(url, repository.ssh_url, *_spellings(url)),
         refs=[each.name for each in updates],
         default_branch=repository.default_branch.removeprefix(_BRANCHES),
         host=host,

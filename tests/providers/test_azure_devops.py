@@ -133,6 +133,14 @@ def test_a_repository_of_the_cloud_is_found_by_each_of_its_urls(url: str) -> Non
     assert found_as(url) - {normalise_git(url)} == EVERY_URL - {normalise_git(url)}
 
 
+@pytest.mark.parametrize("host", ["dev.azure.com/example", "tfs.example.com/tfs", "example.visualstudio.com"])
+def test_no_user_and_no_password_of_a_url_is_kept(host: str) -> None:
+    event = push_of(f"https://somebody:pass@word@{host}/team/_git/app")
+    assert event == push_of(f"https://{host}/team/_git/app")
+    assert "somebody" not in repr(event)
+    assert "word" not in repr(event)
+
+
 @pytest.mark.parametrize(
     "url",
     [

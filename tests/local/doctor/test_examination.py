@@ -132,6 +132,18 @@ async def test_a_secret_that_may_not_be_read_is_named_with_its_receiver(real_api
     }
 
 
+async def test_the_published_url_is_not_enough_for_a_receiver_that_demands_a_proof() -> None:
+    plain, demanding = Hook(name="plain"), Hook(name="demanding")
+    config = project_config([plain, demanding])
+    config["spec"]["webhookReceivers"][1]["azure"]["authentication"] = "basic"
+    async with EmbeddedCluster([config, secret_of(plain), secret_of(demanding)]) as cluster:
+        settings = {"CLUSTER_SERVER": cluster.url, "CLUSTER_TOKEN": "none", "READ_SECRETS": "false"}
+        examination = await examine(settings)
+    problems = found(examination)
+    assert "its deliveries are proven by its Secret" in problems["receiver kargo-demo/demanding"]
+    assert severities(examination) == {"receiver kargo-demo/demanding": Severity.ERROR}
+
+
 async def test_without_rights_on_secrets_the_published_url_is_enough(api_server: ApiServer) -> None:
     published, unpublished = Hook(name="published"), Hook(name="unpublished")
     await api_server.apply(project_config([published, unpublished], published=[published]))
