@@ -1,19 +1,17 @@
 """What proves a sender, and what does not."""
 
-import base64
 import hashlib
 import hmac
 
 import pytest
 
 from receivers.events import Authentication, Unauthenticated
-from receivers.wire.authentication import by_basic, by_header, by_hmac, by_url, chosen
+from receivers.wire.authentication import by_header, by_hmac, by_url, chosen
 from tests.providers.proofs import receiver, request
 
 SECRET, PREVIOUS, BODY = b"the-present-secret", b"the-previous-secret", b'{"a": 1}'
 PLAIN = by_header("X-Proof", missing="missing proof")
 SIGNED = by_hmac("X-Proof", algorithm="sha256", prefix="sha256=", missing="missing signature")
-BASIC = by_basic()
 EITHER = chosen("authentication", among={"signed": SIGNED, "plain": PLAIN}, usual="signed")
 
 
@@ -33,7 +31,7 @@ def test_by_url_nobody_has_to_prove_more() -> None:
     assert not by_url.needs_secret(receiver())
 
 
-@pytest.mark.parametrize("way", [PLAIN, SIGNED, EITHER, BASIC])
+@pytest.mark.parametrize("way", [PLAIN, SIGNED, EITHER])
 @pytest.mark.parametrize("secret", [SECRET, PREVIOUS])
 def test_what_a_way_proves_it_verifies_with_the_present_and_the_previous_secret(
     way: Authentication, secret: bytes
@@ -101,58 +99,3 @@ def test_the_receiver_s_option_chooses_and_the_other_way_does_not_count() -> Non
     for odd, option in ((signed, "plain"), (plain, "signed"), (plain, ""), (signed, "none of them")):
         with pytest.raises(Unauthenticated):
             EITHER.authenticate(odd, receiver(authentication=option), (SECRET,))
-
-
-def test_what_is_demanded_depends_on_the_receiver_and_more_than_the_url_where_its_option_makes_no_sense() -> None:
-    way = chosen("authentication", among={"url": by_url, "plain": PLAIN}, usual="url")
-    demands = {option: way.needs_secret(receiver(authentication=option)) for option in ("url", "plain", "", "URL")}
-    assert demands == {"url": False, "plain": True, "": True, "URL": True}
-    assert not way.needs_secret(receiver())
-
-
-def credentials(userpass: bytes, scheme: str = "Basic") -> str:
-    return f"{scheme} {base64.b64encode(userpass).decode()}"
-
-
-@pytest.mark.parametrize("user", [b"", b"kargo", b"\xff", "\N{SNOWMAN}".encode()])
-@pytest.mark.parametrize("scheme", ["Basic", "basic", "BASIC", "Basic "])
-@pytest.mark.parametrize("secret", [SECRET, PREVIOUS])
-def test_a_password_is_the_secret_whatever_the_user_s_name(user: bytes, scheme: str, secret: bytes) -> None:
-    claimed = credentials(user + b":" + secret, scheme)
-    BASIC.authenticate(request(BODY, authorization=claimed), receiver(), (SECRET, PREVIOUS))
-
-
-def test_a_password_may_hold_colons_and_any_byte() -> None:
-    secret = b":a:" + bytes(range(256))
-    headers = BASIC.prove(BODY, receiver(), secret)
-    BASIC.authenticate(request(BODY, **headers), receiver(), (secret,))
-
-
-@pytest.mark.parametrize(
-    "claimed",
-    [
-        credentials(b"kargo:another"),
-        credentials(b"kargo:" + SECRET + b" "),
-        credentials(b"kargo:" + SECRET.upper()),
-        credentials(b"kargo:"),
-        credentials(SECRET),
-        credentials(SECRET + b":kargo"),
-        credentials(b"kargo:" + SECRET, "Bearer"),
-        credentials(b"kargo:" + SECRET).removeprefix("Basic "),
-        credentials(b"a:" + SECRET).rstrip("="),
-        credentials(b"kargo:" + SECRET) + "=!",
-        "Basic",
-        "Basic ",
-        "Basic \ud800",
-        "Basic \u00e9\u00e9\u00e9\u00e9",
-        SECRET.decode(),
-    ],
-)
-def test_other_credentials_are_refused(claimed: str) -> None:
-    assert refusal(BASIC, authorization=claimed) == "unauthorized"
-
-
-def test_without_credentials_and_without_a_secret_nobody_is_let_in() -> None:
-    assert refusal(BASIC) == "missing authorization"
-    for secrets in ((), (b"",)):
-        assert refusal(BASIC, secrets, authorization=credentials(b"kargo:")) == "unauthorized"
