@@ -112,9 +112,8 @@ _ENVELOPE, _PUSH, _PULL_REQUEST = Reader(Envelope), Reader(PushEvent), Reader(Pu
 
 
 def is_event(document: Json) -> bool:
-    """Whether this is an event of a service hook; Event Grid's has an ``eventType``, too."""
-    names = member_names(document)
-    return "eventtype" in names and not names.isdisjoint({"resource", "publisherid"})
+    """Whether this is an event of a service hook. Event Grid's has an ``eventType``, too, and none of the others."""
+    return len(member_names(document) & {"eventtype", "publisherid", "resource"}) > 1
 
 
 def events(document: Json) -> list[Event]:
