@@ -108,7 +108,7 @@ class Authentication:
 
     verify: Callable[[WebhookRequest, Receiver, tuple[bytes, ...]], None]
     prove: Callable[[bytes, Receiver, bytes], Mapping[str, str]]
-    needs_secret: bool  # False: the URL, which was verified when the receiver was found, is all there is
+    needs_secret: Callable[[Receiver], bool]  # False: the URL, which was verified before, is all that it demands
 
     def authenticate(self, request: WebhookRequest, receiver: Receiver, secrets: tuple[bytes, ...]) -> Authenticated:
         """The proof. ``secrets`` are those that count: the present one and, during a rotation, the previous one.
@@ -249,10 +249,9 @@ class Provider:
         """Whether a receiver is reachable under this name."""
         return receiver.provider in self.kinds
 
-    @property
-    def needs_secret(self) -> bool:
-        """Whether the URL alone does not authenticate a request."""
-        return self.authentication.needs_secret
+    def needs_secret(self, receiver: Receiver) -> bool:
+        """Whether the URL alone does not authenticate a request to this receiver."""
+        return self.authentication.needs_secret(receiver)
 
     def proven(self, example: Example, receiver: Receiver, secret: bytes) -> Example:
         """The example with what proves it to this receiver."""

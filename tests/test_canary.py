@@ -36,6 +36,7 @@ from tests.canaries import (
 )
 from tests.cluster.servers import ApiServer
 from tests.objects import PROJECT
+from tests.providers.proofs import receiver
 from tests.service import until
 
 
@@ -60,7 +61,7 @@ async def bad_senders(canaries: Canaries) -> None:
             b"",
         ):
             assert (await canaries.deliver(hook, body)).status == 400
-        if PROVIDERS[hook.provider].needs_secret:
+        if PROVIDERS[hook.provider].needs_secret(receiver(hook.provider)):
             assert (await canaries.post(hook.path, push(hook))).status == 401
         assert (await canaries.post(hook.path, BODY.encode() * (limits.BODY // 10))).status == 413
     for path in (

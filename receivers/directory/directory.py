@@ -276,12 +276,12 @@ def _tokens(provider: Provider, receiver: Receiver, secret: Secret | None) -> li
     if secret is not None:
         return [_compute(receiver, each) for each in _accepted(provider, secret.data)]
     token = published(receiver)
-    return [token] if token and not provider.needs_secret else []
+    return [token] if token and not provider.needs_secret(receiver) else []
 
 
 def _is_published(token: str, provider: Provider, receiver: Receiver) -> bool:
     """Whether this is the published token of a receiver that needs no more proof than its URL."""
-    return not provider.needs_secret and hmac.compare_digest(token.encode(), published(receiver).encode())
+    return not provider.needs_secret(receiver) and hmac.compare_digest(token.encode(), published(receiver).encode())
 
 
 def _compute(receiver: Receiver, secret: bytes) -> str:

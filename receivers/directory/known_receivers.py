@@ -81,33 +81,40 @@ class KnownReceivers:
 
         To be asked only while the cluster cannot be.
         """
-        if provider.needs_secret:
-            return None
         voucher = voucher_of(path.rpartition("/")[2])
         known = self._rows.get((provider.name, voucher))
         if known is None and self._is_outdated():
             await self._load()
             known = self._rows.get((provider.name, voucher))
-        if known is None or known.seen_at < self._now() - EXPIRED:
+        if known is None or known.seen_at < self._now() - EXPIRED or provider.needs_secret(known.receiver):
             return None
         return Verified(receiver=known.receiver, voucher=voucher)
 
     def learn(self, provider: Provider, path: str, verified: Verified) -> None:
         """Remember a receiver that the cluster has just verified. Returns at once."""
         receiver, now = verified.receiver, self._now()
-        if provider.needs_secret or verified.voucher or receiver.secret is None:  # one of the settings is always known
+        if verified.voucher or receiver.secret is None:  # one of the settings is always known
             return
         receiver = replace(receiver, status_path="")  # which holds the token
         voucher = voucher_of(path.rpartition("/")[2])
         known = self._rows.get((provider.name, voucher))
+        if provider.needs_secret(receiver):
+            if known is not None:  # from a time when it did not
+                self.refuted(provider.name, voucher)
+            return
         if known is None or known.receiver != receiver or now - known.seen_at >= RENEWED:
             entity = _entity(provider, voucher, receiver, now)
             self._keep(provider.name, voucher, _Known(receiver=receiver, seen_at=now), size=len(entity["receiver"]))
             self._write(_Change(provider=provider.name, voucher=voucher, entity=entity))
 
     def has_vouchers(self, receiver: Receiver, vouchers: frozenset[str]) -> None:
-        """The cluster says which URLs a receiver has: rows of others are deleted. Returns at once."""
+        """The cluster says which URLs a receiver has: rows of others are deleted. Returns at once.
+
+        Of one that demands more than its URL no row counts, also none from a time when it did not.
+        """
         key = key_of(receiver)
+        if _needs_secret(receiver):
+            vouchers = frozenset()
         self._told.put(key, (receiver.provider, vouchers), size=_VOUCHER_BYTES * (1 + len(vouchers)))
         for provider, voucher in list(self._rows_of.get(key, ())):
             if not _is_one_of(provider, voucher, receiver.provider, vouchers):
@@ -163,8 +170,10 @@ class KnownReceivers:
             receiver = msgspec.json.decode(entity["receiver"], type=Receiver)
             seen_at = datetime.fromisoformat(entity["seen_at"]).astimezone(UTC)
             told = self._told.get(key_of(receiver))
-            if not PROVIDERS[provider].is_for(receiver) or (
-                told is not None and not _is_one_of(provider, voucher, *told)
+            if (
+                not PROVIDERS[provider].is_for(receiver)
+                or PROVIDERS[provider].needs_secret(receiver)
+                or (told is not None and not _is_one_of(provider, voucher, *told))
             ):
                 self.refuted(provider, voucher)
             else:
@@ -204,6 +213,10 @@ class KnownReceivers:
         for change in changes:
             if change.entity is None:
                 await self._table.remove(change.provider, change.voucher)
+
+
+def _needs_secret(receiver: Receiver) -> bool:
+    return any(provider.needs_secret(receiver) for provider in PROVIDERS.values() if provider.is_for(receiver))
 
 
 def _is_one_of(provider: str, voucher: str, kind: str, vouchers: frozenset[str]) -> bool:

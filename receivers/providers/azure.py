@@ -4,10 +4,11 @@ Kargo looks at the User-Agent instead, which Azure Container Registry does not d
 """
 
 from dataclasses import replace
+from datetime import datetime
 
-from receivers.events import Authenticated, Event, Ignored, Malformed, Provider
-from receivers.providers import acr, eventgrid
-from receivers.wire.authentication import by_url
+from receivers.events import Authenticated, Event, Example, Kind, Malformed, Provider, Push
+from receivers.providers import acr, azure_devops, eventgrid
+from receivers.wire.authentication import by_basic, by_header, by_url, chosen
 from receivers.wire.go_json import Json, Reader, member_names, read
 
 _ACR = Reader(acr.Payload)
@@ -15,7 +16,7 @@ _UNSUPPORTED = "request does not appear to have originated from a supported serv
 
 
 def parse(proof: Authenticated) -> list[Event]:
-    """The events of an ACR webhook or an Event Grid delivery.
+    """The events of an ACR webhook, an Event Grid delivery or a service hook of Azure DevOps.
 
     The receiver's option ``registry`` is the login server of pushes that do not name theirs.
     """
@@ -27,29 +28,43 @@ def parse(proof: Authenticated) -> list[Event]:
         return [eventgrid.binary_event(request, document, registry=registry)]
     if isinstance(document, list):
         return eventgrid.batch(document, registry=registry)
+    if azure_devops.is_event(document):
+        return azure_devops.events(document)
     return [_event(document, registry=registry)]
 
 
 def _event(document: Json, *, registry: str) -> Event:
-    names = member_names(document)
-    if names >= {"eventtype", "resource"}:
-        return Ignored("Azure DevOps events are not supported yet")
     if eventgrid.is_event(document):
         return eventgrid.event(document, registry=registry)
-    if names & {"action", "target", "request"}:
+    if member_names(document) & {"action", "target", "request"}:
         return acr.event(_ACR.fit(document), registry=registry)
     raise Malformed(_UNSUPPORTED)
+
+
+def example(push: Push, now: datetime) -> Example:
+    """What Azure DevOps posts after a push of Git, and the registry after any other."""
+    return azure_devops.example(push, now) if push.ref else acr.example(push, now)
 
 
 AZURE = Provider(
     name="azure",
     secret_keys=("secret",),
-    authentication=by_url,
+    # Neither sender signs. Service hooks can have a user name and a password, and both senders can send headers.
+    authentication=chosen(
+        "authentication",
+        among={
+            "url": by_url,
+            "basic": by_basic(),
+            "header": by_header("authorization", missing="missing authorization"),
+        },
+        usual="url",
+    ),
     parse=parse,
-    home=acr.HOME,
-    example=acr.example,
+    home=replace(acr.HOME, kinds=frozenset(Kind)),
+    example=example,
     ping=acr.ping,
-    registration=acr.REGISTRATION,
+    pull_request=azure_devops.pull_request,
+    registration=replace(acr.REGISTRATION, steps=(*acr.REGISTRATION.steps, azure_devops.STEP)),
 )
 
 # The documentation that Kargo's receiver grew from called it so.

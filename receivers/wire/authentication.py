@@ -29,8 +29,16 @@ def _nothing(_body: bytes, _receiver: Receiver, _secret: bytes) -> Mapping[str, 
     return {}
 
 
+def _always(_receiver: Receiver) -> bool:
+    return True
+
+
+def _never(_receiver: Receiver) -> bool:
+    return False
+
+
 # The URL is the credential, and the sender has nothing else.
-by_url = Authentication(verify=_anybody, prove=_nothing, needs_secret=False)
+by_url = Authentication(verify=_anybody, prove=_nothing, needs_secret=_never)
 
 
 def by_header(header: str, *, missing: str | None, wrong: str | None = _UNAUTHORIZED) -> Authentication:
@@ -45,6 +53,39 @@ def by_hmac(header: str, *, algorithm: str, prefix: str = "", missing: str) -> A
         return f"{prefix}{hmac.new(secret, body, algorithm).hexdigest()}".encode()
 
     return _by(header, signature, missing=missing)
+
+
+def by_basic() -> Authentication:
+    """HTTP's basic authentication, with the secret as the password; the user name is not looked at.
+
+    https://www.rfc-editor.org/rfc/rfc7617#section-2
+    """
+
+    def verify(request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
+        claimed = request.header("authorization")
+        if not claimed:
+            raise Unauthenticated("missing authorization")
+        password, proven = _password(claimed), False
+        for secret in filter(None, secrets):  # all are tried, so that the time tells nothing
+            proven |= hmac.compare_digest(password, secret)
+        if not proven:
+            raise Unauthenticated(_UNAUTHORIZED)
+
+    def prove(_body: bytes, _receiver: Receiver, secret: bytes) -> Mapping[str, str]:
+        return {"authorization": f"Basic {b64encode(b'kargo:' + secret).decode()}"}
+
+    return Authentication(verify=verify, prove=prove, needs_secret=_always)
+
+
+def _password(claimed: str) -> bytes:
+    scheme, _, credentials = claimed.partition(" ")
+    try:
+        _user, colon, password = b64decode(credentials.strip(" "), validate=True).partition(b":")
+    except ValueError:
+        raise Unauthenticated(_UNAUTHORIZED) from None
+    if scheme.lower() != "basic" or not colon:
+        raise Unauthenticated(_UNAUTHORIZED)
+    return password
 
 
 def _body(request: WebhookRequest) -> bytes:
@@ -76,7 +117,7 @@ def by_hub_signature(
     def prove(body: bytes, _receiver: Receiver, secret: bytes) -> Mapping[str, str]:
         return {header: f"{algorithms[0]}={hmac.digest(secret, body, algorithms[0]).hex()}"}
 
-    return Authentication(verify=verify, prove=prove, needs_secret=True)
+    return Authentication(verify=verify, prove=prove, needs_secret=_always)
 
 
 def standard_webhooks() -> Authentication:
@@ -107,7 +148,7 @@ def standard_webhooks() -> Authentication:
         signature = f"v1,{b64encode(digest).decode()}"
         return {"webhook-id": identity, "webhook-timestamp": time, "webhook-signature": signature}
 
-    return Authentication(verify=verify, prove=prove, needs_secret=True)
+    return Authentication(verify=verify, prove=prove, needs_secret=_always)
 
 
 def any_of(first: Authentication, *others: Authentication) -> Authentication:
@@ -140,7 +181,11 @@ def chosen(option: str, *, among: Mapping[str, Authentication], usual: str) -> A
     def prove(body: bytes, receiver: Receiver, secret: bytes) -> Mapping[str, str]:
         return of(receiver).prove(body, receiver, secret)
 
-    return Authentication(verify=verify, prove=prove, needs_secret=any(each.needs_secret for each in among.values()))
+    def needs_secret(receiver: Receiver) -> bool:
+        way = among.get(receiver.options.get(option, usual))
+        return way is None or way.needs_secret(receiver)
+
+    return Authentication(verify=verify, prove=prove, needs_secret=needs_secret)
 
 
 def _by(header: str, expected: _Expected, *, missing: str | None, wrong: str | None = _UNAUTHORIZED) -> Authentication:
@@ -157,7 +202,7 @@ def _by(header: str, expected: _Expected, *, missing: str | None, wrong: str | N
     def prove(body: bytes, _receiver: Receiver, secret: bytes) -> Mapping[str, str]:
         return {header: expected(body, secret).decode(errors="replace")}
 
-    return Authentication(verify=verify, prove=prove, needs_secret=True)
+    return Authentication(verify=verify, prove=prove, needs_secret=_always)
 
 
 def _claims(header: str) -> list[bytes]:

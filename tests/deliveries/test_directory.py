@@ -285,6 +285,34 @@ async def test_a_sender_that_signs_is_refused_where_its_signature_cannot_be_chec
             await known.directory.find(signing, HOOK.path)
 
 
+@pytest.mark.parametrize("way", ["basic", "header", "nonsense"])
+@pytest.mark.parametrize("read_secrets", [True, False], ids=["denied", "told not to"])
+async def test_a_receiver_that_demands_a_proof_is_not_served_by_its_url_where_the_proof_cannot_be_checked(
+    api_server: ApiServer, fault_proxy: FaultProxy, read_secrets: bool, way: str
+) -> None:
+    plain, demanding = HOOK, Hook(name="demanding")
+    config = project_config([plain, demanding])
+    config["spec"]["webhookReceivers"][1]["azure"]["authentication"] = way
+    await api_server.apply(config, secret_of(plain), secret_of(demanding))
+    fault_proxy.answer(403, times=None, path="/secrets/")
+    async with knowing(api_server, fault_proxy, read_secrets=read_secrets) as known:
+        assert await known.knows(plain.path)
+        for provider in ("azure", "acr"):
+            assert not await known.knows(demanding.path.replace("azure", provider))
+        receiver = next(each for each in known.directory.receivers() if each.name == "demanding")
+        voucher = voucher_of(demanding.token)
+        assert receiver.options == {"authentication": way}
+        assert not await known.directory.confirms("azure", source=receiver.source, name=receiver.name, voucher=voucher)
+
+
+async def test_a_static_receiver_keeps_what_it_demands(api_server: ApiServer, fault_proxy: FaultProxy) -> None:
+    demanding = replace(static(), options={"authentication": "basic"})
+    async with knowing(api_server, fault_proxy, static=[demanding]) as known:
+        for provider in ("azure", "acr"):
+            found = await known.find(hook_of(demanding).path.replace("azure", provider))
+            assert PROVIDERS[provider].needs_secret(found.receiver)
+
+
 async def test_without_reading_secrets_an_unpublished_receiver_is_unknown(
     api_server: ApiServer, fault_proxy: FaultProxy
 ) -> None:

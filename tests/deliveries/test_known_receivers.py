@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from unittest.mock import AsyncMock
 
+import msgspec
 import pytest
 
 from receivers import limits
@@ -88,6 +89,59 @@ async def test_a_sender_that_signs_is_neither_learned_nor_found(known: KnownRece
     await learn(known)
     assert len(await rows(storage)) == 1
     assert await known.find(SIGNED, HOOK.path) is None
+
+
+DEMANDING = replace(RECEIVER, options={"authentication": "basic"})
+
+
+async def test_a_receiver_that_demands_more_than_its_url_is_neither_learned_nor_found(
+    known: KnownReceivers, storage: Storage
+) -> None:
+    await learn(known, verified=replace(VERIFIED, receiver=DEMANDING))
+    assert await rows(storage) == []
+    assert await known.find(AZURE, HOOK.path) is None
+
+
+async def test_a_receiver_that_has_begun_to_demand_more_is_forgotten_with_its_next_delivery(
+    known: KnownReceivers, storage: Storage
+) -> None:
+    await learn(known)
+    assert await known.find(AZURE, HOOK.path) is not None
+    await learn(known, verified=replace(VERIFIED, receiver=DEMANDING))
+    assert await known.find(AZURE, HOOK.path) is None
+    assert await rows(storage) == []
+
+
+@pytest.mark.parametrize("when", ["while it is known", "before the table is read"])
+async def test_a_receiver_that_has_begun_to_demand_more_is_forgotten_when_the_cluster_says_so(
+    known: KnownReceivers, storage: Storage, when: str
+) -> None:
+    await learn(known)
+    told = known if when == "while it is known" else KnownReceivers(storage, now=lambda: NOON)
+    told.has_vouchers(DEMANDING, frozenset({voucher_of(HOOK.token)}))
+    await told.warm_up()
+    assert await told.find(AZURE, HOOK.path) is None
+    await told.close()
+    assert await rows(storage) == []
+
+
+async def test_a_row_of_a_receiver_that_demands_more_than_its_url_is_no_row(
+    known: KnownReceivers, storage: Storage
+) -> None:
+    await learn(known)
+    (row,) = await rows(storage)
+    demanding = msgspec.json.encode(DEMANDING).decode()
+    await Table(storage, TABLE).merge([{**row, "receiver": demanding}])
+    started = KnownReceivers(storage, now=lambda: NOON)
+    assert await started.find(AZURE, HOOK.path) is None
+    await started.close()
+    assert await rows(storage) == []
+
+
+async def test_what_is_known_of_a_receiver_counts_for_no_provider_that_demands_more(known: KnownReceivers) -> None:
+    await learn(known)
+    demanding = replace(AZURE, authentication=SIGNED.authentication)
+    assert await known.find(demanding, HOOK.path) is None
 
 
 async def test_a_receiver_of_the_settings_need_not_be_learned(known: KnownReceivers, storage: Storage) -> None:

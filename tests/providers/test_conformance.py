@@ -28,6 +28,12 @@ def test_a_provider_knows_its_name(name: str) -> None:
     assert PROVIDERS[name].name == name
 
 
+def test_the_registry_imports_what_it_is_asked_for() -> None:
+    assert len(PROVIDERS) == len(set(PROVIDERS))
+    assert "azure" in PROVIDERS
+    assert "nobody" not in PROVIDERS
+
+
 def test_every_provider_tells_of_something() -> None:
     assert {telling.provider for telling in tellings()} == set(PROVIDERS)
 

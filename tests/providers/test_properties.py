@@ -4,6 +4,7 @@ What is tried is made of what the provider's samples and examples hold, so that 
 """
 
 import contextlib
+import gc
 import json
 import os
 import random
@@ -138,7 +139,16 @@ def test_any_request_with_some_bytes_exchanged(name: str, data: st.DataObject) -
     check(name, bytes(body), headers)
 
 
+@pytest.fixture
+def unswept() -> Iterator[None]:
+    """No garbage collection, whose time is that of all tests before."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @every_sender
+@pytest.mark.usefixtures("unswept")
 def test_many_odd_requests_take_little_time_each(name: str) -> None:
     """``REQUESTS=100000`` tries as many of each provider. The proof is tried too, with and without the secret."""
     proof = PROVIDERS[name].authentication

@@ -43,7 +43,7 @@ def signature(secret: bytes = SECRET, body: bytes = BODY) -> str:
 def test_by_url_nobody_has_to_prove_more() -> None:
     assert by_url.authenticate(request(BODY), receiver(), ()).request == request(BODY)
     assert by_url.prove(BODY, receiver(), SECRET) == {}
-    assert not by_url.needs_secret
+    assert not by_url.needs_secret(receiver())
 
 
 @pytest.mark.parametrize("way", [PLAIN, SIGNED, HUB, OLD_HUB, ANY, EITHER])
@@ -51,7 +51,7 @@ def test_by_url_nobody_has_to_prove_more() -> None:
 def test_what_a_way_proves_it_verifies_with_the_present_and_the_previous_secret(
     way: Authentication, secret: bytes
 ) -> None:
-    assert way.needs_secret
+    assert way.needs_secret(receiver())
     headers = {name.lower(): value for name, value in way.prove(BODY, receiver(), secret).items()}
     proof = way.authenticate(request(BODY, **headers), receiver(), (SECRET, PREVIOUS))
     assert proof.receiver == receiver()

@@ -49,7 +49,7 @@ async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
         secret = os.environ.get(SECRET, "").encode(errors="surrogateescape")
     else:
         url, push, receiver, secret = await _from_cluster(provider, options)
-    if provider.needs_secret and not secret:
+    if provider.needs_secret(receiver) and not secret:
         raise Unable(
             f"{provider.name} proves each delivery by the receiver's secret: set {SECRET} to it, or use no --url"
         )

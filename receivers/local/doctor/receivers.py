@@ -92,7 +92,11 @@ def _unknown_provider(address: Address) -> Finding:
 
 def _unread(address: Address, secret: SecretReference, provider: Provider, *, may_read: bool) -> Finding | None:
     """Without its Secret a receiver is known by the URL that Kargo published, if that is all it takes."""
-    served = bool(address.token) and not provider.needs_secret
+    demanding = provider.needs_secret(address.receiver)
+    served = bool(address.token) and not demanding
+    if not may_read and demanding:
+        problem = "READ_SECRETS is false, and its deliveries are proven by its Secret: they get 404"
+        return _about(address, problem, f"allow get on secrets in {secret.namespace}, and remove READ_SECRETS")
     if not may_read:
         problem = "READ_SECRETS is false, and Kargo has published no URL for it: deliveries get 404"
         return None if served else _about(address, problem, "see whether Kargo's management controller runs")

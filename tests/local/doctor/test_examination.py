@@ -132,6 +132,18 @@ async def test_a_secret_that_may_not_be_read_is_named_with_its_receiver(real_api
     }
 
 
+async def test_the_published_url_is_not_enough_for_a_receiver_that_demands_a_proof() -> None:
+    plain, demanding = Hook(name="plain"), Hook(name="demanding")
+    config = project_config([plain, demanding])
+    config["spec"]["webhookReceivers"][1]["azure"]["authentication"] = "basic"
+    async with EmbeddedCluster([config, secret_of(plain), secret_of(demanding)]) as cluster:
+        settings = {"CLUSTER_SERVER": cluster.url, "CLUSTER_TOKEN": "none", "READ_SECRETS": "false"}
+        examination = await examine(settings)
+    problems = found(examination)
+    assert "its deliveries are proven by its Secret" in problems["receiver kargo-demo/demanding"]
+    assert severities(examination) == {"receiver kargo-demo/demanding": Severity.ERROR}
+
+
 async def test_without_rights_on_secrets_the_published_url_is_enough(api_server: ApiServer) -> None:
     published, unpublished = Hook(name="published"), Hook(name="unpublished")
     await api_server.apply(project_config([published, unpublished], published=[published]))
@@ -229,11 +241,11 @@ async def test_two_receivers_with_one_url(api_server: ApiServer) -> None:
 
 
 async def test_a_receiver_of_a_sender_that_is_not_served_is_a_warning(api_server: ApiServer) -> None:
-    hook = Hook(provider="github")
+    hook = Hook(provider="generic")
     await api_server.apply(secret_of(hook), project_config([hook]))
     examination = await examine({"KUBECONFIG": str(api_server.kubeconfig("admin"))})
     assert severities(examination) == {"receiver kargo-demo/builds": Severity.WARNING}
-    assert "github" in found(examination)["receiver kargo-demo/builds"]
+    assert "generic" in found(examination)["receiver kargo-demo/builds"]
 
 
 async def test_receivers_of_the_clusterconfig_are_looked_at(api_server: ApiServer) -> None:
