@@ -15,6 +15,7 @@ _PLACES = {  # module and name
     "dockerhub": ("dockerhub", "DOCKERHUB"),
     "harbor": ("harbor", "HARBOR"),
     "artifactory": ("artifactory", "ARTIFACTORY"),
+    "bitbucket": ("bitbucket", "BITBUCKET"),
     "gitea": ("gitea", "GITEA"),
     "github": ("github", "GITHUB"),
     "gitlab": ("gitlab", "GITLAB"),
