@@ -14,6 +14,7 @@ from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Refresher
 from receivers.cluster.secrets import SecretReader
+from receivers.cluster.tasks import Shared
 from receivers.deliveries import readiness
 from receivers.deliveries.pipeline import Observer, Pipeline
 from receivers.deliveries.readiness import Readiness
@@ -247,7 +248,7 @@ async def _warm_up(storage: Storage, queue: RetryQueue, known: KnownReceivers) -
     await asyncio.gather(queue.warm_up(), known.warm_up())
 
 
-_started: asyncio.Task[Runtime] | None = None
+_started: Shared[Runtime] | None = None
 
 
 async def current() -> Runtime:
@@ -257,17 +258,13 @@ async def current() -> Runtime:
     on then.
     """
     global _started  # noqa: PLW0603 - a Function App has no other place for what outlives a request
-    if _started is not None and _has_succeeded(_started):
-        return _started.result()
+    if _started is not None and _started.succeeded:
+        return await _started.result()
     settings = settings_module.from_environment(os.environ)
-    if _started is None or _started.done():
-        _started = asyncio.get_running_loop().create_task(start(settings, os.environ))
+    if _started is None or _started.done:
+        _started = Shared(start(settings, os.environ))
     try:
         async with asyncio.timeout(settings.answer_budget):
-            return await asyncio.shield(_started)
+            return await _started.result()
     except TimeoutError:
         raise credentials.CredentialsError("no credential for the cluster yet: its source takes long") from None
-
-
-def _has_succeeded(task: asyncio.Task[Runtime]) -> bool:
-    return task.done() and not task.cancelled() and task.exception() is None

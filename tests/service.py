@@ -68,8 +68,8 @@ async def running_service(
 async def end_runtime() -> None:
     """Close this process's runtime, so that the next service starts its own."""
     started, runtime._started = runtime._started, None
-    if started is not None and not started.cancelled() and started.exception() is None:
-        await started.result().close()
+    if started is not None and started.succeeded:
+        await (await started.result()).close()
 
 
 async def until(condition: Callable[[], Awaitable[object]]) -> None:

@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any, Protocol
 
 from receivers import limits
+from receivers.cluster.tasks import Shared
 from receivers.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class RenewedHeader:
         self._value: str | None = None
         self._renew_at = 0.0
         self._expires_at = 0.0
-        self._renewal: asyncio.Task[None] | None = None
+        self._renewal: Shared[None] | None = None
 
     async def fetch(self, *, rejected: bool) -> tuple[str | None, float]:
         """Get a header from its source; ``rejected``: past every cache, the present one is refused."""
@@ -89,7 +90,7 @@ class RenewedHeader:
         now = time.time()
         is_rejected = rejected is not None and rejected == self._value
         if is_rejected or now >= self._expires_at:
-            await asyncio.shield(self._start_renewal(rejected=is_rejected))
+            await self._start_renewal(rejected=is_rejected).result()
         elif now >= self._renew_at:
             self._start_renewal(rejected=False)
         return self._value
@@ -97,32 +98,33 @@ class RenewedHeader:
     async def close(self) -> None:
         if self._renewal is not None:
             self._renewal.cancel()
-            await asyncio.gather(self._renewal, return_exceptions=True)
+            await self._renewal.ended()
 
-    def _start_renewal(self, *, rejected: bool) -> asyncio.Task[None]:
-        if self._renewal is None or self._renewal.done():
-            self._renewal = asyncio.get_running_loop().create_task(self._renew(rejected=rejected))
-            self._renewal.add_done_callback(_note_failure)
+    def _start_renewal(self, *, rejected: bool) -> Shared[None]:
+        if self._renewal is None or self._renewal.done:
+            self._renewal = Shared(self._renew(rejected=rejected))
         return self._renewal
 
     async def _renew(self, *, rejected: bool) -> None:
         self._renew_at = time.time() + limits.CREDENTIAL_RETRY
         try:
-            async with asyncio.timeout(limits.CREDENTIAL_TIMEOUT):
-                value, expires_at = await self.fetch(rejected=rejected)
-        except CredentialsError:
+            value, expires_at = await self._fetched(rejected=rejected)
+        except CredentialsError as error:
+            logger.warning("cannot renew the cluster credential: %s", error)
             raise
-        except Exception as error:  # noqa: BLE001 - whatever library it came from, and whatever its text quotes
-            raise CredentialsError(f"no credential for the cluster: {type(error).__name__}") from None
         now = time.time()
         self._value = value
         self._expires_at = expires_at
         self._renew_at = now + (expires_at - now) / 2
 
-
-def _note_failure(renewal: asyncio.Task[None]) -> None:
-    if not renewal.cancelled() and (error := renewal.exception()) is not None:
-        logger.warning("cannot renew the cluster credential: %s", error)
+    async def _fetched(self, *, rejected: bool) -> tuple[str | None, float]:
+        try:
+            async with asyncio.timeout(limits.CREDENTIAL_TIMEOUT):
+                return await self.fetch(rejected=rejected)
+        except CredentialsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever library it came from, and whatever its text quotes
+            raise CredentialsError(f"no credential for the cluster: {type(error).__name__}") from None
 
 
 class TokenFile(RenewedHeader):

@@ -45,6 +45,11 @@ class Shared[Value]:
         """Whether it has ended, in whatever way."""
         return self._task.done()
 
+    @property
+    def succeeded(self) -> bool:
+        """Whether it has ended with a result."""
+        return self.done and not self._task.cancelled() and self._task.exception() is None
+
     def cancel(self) -> None:
         """Stop it. Who waits is cancelled too."""
         self._task.cancel()

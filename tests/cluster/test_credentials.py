@@ -396,7 +396,7 @@ async def test_the_token_is_renewed_before_it_expires_while_requests_go_on_with_
     await eventually(lambda: len(endpoint.asked) == 2)
     assert {each.user for each in aks_server.requests} == {"token-1"}
     endpoint.answers.set()
-    await identity._renewal
+    await identity._renewal.result()
     await ask(api)
     assert aks_server.requests[-1].user == "token-2"
 
