@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check fuzz bench drill siege fmt providers envtest azurite azure-cli browser package deploy lock clean
+.PHONY: help run test check fuzz bench drill siege fmt providers envtest gitea azurite azure-cli browser package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -54,6 +54,9 @@ siege: .venv/ready ## hostile tenants and senders beside honest ones; says who w
 
 envtest: ## build kube-apiserver and etcd for the tests (once, a few minutes, needs Go)
 	@tests/envtest/build
+
+gitea: ## build Gitea for the tests (once, some five minutes, needs Go 1.26 and a C compiler)
+	@tests/gitea/build
 
 azurite: .venv/ready ## install the emulator of Azure Storage for the tests (once, needs Node 20 and npm)
 	@$(BIN)/python -m receivers.local.azurite
