@@ -6,7 +6,11 @@ from hashlib import sha256
 
 from receivers.events import Kind, Provider, Push
 from receivers.kargo import references
-from receivers.kargo.selectors import ChartVersions, MutableTag, Selector, SemverTags
+from receivers.kargo.changes import Change
+from receivers.kargo.selectors import Selector
+from receivers.kargo.selectors.chart import ChartVersions
+from receivers.kargo.selectors.image import MutableTag
+from receivers.kargo.selectors.tags import SemverTags
 from receivers.kargo.subscriptions import Subscription
 from receivers.providers import PROVIDERS
 
@@ -22,7 +26,7 @@ def push(provider: Provider, subscriptions: Iterable[Subscription] = ()) -> Push
     fitting.sort(key=lambda each: not _registry(each).endswith(home.registries))
     for subscription in fitting:
         for tag in _tags(subscription.selector):
-            if subscription.selector.decide([tag]).accepted:
+            if subscription.selector.decide(Change((tag,))).accepted:
                 return _push(subscription.url, tag, subscription.kind)
     return _push(fitting[0].url if fitting else home.repository, "1.2.3", Kind.IMAGE)
 

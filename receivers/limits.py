@@ -96,6 +96,8 @@ LARGE_BODY = 32 * 1024  # read in a thread, one at a time, so that the event loo
 # What subscriptions want. Work is counted in units, each about a microsecond of one core at worst (kargo/effort.py)
 REPOSITORY_URL = 1_000  # characters; a registry, a repository, a tag and a digest together have at most 720
 IGNORED_TAGS = 1_000  # in ignoreTags of one subscription; with more, every push refreshes
+PATHS = 1_000  # in includePaths or excludePaths of one subscription; with more, every push refreshes
+GLOB_ALTERNATIVES = 64  # that the braces of one glob stand for; with more, every push refreshes
 EXPRESSION = 1_000  # characters of one regular expression; one of 150 alternatives still fits
 UNICODE_CLASSES = 5  # of one expression, as \pL: RE2 takes 0.2 ms to read each of them
 EXPRESSION_MEMORY = 32 * 1024  # of one expression's program: some 650 to 2,500 instructions

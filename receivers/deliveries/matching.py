@@ -9,9 +9,9 @@ from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Outcome, Refresher
 from receivers.cluster.turns import Turns
 from receivers.events import Decision, Pushed, Target, Trigger
-from receivers.kargo import repositories
+from receivers.kargo import changes, repositories
+from receivers.kargo.changes import Change
 from receivers.kargo.effort import DeliveryEffort
-from receivers.kargo.index import qualifiers
 from receivers.kargo.repositories import Repository
 
 
@@ -47,8 +47,8 @@ async def match(mirror: Mirror, events: Iterable[Trigger], *, project: str | Non
     turns = Turns()
     effort = DeliveryEffort()
     decisions: dict[Target, Decision] = {}
-    for repository, tags in (await _pushed(events, turns)).items():
-        for decision in mirror.index.decisions(repository, tags, project=project, effort=effort):
+    for repository, change in (await _pushed(events, turns)).items():
+        for decision in mirror.index.decisions(repository, change, project=project, effort=effort):
             if decision is not None and (
                 (known := decisions.get(decision.target)) is None or (decision.refresh and not known.refresh)
             ):
@@ -60,20 +60,14 @@ async def match(mirror: Mirror, events: Iterable[Trigger], *, project: str | Non
     )
 
 
-async def _pushed(events: Iterable[Trigger], turns: Turns) -> dict[Repository, tuple[str, ...]]:
-    """The tags that were pushed to each repository, by all events; none where one of them names none."""
-    pushed: dict[Repository, dict[str, None]] = {}
-    whole: set[Repository] = set()
+async def _pushed(events: Iterable[Trigger], turns: Turns) -> dict[Repository, Change]:
+    """What all events together bring to each repository."""
+    pushed: dict[Repository, dict[Change, None]] = {}
     for event in events:
-        if not isinstance(event, Pushed):
-            continue
-        repository = repositories.of(event)
-        tags = qualifiers(event)
-        if not tags:
-            whole.add(repository)
-        pushed.setdefault(repository, {}).update(dict.fromkeys(tags))
-        await turns.take()
-    return {repository: () if repository in whole else tuple(tags) for repository, tags in pushed.items()}
+        if isinstance(event, Pushed):
+            pushed.setdefault(repositories.of(event), {})[changes.of(event)] = None
+            await turns.take()
+    return {repository: changes.together(found) for repository, found in pushed.items()}
 
 
 async def refresh(

@@ -27,6 +27,11 @@ class Effort:
         self._left -= units
         return True
 
+    def demand(self, units: int) -> None:
+        """Spend what work will cost. Raises TooMuch where less is left."""
+        if not self.spend(units):
+            raise TooMuch("no effort is left")
+
     def owe(self, units: int) -> None:
         """Spend what work did cost, though there be less left: then nothing can be spent any more."""
         self._left -= units

@@ -15,6 +15,22 @@ type Fields = Mapping[str, object]
 
 _SHARED = {"repoURL", "discoveryLimit", "insecureSkipTLSVerify"}
 _KNOWN = {
+    Kind.GIT: frozenset(
+        {
+            *_SHARED,
+            "branch",
+            "commitSelectionStrategy",
+            "semverConstraint",
+            "strictSemvers",
+            "allowTagsRegexes",
+            "ignoreTagsRegexes",
+            "includePaths",
+            "excludePaths",
+            "expressionFilter",
+            "since",
+            "blobless",
+        }
+    ),
     Kind.CHART: frozenset({*_SHARED, "name", "semverConstraint"}),
     Kind.IMAGE: frozenset(
         {
@@ -30,6 +46,7 @@ _KNOWN = {
     ),
 }
 _OLDER = {  # by what replaces them; nothing: they never decided anything
+    Kind.GIT: {"allowTags": "allowTagsRegexes", "ignoreTags": "ignoreTagsRegexes"},
     Kind.CHART: {},
     Kind.IMAGE: {
         "semverConstraint": "constraint",

@@ -1,11 +1,12 @@
 """Which Warehouses a push concerns, without asking the cluster."""
 
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 
 from receivers.events import Decision, Kind, Pushed, Target
-from receivers.kargo import aliases, repositories
+from receivers.kargo import aliases, changes, repositories
+from receivers.kargo.changes import Change
 from receivers.kargo.effort import DeliveryEffort, Effort
 from receivers.kargo.repositories import Repository
 from receivers.kargo.selectors import Broken, Selector, Unchecked
@@ -103,7 +104,7 @@ class SubscriptionIndex:
         ]
 
     def subscriptions(self, project: str | None) -> list[Subscription]:
-        """Every subscription to images and charts of a project's Warehouses, or of all, by Warehouse and position."""
+        """Every subscription that pushes can match of a project's Warehouses, or of all, by Warehouse and position."""
         return [
             subscription
             for target in sorted(target for target in self._urls if project in (None, target.namespace))
@@ -117,15 +118,15 @@ class SubscriptionIndex:
             event: What was pushed. Without qualifiers every subscriber is refreshed.
             project: Only Warehouses of this project; ``None``: of all.
         """
-        steps = self.decisions(repositories.of(event), qualifiers(event), project=project, effort=DeliveryEffort())
+        steps = self.decisions(repositories.of(event), changes.of(event), project=project, effort=DeliveryEffort())
         return [decision for decision in steps if decision is not None]
 
     def decisions(
-        self, repository: Repository, tags: Sequence[str], *, project: str | None, effort: DeliveryEffort
+        self, repository: Repository, change: Change, *, project: str | None, effort: DeliveryEffort
     ) -> Iterator[Decision | None]:
         """Decide on every Warehouse that subscribes to a repository, by namespace and name, one by one.
 
-        ``tags`` are what was pushed; without any every subscriber is refreshed.
+        Without qualifiers every subscriber is refreshed.
         Each step is short, and the index may change between two of them; None is a step that decided nothing. What
         would take more effort than there is left is refreshed unchecked.
         """
@@ -133,7 +134,7 @@ class SubscriptionIndex:
             verdicts: dict[Selector, Verdict] = {}
             candidates = yield from self._candidates(repository, namespace)
             for target in sorted(candidates, key=lambda each: each.name):
-                yield _decide(target, candidates[target], tags, effort.decision(namespace), verdicts)
+                yield _decide(target, candidates[target], change, effort.decision(namespace), verdicts)
 
     def _projects(self, repository: Repository) -> list[str]:
         """Where something subscribes to a repository."""
@@ -202,11 +203,6 @@ class SubscriptionIndex:
                 _discard(self._charts_at, path, target.namespace)
 
 
-def qualifiers(event: Pushed) -> tuple[str, ...]:
-    """An event's qualifiers that say something, each once."""
-    return tuple(dict.fromkeys(filter(None, event.qualifiers)))
-
-
 def _discard[Value](outer: dict[str, defaultdict[str, Value]], key: str, namespace: str) -> None:
     del outer[key][namespace]
     if not outer[key]:
@@ -224,15 +220,15 @@ def _listed(reasons: dict[Target, dict[int, str]]) -> list[Fault]:
 def _decide(
     target: Target,
     matching: list[Subscription],
-    tags: Sequence[str],
+    change: Change,
     effort: Effort,
     verdicts: dict[Selector, Verdict],
 ) -> Decision:
-    if not tags:
+    if not change.qualifiers:
         return Decision(target=target, refresh=True, reason="the push names no tag, so every subscriber is refreshed")
     refusals: dict[str, None] = {}  # in their order, equal ones once
     for subscription in sorted(matching, key=lambda each: each.position):
-        verdict = _verdict(subscription.selector, tags, effort, verdicts)
+        verdict = _verdict(subscription.selector, change, effort, verdicts)
         if verdict.accepted:
             return Decision(target=target, refresh=True, reason=verdict.reason)
         broken = isinstance(subscription.selector, Broken)
@@ -240,11 +236,11 @@ def _decide(
     return Decision(target=target, refresh=False, reason=_joined(list(refusals)))
 
 
-def _verdict(selector: Selector, tags: Sequence[str], effort: Effort, verdicts: dict[Selector, Verdict]) -> Verdict:
+def _verdict(selector: Selector, change: Change, effort: Effort, verdicts: dict[Selector, Verdict]) -> Verdict:
     """Most Warehouses of a project want the same of a repository, so that one verdict does for all of them."""
     known = verdicts.get(selector)
     if known is None:
-        known = verdicts[selector] = selector.decide(tags, effort)
+        known = verdicts[selector] = selector.decide(change, effort)
     return known
 
 

@@ -10,11 +10,14 @@ from receivers import limits
 from receivers.events import Kind
 from receivers.kargo import fields, selectors, shallow, urls
 from receivers.kargo.effort import Effort
+from receivers.kargo.selectors import chart, git, image, terms
 
 _TOO_MANY = f"only the first {limits.SUBSCRIPTIONS} subscriptions of a Warehouse count, and there are more"
 _TOO_LARGE = (
     f"together the subscriptions are larger than {limits.SUBSCRIPTIONS_BYTES // 1024} KiB: this one is left out"
 )
+
+_READERS = {Kind.GIT: git.selector, Kind.IMAGE: image.selector, Kind.CHART: chart.selector}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ def decode(encoded: msgspec.Raw) -> Decoded:
 class _Repositories(msgspec.Struct):
     """The kinds that count, of a subscription that is too large to look at the others."""
 
+    git: msgspec.Raw = msgspec.Raw()
     image: msgspec.Raw = msgspec.Raw()
     chart: msgspec.Raw = msgspec.Raw()
 
@@ -79,7 +83,8 @@ def _decode_large(encoded: msgspec.Raw) -> object:
         kinds = msgspec.json.decode(encoded, type=_Repositories)
     except shallow.NO_JSON:
         return shallow.OTHER
-    return LeftOut(_TOO_LARGE) if len(kinds.image) or len(kinds.chart) else {"a kind that is passed over": None}
+    counts = any(len(each) for each in msgspec.structs.astuple(kinds))
+    return LeftOut(_TOO_LARGE) if counts else {"a kind that is passed over": None}
 
 
 def _decode_one(encoded: msgspec.Raw) -> object:
@@ -93,7 +98,7 @@ def _decode_member(key: str, encoded: msgspec.Raw) -> object:
     match key:
         case "name":
             return shallow.value(encoded)
-        case "image" | "chart":
+        case "git" | "image" | "chart":
             return _fields(encoded)
         case _:
             return shallow.OTHER
@@ -108,8 +113,7 @@ def read(raw: object) -> Reading:
     """Read a list of subscriptions, whatever it is.
 
     A fault in one leaves the others alone. One whose repository can be read but nothing else is in both parts, with a
-    selector that wants nothing. Git and unknown kinds are passed over: no sender of ours pushes to them. Of many faults
-    the first are told.
+    selector that wants nothing. Unknown kinds are passed over. Of many faults the first are told.
     """
     reading = Reading()
     effort = Effort(limits.READING_EFFORT)
@@ -142,6 +146,8 @@ def _note(reading: Reading, position: int, reason: str) -> None:
 def _read_one(position: int, item: object, effort: Effort) -> Subscription | None:
     kind, members = _kind_and_members(item)
     match kind:
+        case "git":
+            return _subscription(position, Kind.GIT, members, effort)
         case "image":
             return _subscription(position, Kind.IMAGE, members, effort)
         case "chart":
@@ -166,14 +172,13 @@ def _kind_and_members(item: object) -> tuple[object, object]:
 def _subscription(position: int, kind: Kind, members: object, effort: Effort) -> Subscription:
     if not isinstance(members, Mapping):
         raise fields.Unreadable(f"{kind} is not an object")
-    url = sys.intern(urls.normalise(kind, selectors.repository_url(members)))
+    url = sys.intern(urls.normalise(kind, terms.repository_url(members)))
     remarks = sys.intern(fields.remarks(kind, members))
     return Subscription(position, kind, url, _selector(kind, members, effort), remarks)
 
 
 def _selector(kind: Kind, members: fields.Fields, effort: Effort) -> selectors.Selector:
-    read_selector = selectors.image_selector if kind is Kind.IMAGE else selectors.chart_selector
     try:
-        return read_selector(members, effort)
+        return _READERS[kind](members, effort)
     except fields.Unreadable as unreadable:
         return selectors.Broken(str(unreadable))

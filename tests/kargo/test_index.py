@@ -334,3 +334,49 @@ def test_an_index_that_changed_answers_as_one_made_anew(
     assert index.faults() == anew.faults()
     assert index.fault_count == len(index.faults())
     assert (len(index), index.count("demo")) == (len(anew), anew.count("demo"))
+
+
+# Git
+
+GIT = "https://git.example.com/team/app"
+
+
+def git(url: str = GIT, **fields: object) -> dict[str, object]:
+    return {"git": {"repoURL": url, **fields}}
+
+
+def commits(*refs: str, files: frozenset[str] | None = None, url: str = GIT, default: str = "") -> Pushed:
+    return Pushed(
+        repository_urls=(url,), kinds=(Kind.GIT,), qualifiers=refs, changed_files=files, default_branch=default
+    )
+
+
+def test_a_push_of_git_concerns_who_subscribes_to_the_repository_and_wants_the_ref() -> None:
+    index = index_of({ONE: [git(f"{GIT}.git")], TWO: [git(branch="dev")], OTHER: [git(f"{GIT}2")]})
+    assert refreshed(index, commits("refs/heads/main")) == [ONE]
+    assert refreshed(index, commits("refs/heads/dev", default="dev")) == [ONE, TWO]
+    assert refreshed(index, commits()) == [ONE, TWO]
+
+
+def test_changed_files_decide_too() -> None:
+    index = index_of({ONE: [git(includePaths=["app"])], TWO: [git(excludePaths=["app"])]})
+    assert refreshed(index, commits("refs/heads/main", files=frozenset({"app/a"}))) == [ONE]
+    assert refreshed(index, commits("refs/heads/main")) == [ONE, TWO]
+
+
+def test_an_image_concerns_git_only_where_the_urls_are_equal() -> None:
+    index = index_of({ONE: [git("r.azurecr.io/team/app")], TWO: [git("https://r.azurecr.io/team/app")]})
+    assert [decision.target for decision in index.match(pushed("1.2.3"), project=None)] == [ONE]
+    assert refreshed(index, pushed("1.2.3")) == []
+
+
+def test_a_broken_git_subscription_hides_no_other() -> None:
+    index = index_of({ONE: [git(includePaths=["glob:["]), git()], TWO: [git(includePaths=["regex:("])]})
+    assert refreshed(index, commits("refs/heads/main")) == [ONE]
+    assert [(fault.target, fault.position) for fault in index.faults()] == [(ONE, 0), (TWO, 0)]
+
+
+def test_git_subscriptions_that_are_more_than_is_checked_are_listed() -> None:
+    index = index_of({ONE: [git(includePaths=[f"glob:{'{a,b}' * 9}"], unknown=1)]})
+    assert refreshed(index, commits("refs/heads/dev")) == [ONE]
+    assert [fault.target for fault in index.unchecked()] == [fault.target for fault in index.remarks()] == [ONE]

@@ -5,10 +5,12 @@ from time import thread_time
 import pytest
 
 from receivers import limits
-from receivers.kargo import selectors
+from receivers.kargo.changes import Change
 from receivers.kargo.effort import Effort
 from receivers.kargo.fields import Unreadable
 from receivers.kargo.selectors import Broken
+from receivers.kargo.selectors import chart as charts
+from receivers.kargo.selectors import image as images
 from receivers.kargo.verdicts import UNCHECKED, Verdict
 from tests.loop_lag import HELD
 
@@ -17,11 +19,11 @@ CHART = "oci://ghcr.io/team/chart"
 
 
 def image(tag: str, *more: str, **fields: object) -> Verdict:
-    return selectors.image_selector({"repoURL": IMAGE, **fields}).decide([tag, *more])
+    return images.selector({"repoURL": IMAGE, **fields}).decide(Change((tag, *more)))
 
 
 def chart(version: str, url: str = CHART, **fields: object) -> Verdict:
-    return selectors.chart_selector({"repoURL": url, **fields}).decide([version])
+    return charts.selector({"repoURL": url, **fields}).decide(Change((version,)))
 
 
 @pytest.mark.parametrize("strategy", ["SemVer", "", None])
@@ -114,7 +116,7 @@ def test_the_first_of_several_refused_tags_stands_for_all() -> None:
 
 
 def test_a_broken_selector_wants_nothing_and_says_why_once() -> None:
-    assert Broken("bad regex").decide(["1.2.3", "1.2.4"]) == (False, "bad regex")
+    assert Broken("bad regex").decide(Change(("1.2.3", "1.2.4"))) == (False, "bad regex")
 
 
 TOO_MANY = [f"^v{number}-(alpha|beta)$" for number in range(1000)]
@@ -141,21 +143,21 @@ def test_a_chart_whose_constraint_is_more_than_is_checked_takes_every_version() 
 def test_a_warehouse_has_so_much_effort_for_all_its_constraints() -> None:
     effort = Effort(limits.READING_EFFORT)
     constraints = ["||".join([f">={number}.0.0"] * 40) for number in range(99)]
-    read = [selectors.chart_selector({"repoURL": CHART, "semverConstraint": each}, effort) for each in constraints]
-    assert read[0].decide(["0.0.0-a"]).accepted is False
+    read = [charts.selector({"repoURL": CHART, "semverConstraint": each}, effort) for each in constraints]
+    assert read[0].decide(Change(("0.0.0-a",))).accepted is False
     reason = "the Warehouse has too many constraints: more than is checked, so every push refreshes"
-    assert read[-1].decide(["0.0.0-a"]) == (True, reason)
+    assert read[-1].decide(Change(("0.0.0-a",))) == (True, reason)
 
 
 def test_too_many_tags_are_not_asked_one_by_one() -> None:
-    selector = selectors.image_selector({"repoURL": IMAGE, "allowTagsRegexes": TOO_MANY[:90]})
-    assert selector.decide(["latest"]).accepted is False
-    assert selector.decide([f"latest-{number}" for number in range(1000)]) == UNCHECKED
+    selector = images.selector({"repoURL": IMAGE, "allowTagsRegexes": TOO_MANY[:90]})
+    assert selector.decide(Change(("latest",))).accepted is False
+    assert selector.decide(Change(tuple(f"latest-{number}" for number in range(1000)))) == UNCHECKED
 
 
 def test_a_tag_that_is_too_long_for_the_expressions_is_not_asked() -> None:
-    selector = selectors.image_selector({"repoURL": IMAGE, "allowTagsRegexes": TOO_MANY[:90]})
-    assert selector.decide(["x" * limits.NAME]) == UNCHECKED
+    selector = images.selector({"repoURL": IMAGE, "allowTagsRegexes": TOO_MANY[:90]})
+    assert selector.decide(Change(("x" * limits.NAME,))) == UNCHECKED
 
 
 @pytest.mark.parametrize(("allow", "ignore"), [("", []), (None, None)])
@@ -257,7 +259,7 @@ def test_the_platform_decides_nothing(platform: str) -> None:
 )
 def test_an_unreadable_image_subscription_says_which_field_is_wrong(fields: dict[str, object], reason: str) -> None:
     with pytest.raises(Unreadable) as raised:
-        selectors.image_selector({"repoURL": IMAGE, **fields})
+        images.selector({"repoURL": IMAGE, **fields})
     assert str(raised.value).startswith(reason)
 
 
@@ -275,7 +277,7 @@ def test_an_unreadable_image_subscription_says_which_field_is_wrong(fields: dict
 )
 def test_an_unreadable_chart_subscription_says_which_field_is_wrong(fields: dict[str, object], reason: str) -> None:
     with pytest.raises(Unreadable) as raised:
-        selectors.chart_selector({"repoURL": CHART, **fields})
+        charts.selector({"repoURL": CHART, **fields})
     assert str(raised.value) == reason
 
 
@@ -288,12 +290,12 @@ def test_free_text_is_clipped_and_stays_on_one_line() -> None:
 )
 @pytest.mark.parametrize("tag", ["0.0.1", "1-" + "a." * 120 + "b", "latest", "x" * 4096])
 def test_asking_a_constraint_costs_no_more_than_its_price(constraint: str, tag: str) -> None:
-    selector = selectors.image_selector({"repoURL": IMAGE, "constraint": constraint})
-    tags = [f"{tag}{number}" for number in range(1_000)]
+    selector = images.selector({"repoURL": IMAGE, "constraint": constraint})
+    change = Change(tuple(f"{tag}{number}" for number in range(1_000)))
 
     def time_to_decide() -> float:
         began = thread_time()
-        selector.decide(tags)
+        selector.decide(change)
         return thread_time() - began
 
     assert min(time_to_decide() for _ in range(3)) < HELD

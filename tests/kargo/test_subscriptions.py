@@ -29,6 +29,8 @@ keys = st.sampled_from(
         "constraint",
         "allowTagsRegexes",
         "imageSelectionStrategy",
+        "commitSelectionStrategy",
+        "includePaths",
         "platform",
         "",
     ]
@@ -36,16 +38,17 @@ keys = st.sampled_from(
 any_json = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4))
 
 
-def test_images_and_charts_are_read_with_their_place_and_normalised_url() -> None:
+def test_subscriptions_are_read_with_their_place_and_normalised_url() -> None:
     reading = read([GIT, IMAGE, {"name": "c", **CHART}])
     assert [(each.position, each.kind, each.url) for each in reading.subscriptions] == [
+        (0, Kind.GIT, "https://github.com/team/app"),
         (1, Kind.IMAGE, "ghcr.io/team/app"),
         (2, Kind.CHART, "ghcr.io/team/chart"),
     ]
     assert reading.faults == {}
 
 
-@pytest.mark.parametrize("raw", [None, [], [GIT], [{"git": 5}], [{"s3": {"config": {}}}], [{"name": "x", "s3": None}]])
+@pytest.mark.parametrize("raw", [None, [], [{"s3": {"config": {}}}], [{"name": "x", "s3": None}]])
 def test_what_no_sender_pushes_to_is_passed_over(raw: object) -> None:
     reading = read(raw)
     assert (reading.subscriptions, reading.faults) == ([], {})
@@ -62,6 +65,7 @@ def test_what_no_sender_pushes_to_is_passed_over(raw: object) -> None:
         ({"name": 1, **IMAGE}, "the name is not a text"),
         ({"image": None}, "image is not an object"),
         ({"chart": []}, "chart is not an object"),
+        ({"git": 5}, "git is not an object"),
         ({"image": {}}, "repoURL is missing"),
         ({"chart": {"repoURL": 1}}, "repoURL is not a text"),
     ],
@@ -92,7 +96,9 @@ def test_any_json_can_be_read(raw: object) -> None:
 
 
 @patient
-@given(st.lists(st.dictionaries(st.sampled_from(["image", "chart"]), st.dictionaries(keys, any_json)), max_size=3))
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["git", "image", "chart"]), st.dictionaries(keys, any_json)), max_size=3)
+)
 def test_anything_like_a_subscription_can_be_read(raw: list[object]) -> None:
     reading = read(raw)
     assert len({*reading.faults, *(each.position for each in reading.subscriptions)}) == len(raw)
@@ -123,7 +129,7 @@ def test_of_very_many_subscriptions_the_first_count() -> None:
 
 def test_subscriptions_that_are_too_large_together_are_left_out_but_for_those_that_do_not_count_anyway() -> None:
     large = "x" * limits.SUBSCRIPTIONS_BYTES
-    raw = [IMAGE, {"image": {"repoURL": large}}, {"chart": {"x": large}}, {"git": large}, [large], large, IMAGE]
+    raw = [IMAGE, {"image": {"repoURL": large}}, {"chart": {"x": large}}, {"s3": large}, [large], large, IMAGE]
     found = decode(msgspec.Raw(json.dumps(raw).encode()))
     reading = read(found.subscriptions)
     assert found.size == 2 * len(json.dumps(IMAGE))

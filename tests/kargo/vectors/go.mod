@@ -7,4 +7,7 @@ require (
 	github.com/google/go-containerregistry v0.21.9
 )
 
-require github.com/opencontainers/go-digest v1.0.0 // indirect
+require (
+	github.com/bmatcuk/doublestar/v4 v4.10.0 // indirect
+	github.com/opencontainers/go-digest v1.0.0 // indirect
+)

@@ -21,6 +21,8 @@ func main() {
 	write(folder, "printable.jsonl", printable())
 	write(folder, "lower.jsonl", lower())
 	write(folder, "patterns.jsonl", patterns())
+	write(folder, "globs.jsonl", globs())
+	write(folder, "directories.jsonl", directories())
 }
 
 func write(folder, name string, rows []any) {
