@@ -87,11 +87,22 @@ def warehouse(name: str, *, project: str = PROJECT, image: str = IMAGE, constrai
     subscription: Object = {"repoURL": image, "imageSelectionStrategy": "SemVer", "constraint": constraint}
     if not constraint:
         subscription = {"repoURL": image, "imageSelectionStrategy": "NewestBuild"}
+    return _warehouse(name, project, {"image": subscription})
+
+
+def git_warehouse(name: str, *, project: str = PROJECT, repository: str, constraint: str = "", **fields: Any) -> Object:  # noqa: ANN401
+    """A Warehouse with one Git subscription: to tags by semver where a constraint is given, else to a branch."""
+    by_tag = {"commitSelectionStrategy": "SemVer", "semverConstraint": constraint, "strictSemvers": True}
+    subscription = {"repoURL": repository, **(by_tag if constraint else {}), **fields}
+    return _warehouse(name, project, {"git": subscription})
+
+
+def _warehouse(name: str, project: str, subscription: Object) -> Object:
     return {
         "apiVersion": KARGO,
         "kind": "Warehouse",
         "metadata": {"name": name, "namespace": project},
-        "spec": {"interval": "5m0s", "subscriptions": [{"image": subscription}]},
+        "spec": {"interval": "5m0s", "subscriptions": [subscription]},
     }
 
 

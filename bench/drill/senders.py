@@ -9,7 +9,7 @@ from uuid import uuid4
 from bench.workload import DIGEST, MEDIA_TYPE, SECRETS_NAMESPACE
 from receivers.events import Example, Push, Receiver, Target
 from receivers.providers import PROVIDERS
-from tests.objects import Hook, Object, cluster_config, project_config, secret_of, warehouse
+from tests.objects import Hook, Object, cluster_config, git_warehouse, project_config, secret_of, warehouse
 
 PROJECTS = 5
 
@@ -32,11 +32,31 @@ class Sender:
 
 
 def pushes(provider: str) -> Callable[[str, str], Example]:
-    """What makes the pushes of a provider, as :attr:`Sender.push`."""
+    """What makes the pushes of a provider, as :attr:`Sender.push`: of images, or of tags of Git."""
     example = PROVIDERS[provider].example
-    return lambda repository, tag: example(
-        Push(repository=repository, tag=tag, digest=DIGEST, media_type=MEDIA_TYPE), datetime.now(UTC)
+
+    def push(repository: str, tag: str) -> Example:
+        if _is_git(repository):
+            return example(Push(repository=repository, ref=f"refs/tags/{tag}"), datetime.now(UTC))
+        return example(Push(repository=repository, tag=tag, digest=DIGEST, media_type=MEDIA_TYPE), datetime.now(UTC))
+
+    return push
+
+
+def usual(provider: str) -> Sender:
+    """A sender of a provider, whose receivers are those of projects, and which pushes where the provider is at home."""
+    home = PROVIDERS[provider].home.repository
+    return Sender(
+        name=provider.capitalize(),
+        provider=provider,
+        registry=home.removesuffix("team/app"),
+        of_cluster=False,
+        push=pushes(provider),
     )
+
+
+def _is_git(repository: str) -> bool:
+    return "://" in repository
 
 
 def _event_grid(repository: str, tag: str) -> Example:
@@ -112,12 +132,18 @@ def objects(images: Sequence[Image], senders: Sequence[Sender] = SENDERS) -> Ite
         yield project_config(hooks, project=project)
     for each in images:
         for target in each.targets:
-            yield warehouse(target.name, project=target.namespace, image=each.repository, constraint="^1.0.0")
+            yield _subscriber(target, each.repository)
 
 
 def projects(images: Iterable[Image]) -> list[str]:
     """The namespaces of Warehouses."""
     return sorted({each.project for each in images})
+
+
+def _subscriber(target: Target, repository: str) -> Object:
+    if _is_git(repository):
+        return git_warehouse(target.name, project=target.namespace, repository=repository, constraint="^1.0.0")
+    return warehouse(target.name, project=target.namespace, image=repository, constraint="^1.0.0")
 
 
 def _secret(hook: Hook, namespace: str) -> Object:

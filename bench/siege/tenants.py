@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
-from bench.drill.senders import SENDERS, Image, Sender, pushes
+from bench.drill.senders import SENDERS, Image, Sender, pushes, usual
 from bench.siege.plan import Plan
+from receivers import providers
 from tests.objects import KARGO, Hook, Object, project_config, secret, secret_of, warehouse
 
 DEPTH = 9_993  # of JSON; kube-apiserver reads 10,000, with what stands around it in a list
@@ -28,17 +29,11 @@ OLD_ACR = Sender(
     of_cluster=False,
     push=pushes("acr"),
 )
-HARBOR = Sender(
-    name="Harbor", provider="harbor", registry="harbor.example.com/", of_cluster=False, push=pushes("harbor")
+_KNOWN = (*SENDERS, OLD_ACR)
+HONEST_SENDERS = (
+    *_KNOWN,
+    *(usual(name) for name in providers.PROVIDERS if name not in {each.route or each.provider for each in _KNOWN}),
 )
-ARTIFACTORY = Sender(
-    name="Artifactory",
-    provider="artifactory",
-    registry="example.jfrog.io/docker/",
-    of_cluster=False,
-    push=pushes("artifactory"),
-)
-HONEST_SENDERS = (*SENDERS, OLD_ACR, HARBOR, ARTIFACTORY)
 
 
 def honest(plan: Plan) -> list[Image]:
