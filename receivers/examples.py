@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from hashlib import sha256
+from hashlib import sha1, sha256
 
 from receivers.events import Kind, Provider, Push
 from receivers.kargo import references
 from receivers.kargo.changes import Change
 from receivers.kargo.selectors import Selector
 from receivers.kargo.selectors.chart import ChartVersions
+from receivers.kargo.selectors.git import Branch, Commits, Tags
 from receivers.kargo.selectors.image import MutableTag
 from receivers.kargo.selectors.tags import SemverTags
 from receivers.kargo.subscriptions import Subscription
@@ -16,19 +17,39 @@ from receivers.providers import PROVIDERS
 
 IMAGE = "application/vnd.oci.image.index.v1+json"
 CHART = "application/vnd.cncf.helm.config.v1+json"
+MAIN = "refs/heads/main"
+_NAMES = ("README.md", "main.go", "values.yaml", "src/main.py")  # of changed files
 _VERSION = re.compile(r"\d+(?:\.\d+){0,2}")
 
 
 def push(provider: Provider, subscriptions: Iterable[Subscription] = ()) -> Push:
-    """A push by this provider that one of the subscriptions wants; without any such, one that looks like it."""
+    """A push by this provider that one of the subscriptions wants; without any such, one that looks like it.
+
+    Of Git, if the provider tells of Git and one of its subscriptions fits.
+    """
     home = provider.home
     fitting = [each for each in subscriptions if _can_come_from(provider, each)]
-    fitting.sort(key=lambda each: not _registry(each).endswith(home.registries))
+    fitting.sort(key=lambda each: (each.kind is not Kind.GIT, not _registry(each).endswith(home.registries)))
     for subscription in fitting:
-        for tag in _tags(subscription.selector):
-            if subscription.selector.decide(Change((tag,))).accepted:
-                return _push(subscription.url, tag, subscription.kind)
-    return _push(fitting[0].url if fitting else home.repository, "1.2.3", Kind.IMAGE)
+        for found in _pushes(subscription):
+            if subscription.selector.decide(_change(found)).accepted:
+                return found
+    if fitting:
+        return next(_pushes(fitting[0]))
+    return _git(home.repository, MAIN) if Kind.GIT in home.kinds else _push(home.repository, "1.2.3", Kind.IMAGE)
+
+
+def _pushes(subscription: Subscription) -> Iterator[Push]:
+    """Pushes that a subscription may want, the likely ones first."""
+    if subscription.kind is Kind.GIT:
+        for ref in _refs(subscription.selector):
+            yield from (_git(subscription.url, ref, files) for files in _files(subscription.selector))
+    else:
+        yield from (_push(subscription.url, tag, subscription.kind) for tag in _tags(subscription.selector))
+
+
+def _change(push: Push) -> Change:
+    return Change((push.ref or push.tag,), frozenset(push.changed_files) or None)
 
 
 def _push(repository: str, tag: str, kind: Kind) -> Push:
@@ -36,16 +57,43 @@ def _push(repository: str, tag: str, kind: Kind) -> Push:
     return Push(repository=repository, tag=tag, digest=digest, media_type=CHART if kind is Kind.CHART else IMAGE)
 
 
+def _git(repository: str, ref: str, changed_files: tuple[str, ...] = ()) -> Push:
+    commit = sha1(f"{repository} {ref}".encode(errors="replace"), usedforsecurity=False).hexdigest()
+    return Push(repository=repository, ref=ref, digest=commit, changed_files=changed_files)
+
+
+def _refs(selector: Selector) -> Iterator[str]:
+    """Refs that the selector of a Git subscription may take."""
+    match selector:
+        case Commits(refs=Branch(name=name)):
+            yield f"refs/heads/{name}" if name else MAIN
+        case Commits(refs=Tags(tags=tags)):
+            yield from (f"refs/tags/{tag}" for tag in _tags(tags))
+        case _:
+            yield MAIN
+
+
+def _files(selector: Selector) -> Iterator[tuple[str, ...]]:
+    """Files that it may take; none at last, which are files that the sender does not tell."""
+    if isinstance(selector, Commits) and selector.paths:
+        include = selector.paths.include
+        yield from ((f"{directory}{name}",) for directory in (*include.trees, *include.directories) for name in _NAMES)
+    yield from ((name,) for name in _NAMES)
+    yield ()
+
+
 def _can_come_from(provider: Provider, subscription: Subscription) -> bool:
     """Some registries have one sender, which tells of nothing else. Nobody tells of classic chart repositories."""
     registry = _registry(subscription)
     alone = {each.home.registries for each in PROVIDERS.values() if each.home.alone}
     theirs = {provider.home.registries} if provider.home.alone else set()
-    return bool(registry) and {registry} & alone == theirs
+    return bool(registry) and subscription.kind in provider.home.kinds and {registry} & alone == theirs
 
 
 def _registry(subscription: Subscription) -> str:
-    """The registry's host; empty for what is in none."""
+    """The host of the registry, or of Git; empty for what is in none."""
+    if subscription.kind is Kind.GIT:
+        return subscription.url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0]
     if "://" in subscription.url:
         return ""
     try:

@@ -1,11 +1,12 @@
 """Pushes to try a receiver with."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from receivers import examples
-from receivers.events import Push, Target
+from receivers.events import Home, Kind, Provider, Push, Target
 from receivers.kargo.index import SubscriptionIndex
 from receivers.providers import PROVIDERS
 
@@ -76,3 +77,65 @@ def test_without_any_subscription_the_push_is_made_up(provider: str) -> None:
 def test_a_broken_subscription_is_passed_over() -> None:
     broken = image("quay.io/team/broken", allowTagsRegexes=["("])
     assert push("quay", broken, image(QUAY)).repository == QUAY
+
+
+# Git
+
+GIT = "https://git.example.com/team/app"
+GIT_HOME = Home(repository="https://github.com/octo/app", registries="github.com", kinds=frozenset({Kind.GIT}))
+GIT_ONLY = replace(PROVIDERS["quay"], home=GIT_HOME)
+BOTH = replace(PROVIDERS["quay"], home=replace(GIT_HOME, kinds=frozenset(Kind)))
+
+
+def git(repository: str = GIT, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    return {"git": {"repoURL": repository, **fields}}
+
+
+def push_by(provider: Provider, *subscriptions: dict[str, Any]) -> Push:
+    return examples.push(provider, index(*subscriptions).subscriptions("kargo-demo"))
+
+
+@pytest.mark.parametrize("provider", [GIT_ONLY, BOTH])
+def test_without_a_subscription_git_is_pushed_to_the_main_branch(provider: Provider) -> None:
+    found = examples.push(provider)
+    assert (found.repository, found.ref, len(found.digest)) == (GIT_HOME.repository, "refs/heads/main", 40)
+
+
+@pytest.mark.parametrize(
+    ("fields", "ref"),
+    [
+        ({}, "refs/heads/main"),
+        ({"branch": "release/1"}, "refs/heads/release/1"),
+        ({"commitSelectionStrategy": "NewestTag"}, "refs/tags/1.2.3"),
+        ({"commitSelectionStrategy": "Lexical", "allowTagsRegexes": ["^v"]}, "refs/tags/v1.2.3"),
+        ({"commitSelectionStrategy": "SemVer", "semverConstraint": "^2"}, "refs/tags/2.0.0"),
+        ({"includePaths": ["x"] * 1_001}, "refs/heads/main"),
+    ],
+)
+def test_the_ref_is_one_that_the_subscription_takes(fields: dict[str, Any], ref: str) -> None:
+    found = push_by(GIT_ONLY, image(QUAY), git(**fields))
+    assert (found.repository, found.ref, found.tag) == (GIT, ref, "")
+
+
+@pytest.mark.parametrize(
+    ("fields", "file"),
+    [
+        ({}, "README.md"),
+        ({"includePaths": ["apps/demo"]}, "apps/demo/README.md"),
+        ({"includePaths": ["glob:apps/**"], "excludePaths": ["glob:**/*.md"]}, "apps/main.go"),
+        ({"excludePaths": ["glob:*.md"]}, "main.go"),
+    ],
+)
+def test_the_changed_file_is_one_that_the_paths_accept(fields: dict[str, Any], file: str) -> None:
+    assert push_by(GIT_ONLY, git(**fields)).changed_files == (file,)
+
+
+def test_files_that_no_path_accepts_are_not_told() -> None:
+    assert push_by(GIT_ONLY, git(includePaths=["regex:^no-such-thing$"])).changed_files == ()
+
+
+def test_git_comes_before_images_and_its_own_host_before_others() -> None:
+    theirs = "git@github.com:octo/other.git"
+    assert push_by(BOTH, image(QUAY), git(), git(theirs)).repository == "ssh://git@github.com/octo/other"
+    assert push_by(BOTH, image(QUAY)).tag == "1.2.3"
+    assert push_by(PROVIDERS["quay"], git(), image(QUAY)).repository == QUAY

@@ -20,10 +20,16 @@ class Change(NamedTuple):
 def of(event: Pushed) -> Change:
     """What one push brings."""
     return Change(
-        tuple(dict.fromkeys(filter(None, event.qualifiers))),
+        _distinct(event.qualifiers),
         event.changed_files or None,
         frozenset({event.default_branch}) if event.default_branch else GUESSED,
     )
+
+
+def _distinct(qualifiers: tuple[str, ...]) -> tuple[str, ...]:
+    if len(qualifiers) == 1 and qualifiers[0]:  # as of nearly every push
+        return qualifiers
+    return tuple(dict.fromkeys(filter(None, qualifiers)))
 
 
 def together(changes: Iterable[Change]) -> Change:

@@ -20,7 +20,7 @@ _ALTERNATIVES = re.compile(rf"\\.|{_CLASS.pattern}|[{{}},]", re.DOTALL)
 
 # Where versions of doublestar differ, or take an alternative, or a way through stars, for the only one
 _HARD = "a glob has braces, classes or stars of which doublestar's answer is hard to foretell"
-_ODD = re.compile(r"\{.*\[[^\]]*[{},]", re.DOTALL)
+_ODD = re.compile(r"\[[^\[\]{},]*+[{},]")
 _EMPTY = re.compile(r"[{,][,}]")
 _BESIDE = re.compile(r"\*/?\{|\}\*")
 
@@ -43,7 +43,7 @@ def expression(glob: str) -> str:
         TooMuch: it may be one, but has too many alternatives, or doublestar's answer is hard to foretell.
     """
     _validate(glob)
-    if _ODD.search(glob) or (_EMPTY.search(glob) and _BESIDE.search(glob)):
+    if ("{" in glob and _ODD.search(glob)) or (_EMPTY.search(glob) and _BESIDE.search(glob)):
         raise TooMuch(_HARD)
     return rf"(?s)\A(?:{'|'.join(_plain(each) for each in _expanded(glob))})\z"
 

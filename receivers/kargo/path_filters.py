@@ -91,7 +91,7 @@ def _paths(name: str, written: Sequence[str], effort: Effort) -> Paths:
         if colon and prefix == "glob":
             tree = globs.directory(rest)
             if tree is None:
-                expressions.append(_of_glob(name, rest))
+                expressions.append(_of_glob(name, rest, effort))
             else:
                 trees.append(f"{tree}/")
         elif colon and prefix in {"regex", "regexp"}:
@@ -105,9 +105,10 @@ def _paths(name: str, written: Sequence[str], effort: Effort) -> Paths:
     return Paths(tuple(directories), tuple(trees), compiled)
 
 
-def _of_glob(name: str, glob: str) -> str:
+def _of_glob(name: str, glob: str, effort: Effort) -> str:
     if len(glob) > limits.EXPRESSION:
         raise TooMuch(f"a glob is longer than {limits.EXPRESSION} characters")
+    effort.demand(len(glob) * min(limits.GLOB_ALTERNATIVES, 2 ** glob.count(",")))  # each alternative is read by itself
     try:
         return globs.expression(glob)
     except globs.InvalidGlob as invalid:

@@ -12,7 +12,7 @@ import pytest
 from receivers import limits
 from receivers.cluster.refresher import Outcome, Result
 from receivers.deliveries import matching
-from receivers.events import Pushed, Target
+from receivers.events import Kind, Pushed, Target
 from receivers.kargo import patterns
 from receivers.kargo.index import SubscriptionIndex
 from tests.loop_lag import HELD, loop_lag
@@ -75,6 +75,28 @@ async def test_one_of_several_repositories_is_enough() -> None:
     found = await match(index, pushed("1.0.0"), pushed("1.0.0", url="b.io/bb"), pushed("x", url="c.io/cc"))
     assert reasons(found) == {"w00000": "tag 1.0.0 satisfies ^1"}
     assert found.others == 1
+
+
+async def test_pushes_of_git_to_one_repository_lose_nothing_together() -> None:
+    url = "https://git.example.com/app"
+    wanted = ({"branch": "main", "includePaths": ["app"]}, {"includePaths": ["app"]}, {"branch": "x"})
+    index = warehouses(3, lambda number: [{"git": {"repoURL": url, **wanted[number]}}])
+
+    def push(ref: str, *files: str, default: str = "") -> Pushed:
+        return Pushed(
+            repository_urls=(url,),
+            kinds=(Kind.GIT,),
+            qualifiers=(f"refs/heads/{ref}",),
+            changed_files=frozenset(files) or None,
+            default_branch=default,
+        )
+
+    found = await match(index, push("main", "app/a"), push("dev", "docs/b", default="dev"))
+    assert [target.name for target in found.targets] == ["w00000", "w00001"]
+    found = await match(index, push("dev", "docs/b", default="dev"), push("main", "docs/c"))
+    assert found.targets == []
+    found = await match(index, push("dev", "docs/b", default="dev"), push("main"))
+    assert [target.name for target in found.targets] == ["w00000", "w00001"]
 
 
 def demanding(number: int) -> list[dict[str, Any]]:

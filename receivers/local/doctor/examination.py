@@ -149,7 +149,7 @@ def of_subscriptions(mirror: Mirror) -> Iterator[Finding]:
         problem = f"{fault.reason}: no push refreshes the Warehouse for it"
         yield Finding(subject=_place(fault), problem=problem, remedy="correct the subscription")
     for fault in mirror.index.unchecked():
-        remedy = "use fewer, or shorter, expressions and constraints"
+        remedy = "use fewer, shorter or simpler expressions, constraints and paths"
         yield Finding(severity=Severity.WARNING, subject=_place(fault), problem=fault.reason, remedy=remedy)
     for fault in mirror.index.remarks():
         remedy = "use the present fields: see docs/how-it-works.md, Which Kargo"

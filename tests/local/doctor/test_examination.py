@@ -101,6 +101,30 @@ async def test_a_subscription_that_wants_more_than_is_checked_is_a_warning() -> 
     assert severities(examination)[subject] == Severity.WARNING
 
 
+async def test_git_subscriptions_are_looked_at() -> None:
+    wants = warehouse("app")
+    url = "https://git.example.com/app"
+    wants["spec"]["subscriptions"] = [
+        {"git": {"repoURL": url, "includePaths": ["glob:["]}},
+        {"git": {"repoURL": url, "excludePaths": ["glob:*[!a]*"]}},
+        {"git": {"repoURL": url, "includePath": ["app"]}},
+        {"git": {"repoURL": url, "branch": "main", "includePaths": ["app"]}},
+    ]
+    async with EmbeddedCluster([wants]) as cluster:
+        examination = await examine({"CLUSTER_SERVER": cluster.url, "CLUSTER_TOKEN": "none"})
+    odd, unchecked = (
+        "a glob has braces, classes or stars of which doublestar's answer is hard to foretell",
+        "every push",
+    )
+    assert found(examination) == {
+        "Warehouse kargo-demo/app, spec.subscriptions[0]": (
+            "includePaths glob:[: not a glob: no push refreshes the Warehouse for it"
+        ),
+        "Warehouse kargo-demo/app, spec.subscriptions[1]": f"{odd}: more than is checked, so {unchecked} refreshes",
+        "Warehouse kargo-demo/app, spec.subscriptions[2]": "unknown here, and decides nothing: includePath",
+    }
+
+
 async def test_the_least_privileges_are_enough(api_server: ApiServer) -> None:
     hook = Hook()
     await api_server.apply(secret_of(hook), project_config([hook]), warehouse("app"))
