@@ -12,7 +12,7 @@ from bench.figures import Chapter, Figure, milliseconds, say
 from bench.service import Service, service
 from bench.size import Size
 from receivers.cluster.refresher import ANNOTATION
-from tests.cluster.fault_proxy import FaultProxy, Request
+from testbed.fault_proxy import FaultProxy, Request
 
 PATCHES = 20
 BURSTS = 3

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cluster.servers import HOW_TO_GET_A_REAL_SERVER, ApiServer, embedded_server, real_programs, real_server
+from testbed.servers import HOW_TO_GET_A_REAL_SERVER, ApiServer, embedded_server, real_programs, real_server
 
 
 class NotHere(Exception):

@@ -14,7 +14,7 @@ from bench.size import Size
 from bench.throughput import Contestant, Rounds, compete
 from receivers.cluster.api import KARGO, METADATA_ONLY
 from receivers.limits import ANSWER_BUDGET
-from tests.cluster.servers import ApiServer
+from testbed.servers import ApiServer
 
 TRIVIAL, PATCHES, SPREAD = "trivial function", "the patches alone, by a bare client", "each another Warehouse"
 USER = "kargo-receivers"

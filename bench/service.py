@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.load import ROOT
-from tests.local.host.running import TRIVIAL, running_process
+from testbed.host import TRIVIAL, running_process
 
 READY_WITHIN = 120.0  # seconds
 POLL = 0.005  # seconds between two looks

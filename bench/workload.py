@@ -9,7 +9,7 @@ from receivers.cluster.api import KARGO, METADATA_ONLY
 from receivers.cluster.refresher import ANNOTATION
 from receivers.events import Push
 from receivers.providers import PROVIDERS
-from tests.objects import Hook, Object, cluster_config, secret_of, warehouse
+from testbed.objects import Hook, Object, cluster_config, secret_of, warehouse
 
 HOOK = Hook(name="bench", project=None)
 SECRETS_NAMESPACE = "kargo-system-resources"  # where the Secrets of the ClusterConfig's receivers live

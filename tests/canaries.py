@@ -14,11 +14,11 @@ from receivers.events import Event, Example, Kind, Push, Receiver, WebhookError
 from receivers.kargo.configs import KEYS
 from receivers.local.azurite import Azurite
 from receivers.providers import PROVIDERS
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import IMAGE, PROJECT, Hook, project_config, secret, warehouse
+from testbed.servers import ApiServer
 from tests.collector import AT_ONCE, Collector, running_collector
 from tests.local.host.wire import Response
-from tests.objects import IMAGE, PROJECT, Hook, project_config, secret, warehouse
 from tests.providers.deliveries import deliver
 from tests.service import Service, running_service, until
 

@@ -1,6 +1,6 @@
 """Fixtures that more than one folder of tests needs: API servers, a proxy with faults, kubectl, Azurite.
 
-Their methods are described in tests/cluster/servers.py, tests/cluster/fault_proxy.py and
+Their methods are described in testbed/servers.py, testbed/fault_proxy.py and
 receivers/local/azurite/emulator.py.
 """
 
@@ -12,15 +12,15 @@ from collections.abc import AsyncIterator, Generator, Iterator
 import pytest
 
 from receivers.local.azurite import Azurite, Unavailable
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.kubectl import HOW_TO_GET_KUBECTL, Kubectl
-from tests.cluster.servers import (
+from testbed.fault_proxy import FaultProxy
+from testbed.servers import (
     HOW_TO_GET_A_REAL_SERVER,
     ApiServer,
     embedded_server,
     real_programs,
     real_server,
 )
+from tests.cluster.kubectl import HOW_TO_GET_KUBECTL, Kubectl
 
 
 @pytest.fixture(scope="session")
@@ -96,7 +96,7 @@ def running_azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurit
 @pytest.fixture
 async def azurite(running_azurite: Azurite) -> Azurite:
     """An emulated Storage account without queues and tables; ``connection_string`` tells where. It runs."""
-    from tests.storage import empty  # noqa: PLC0415 - Azure's libraries take half a second to import
+    from testbed.storage import empty  # noqa: PLC0415 - Azure's libraries take half a second to import
 
     await running_azurite.start()
     await empty(running_azurite.connection_string)

@@ -14,7 +14,7 @@ from receivers import runtime
 from receivers.local.host import FunctionHost
 from receivers.pages import openness
 from receivers.runtime import Runtime
-from tests.local.host.running import served
+from testbed.host import served
 from tests.local.host.wire import Response, ask
 
 ROOT = Path(__file__).parent.parent

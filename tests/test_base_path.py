@@ -7,8 +7,8 @@ import pytest
 
 from receivers.base_path import ROUTE_PREFIX
 from receivers.settings import Settings, SettingsError, from_environment
-from tests.cluster.servers import ApiServer
-from tests.objects import Hook, project_config, secret_of, warehouse
+from testbed.objects import Hook, project_config, secret_of, warehouse
+from testbed.servers import ApiServer
 from tests.service import Service, acr_push, running_service, until
 
 HOOK = Hook()

@@ -15,6 +15,8 @@ from receivers import limits
 from receivers.deliveries import matching
 from receivers.local.azurite import Azurite
 from receivers.providers import PROVIDERS
+from testbed.objects import PROJECT
+from testbed.servers import ApiServer
 from tests.canaries import (
     AZURE,
     BEFORE,
@@ -34,8 +36,6 @@ from tests.canaries import (
     running_canaries,
     secrets_of,
 )
-from tests.cluster.servers import ApiServer
-from tests.objects import PROJECT
 from tests.providers.proofs import receiver
 from tests.service import until
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from receivers import limits, version
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import PROJECT, Hook, project_config, refresh_of, secret_of, warehouse
+from testbed.servers import ApiServer
 from tests.local.host.wire import Response, exchange
-from tests.objects import PROJECT, Hook, project_config, refresh_of, secret_of, warehouse
 from tests.service import Service, acr_push, running_service, until
 
 AZURE = Hook(provider="azure", name="acr")

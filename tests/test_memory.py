@@ -13,10 +13,10 @@ import pytest
 
 from receivers import limits
 from receivers.local.azurite import Azurite
-from tests.cluster.servers import ApiServer
-from tests.local.host.running import running_process
+from testbed.host import running_process
+from testbed.objects import PROJECT, Hook, project_config, secret_of, warehouse
+from testbed.servers import ApiServer
 from tests.local.host.wire import ask
-from tests.objects import PROJECT, Hook, project_config, secret_of, warehouse
 from tests.service import AMPLE, ROOT, UNCONFIGURED, until
 
 AZURE, QUAY = Hook(provider="azure", name="acr"), Hook(provider="quay", name="quay")

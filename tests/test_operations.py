@@ -20,11 +20,11 @@ from receivers.retries import messages
 from receivers.retries.retries import Retries
 from receivers.storage.drops import Drops
 from receivers.telemetry.refusal_counter import RefusalCounter
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import warehouse
+from testbed.servers import ApiServer
 from tests.deliveries.examples import delivery, push, unwanted, wanted
 from tests.deliveries.test_telemetry import DELIVERIES
-from tests.objects import warehouse
 from tests.service import ROOT, running_service
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

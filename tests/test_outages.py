@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.cluster.servers import ApiServer
+from testbed.objects import PROJECT, Hook, project_config, refresh_of, secret_of, warehouse
+from testbed.servers import ApiServer
 from tests.local.host.wire import Response
-from tests.objects import PROJECT, Hook, project_config, refresh_of, secret_of, warehouse
 from tests.service import Service, acr_push, running_service, until
 
 HOOK = Hook()

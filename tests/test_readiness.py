@@ -3,7 +3,7 @@
 import pytest
 
 from receivers.local.azurite import Azurite
-from tests.cluster.servers import ApiServer
+from testbed.servers import ApiServer
 from tests.service import running_service, until
 
 KEY = "retryQueueOldestDueSeconds"

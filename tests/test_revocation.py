@@ -17,11 +17,11 @@ from receivers.journal.journal import State
 from receivers.local.azurite import Azurite
 from receivers.settings import Settings
 from receivers.storage.tables import Table
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
-from tests.cluster.waiting import found_away
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import Hook, project_config, secret_of
+from testbed.servers import ApiServer
+from testbed.waiting import found_away
 from tests.deliveries.drill import HOOK, Drill, furnish, running
-from tests.objects import Hook, project_config, secret_of
 from tests.service import until
 
 NEW = replace(HOOK, secret="what the receiver has now")

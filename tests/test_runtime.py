@@ -13,9 +13,9 @@ from receivers.journal.cosmos_journal import CosmosJournal
 from receivers.journal.table_journal import TableJournal
 from receivers.providers import PROVIDERS
 from receivers.settings import Settings, SettingsError, StaticReceiver
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
-from tests.objects import PROJECT, refresh_of, warehouse
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import PROJECT, refresh_of, warehouse
+from testbed.servers import ApiServer
 from tests.service import UNCONFIGURED, end_runtime, until
 
 

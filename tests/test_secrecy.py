@@ -14,11 +14,11 @@ from typing import IO
 import pytest
 
 from receivers import limits
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
-from tests.local.host.running import ready_url, stop
+from testbed.fault_proxy import FaultProxy
+from testbed.host import ready_url, stop
+from testbed.objects import PROJECT, Hook, project_config, secret, warehouse
+from testbed.servers import ApiServer
 from tests.local.host.wire import Response, ask
-from tests.objects import PROJECT, Hook, project_config, secret, warehouse
 from tests.service import AMPLE, ROOT, UNCONFIGURED, acr_push, until
 
 # The local host quietens the worker library, which Azure does not.

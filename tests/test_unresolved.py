@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from receivers.local.doctor import Severity, examine
-from tests.cluster.servers import ApiServer
-from tests.objects import Hook, project_config, secret_of, warehouse
+from testbed.objects import Hook, project_config, secret_of, warehouse
+from testbed.servers import ApiServer
 from tests.service import Service, acr_push, running_service, until
 
 REFERENCE = "@Microsoft.KeyVault(SecretUri=https://vault.vault.azure.net/secrets/key/0123)"

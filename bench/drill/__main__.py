@@ -17,7 +17,7 @@ from bench.drill.plan import FULL, SHORT, Plan
 from bench.drill.record import Record, table
 from bench.figures import say
 from receivers.local.azurite import Azurite, Unavailable
-from tests.cluster.servers import ApiServer
+from testbed.servers import ApiServer
 
 OUTAGES, SHORT_OUTAGES = (15.0, 900.0), (4.0,)  # seconds
 

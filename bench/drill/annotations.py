@@ -19,7 +19,7 @@ from bench.drill.traffic import Post
 from receivers.cluster.api import KARGO, METADATA_ONLY
 from receivers.cluster.refresher import ANNOTATION
 from receivers.events import Target
-from tests.cluster.servers import ApiServer
+from testbed.servers import ApiServer
 
 WAREHOUSES = f"{KARGO}/warehouses"
 METADATA_OF_LIST = METADATA_ONLY.replace("PartialObjectMetadata", "PartialObjectMetadataList")

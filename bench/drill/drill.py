@@ -16,7 +16,7 @@ from bench.drill.traffic import Post
 from bench.workload import SECRETS_NAMESPACE
 from receivers.local.azurite import Azurite
 from receivers.retries.queue import POISON, QUEUE
-from tests.cluster.servers import ApiServer
+from testbed.servers import ApiServer
 
 LOOK_EVERY = 0.5  # seconds
 SETTLED = 2.0  # seconds in which a patch that has just begun is seen by the watch

@@ -9,7 +9,7 @@ from bench.drill.scene import Interval
 from bench.drill.traffic import Post
 from bench.figures import percentile
 from receivers import limits
-from tests.cluster.fault_proxy import Request
+from testbed.fault_proxy import Request
 
 SLOWEST = 3.0  # seconds that no answer may exceed
 HEADINGS = ("", "sent", "200", "202", "other", "no answer", "slowest answer", "refreshed within: p50", "p99", "max")

@@ -22,7 +22,7 @@ from bench.drill.traffic import Post
 from bench.figures import percentile, say
 from bench.workload import SECRETS_NAMESPACE
 from receivers.local.azurite import Azurite
-from tests.cluster.servers import ApiServer
+from testbed.servers import ApiServer
 
 IMAGES = 100  # each has two Warehouses
 RATE = 20.0  # deliveries a second, for as long as they are sent

@@ -12,9 +12,9 @@ import aiohttp
 from bench.drill.plan import Blow, Fault
 from bench.load import ROOT
 from receivers.local.azurite import Azurite
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.processes import Process
-from tests.cluster.servers import ApiServer
+from testbed.fault_proxy import FaultProxy
+from testbed.processes import Process
+from testbed.servers import ApiServer
 
 LEASE = "10"  # seconds until a message comes back that a killed host had taken
 PORTS = range(20_000, 30_000)  # an outgoing connection gets none of these, so it cannot take a dead host's

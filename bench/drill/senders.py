@@ -9,7 +9,7 @@ from uuid import uuid4
 from bench.workload import DIGEST, MEDIA_TYPE, SECRETS_NAMESPACE
 from receivers.events import Example, Push, Receiver, Target
 from receivers.providers import PROVIDERS
-from tests.objects import Hook, Object, cluster_config, git_warehouse, project_config, secret_of, warehouse
+from testbed.objects import Hook, Object, cluster_config, git_warehouse, project_config, secret_of, warehouse
 
 PROJECTS = 5
 

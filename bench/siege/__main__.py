@@ -17,7 +17,7 @@ from bench.siege.plan import FULL, SHORT, Plan
 from bench.siege.record import Outcome
 from bench.siege.siege import Siege
 from receivers.local.azurite import Azurite, Unavailable
-from tests.cluster.servers import ApiServer
+from testbed.servers import ApiServer
 
 PAGE = ROOT / "docs" / "siege.md"
 BEGIN = "<!-- figures: written by `make siege` -->"

@@ -12,9 +12,9 @@ from itertools import batched, cycle
 import aiohttp
 
 from bench.siege.pace import Pace
-from tests.cluster.requests import MERGE, path_of
-from tests.cluster.servers import ApiServer
-from tests.objects import secret, warehouse
+from testbed.objects import secret, warehouse
+from testbed.requests import MERGE, path_of
+from testbed.servers import ApiServer
 
 PROJECT = "control"
 RATE = 10.0  # times a second

@@ -17,7 +17,7 @@ from bench.load import ROOT
 from bench.siege import attackers, tenants, writing
 from bench.siege.attackers import Tally
 from bench.siege.plan import Plan
-from tests.cluster.servers import ApiServer
+from testbed.servers import ApiServer
 
 
 class Orders(msgspec.Struct, kw_only=True):

@@ -26,8 +26,8 @@ from bench.siege.record import Outcome
 from bench.workload import SECRETS_NAMESPACE
 from receivers.journal.table_journal import TABLE, inverted
 from receivers.local.azurite import Azurite
-from tests.cluster.servers import ApiServer
-from tests.storage import empty
+from testbed.servers import ApiServer
+from testbed.storage import empty
 
 JOURNAL_WITHIN = 20.0  # seconds until the rows of the last deliveries are there
 JOURNAL_PAGES = 50  # of 1,000 rows; the emulator takes long to count more

@@ -7,7 +7,7 @@ from itertools import cycle, islice
 from bench.drill.senders import SENDERS, Image, Sender, pushes, usual
 from bench.siege.plan import Plan
 from receivers import providers
-from tests.objects import KARGO, Hook, Object, project_config, secret, secret_of, warehouse
+from testbed.objects import KARGO, Hook, Object, project_config, secret, secret_of, warehouse
 
 DEPTH = 9_993  # of JSON; kube-apiserver reads 10,000, with what stands around it in a list
 SUBSCRIPTIONS = 5_000  # of one Warehouse

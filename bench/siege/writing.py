@@ -12,8 +12,8 @@ import aiohttp
 
 from bench.siege.pace import Pace
 from bench.siege.tenants import DEPTH, NESTED, Tenant
-from tests.cluster.requests import MERGE, WITH_STATUS, path_of
-from tests.cluster.servers import ApiServer
+from testbed.requests import MERGE, WITH_STATUS, path_of
+from testbed.servers import ApiServer
 
 AT_ONCE = 4  # some of them are large
 HEAVY = (("wide", "expressions"), ("huge", "numbers"), ("deep", "deep"), ("huge", "objects"), ("wide", "same"))

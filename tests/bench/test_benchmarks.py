@@ -10,7 +10,7 @@ from bench import __main__ as bench
 from bench import burst, deliveries, page, real, scale, start
 from bench.figures import Chapter, Figure, markdown, table
 from bench.size import Size
-from tests.cluster.servers import HOW_TO_GET_A_REAL_SERVER, real_programs
+from testbed.servers import HOW_TO_GET_A_REAL_SERVER, real_programs
 
 TINY = Size(
     starts=1,

@@ -15,9 +15,9 @@ from bench.drill.traffic import Post
 from receivers import limits
 from receivers.deliveries.delivery import new_id
 from receivers.local.azurite import Azurite
+from testbed.fault_proxy import Request
+from testbed.servers import ApiServer
 from tests.bench.refreshes import refreshed
-from tests.cluster.fault_proxy import Request
-from tests.cluster.servers import ApiServer
 
 ARRIVAL = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 ID = new_id(ARRIVAL)

@@ -22,8 +22,8 @@ from bench.siege.watched import Hold, Watch
 from receivers.deliveries.delivery import new_id
 from receivers.local.azurite import Azurite
 from receivers.providers import PROVIDERS
+from testbed.servers import HOW_TO_GET_A_REAL_SERVER, real_programs
 from tests.bench.refreshes import refreshed
-from tests.cluster.servers import HOW_TO_GET_A_REAL_SERVER, real_programs
 from tests.waiting import eventually
 
 ARRIVAL = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)

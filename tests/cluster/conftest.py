@@ -9,8 +9,8 @@ from receivers.cluster.api import Api
 from receivers.cluster.availability import Availability
 from receivers.cluster.credentials import Connection, FixedHeader
 from receivers.cluster.refresher import Refresher
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer, RealServer
+from testbed.fault_proxy import FaultProxy
+from testbed.servers import ApiServer, RealServer
 
 
 def connect(server: ApiServer, url: str, *, user: str = "kargo-receivers") -> Api:

@@ -4,9 +4,9 @@ import io
 import json
 
 from receivers.cluster.api import METADATA_ONLY
-from tests.cluster.requests import MERGE, Answer
-from tests.cluster.servers import ApiServer
-from tests.objects import PROJECT, Object, warehouse
+from testbed.objects import PROJECT, Object, warehouse
+from testbed.requests import MERGE, Answer
+from testbed.servers import ApiServer
 
 DEEPEST = 9_993  # levels below a subscription: kube-apiserver takes 10,000 in all
 LARGEST = 1_500_000  # bytes: etcd takes 1.5 MiB, with what the API server adds

@@ -14,10 +14,10 @@ import pytest
 from receivers import limits
 from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError, TooLargeError, UnreachableError
 from receivers.cluster.credentials import Connection, CredentialsError, FixedHeader
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.processes import free_port
-from tests.cluster.servers import ApiServer, RealServer
-from tests.objects import PROJECT, warehouse
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import PROJECT, warehouse
+from testbed.processes import free_port
+from testbed.servers import ApiServer, RealServer
 
 CANARY = "canary-token"
 WAREHOUSES = f"{KARGO}/warehouses"

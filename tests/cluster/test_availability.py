@@ -10,10 +10,10 @@ from receivers.cluster.api import Api, ClusterError, RefusedError, UnreachableEr
 from receivers.cluster.availability import PROBE, Availability, AwayError
 from receivers.cluster.refresher import Refresher, Result
 from receivers.events import Target
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
-from tests.cluster.waiting import eventually, found_away, turns
-from tests.objects import PROJECT, warehouse
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import PROJECT, warehouse
+from testbed.servers import ApiServer
+from testbed.waiting import eventually, found_away, turns
 
 
 class Clock:

@@ -21,10 +21,10 @@ from receivers.cluster.credentials import (
     connect,
 )
 from receivers.settings import AKS_SERVER_APPLICATION, Settings
-from tests.cluster.fault_proxy import FaultProxy
+from testbed.fault_proxy import FaultProxy
+from testbed.servers import ApiServer, RealServer
+from testbed.waiting import eventually, turns
 from tests.cluster.identity_endpoint import SECRET_HEADER, IdentityEndpoint
-from tests.cluster.servers import ApiServer, RealServer
-from tests.cluster.waiting import eventually, turns
 
 WAREHOUSES = f"{KARGO}/warehouses"
 TIMEOUT = 20.0  # seconds, for calls that are answered

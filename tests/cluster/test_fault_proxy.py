@@ -8,8 +8,8 @@ from contextlib import AbstractAsyncContextManager
 import aiohttp
 import pytest
 
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer, Object, path_of
+from testbed.fault_proxy import FaultProxy
+from testbed.servers import ApiServer, Object, path_of
 
 WAREHOUSES = path_of("Warehouse")
 GUESTBOOK = path_of("Warehouse", "guestbook", "kargo-demo")

@@ -11,11 +11,11 @@ from receivers.cluster.backoff import Backoff
 from receivers.cluster.reflector import Reflector
 from receivers.cluster.stores import ConfigStore, WarehouseStore
 from receivers.events import Pushed
+from testbed.objects import IMAGE, Hook, Object, cluster_config, project_config, warehouse
+from testbed.waiting import eventually
 from tests import fuzzing
 from tests.cluster.stand_ins import Watch
-from tests.cluster.waiting import eventually
 from tests.loop_lag import HELD, loop_lag
-from tests.objects import IMAGE, Hook, Object, cluster_config, project_config, warehouse
 
 pytestmark = pytest.mark.fuzz
 

@@ -17,10 +17,10 @@ from receivers.cluster import credentials, kubeconfig
 from receivers.cluster.api import KARGO, Api, RefusedError
 from receivers.cluster.credentials import Connection, CredentialsError
 from receivers.settings import Settings
-from tests.cluster.certificates import Authority
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer, RealServer
-from tests.cluster.waiting import eventually
+from testbed.certificates import Authority
+from testbed.fault_proxy import FaultProxy
+from testbed.servers import ApiServer, RealServer
+from testbed.waiting import eventually
 
 WAREHOUSES = f"{KARGO}/warehouses"
 TIMEOUT = 20.0  # seconds, for calls that are answered

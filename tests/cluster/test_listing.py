@@ -9,11 +9,11 @@ from receivers.cluster.api import KARGO, Api, RefusedError, TimedOutError, Unrea
 from receivers.cluster.listing import Lister
 from receivers.cluster.records import Key
 from receivers.cluster.stores import WarehouseStore
-from tests.cluster.fault_proxy import FaultProxy
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import PROJECT, Object, warehouse
+from testbed.servers import ApiServer, RealServer
 from tests.cluster.odd_objects import create, deep_warehouse, large_warehouse
-from tests.cluster.servers import ApiServer, RealServer
 from tests.cluster.stand_ins import Pages
-from tests.objects import PROJECT, Object, warehouse
 
 WAREHOUSES = f"{KARGO}/warehouses"
 DEPTH = 12_000  # deeper than any decoder goes here

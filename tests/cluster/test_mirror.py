@@ -14,12 +14,12 @@ from receivers.cluster.api import KARGO, Api, ClusterError, RefusedError, Unreac
 from receivers.cluster.availability import Availability, AwayError
 from receivers.cluster.mirror import Mirror, NotReadyError
 from receivers.events import Pushed, Receiver, SecretReference, Target
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import IMAGE, PROJECT, Hook, cluster_config, project_config, warehouse
+from testbed.servers import ApiServer, RealServer
+from testbed.waiting import eventually, found_away, ours, turns
 from tests.cluster.conftest import connect
-from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.kubectl import Kubectl
-from tests.cluster.servers import ApiServer, RealServer
-from tests.cluster.waiting import eventually, found_away, ours, turns
-from tests.objects import IMAGE, PROJECT, Hook, cluster_config, project_config, warehouse
 
 SYSTEM = "kargo-system-resources"
 WAREHOUSES = f"{KARGO}/warehouses"

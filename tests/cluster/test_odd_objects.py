@@ -18,6 +18,9 @@ from receivers.cluster.stores import ConfigStore, WarehouseStore
 from receivers.cluster.unreadable import UnreadableObject
 from receivers.deliveries import readiness
 from receivers.events import Pushed, Receiver
+from testbed.objects import IMAGE, PROJECT, Hook, Object, project_config, warehouse
+from testbed.servers import RealServer
+from testbed.waiting import eventually
 from tests.cluster.odd_objects import (
     create,
     deep_warehouse,
@@ -27,11 +30,8 @@ from tests.cluster.odd_objects import (
     replace,
     wide_warehouse,
 )
-from tests.cluster.servers import RealServer
 from tests.cluster.stand_ins import Watch
-from tests.cluster.waiting import eventually
 from tests.loop_lag import HELD, loop_lag
-from tests.objects import IMAGE, PROJECT, Hook, Object, project_config, warehouse
 
 OTHER = "registry.azurecr.io/team/other"
 WAREHOUSES = f"{KARGO}/warehouses"

@@ -16,12 +16,12 @@ from receivers.cluster.backoff import Backoff
 from receivers.cluster.records import Identified, Identity, Key, UnreadableError
 from receivers.cluster.reflector import Reflector
 from receivers.cluster.unreadable import Unreadable
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import PROJECT, warehouse
+from testbed.servers import ApiServer, RealServer
+from testbed.waiting import eventually, ours, turns
 from tests.cluster.conftest import connect
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer, RealServer
-from tests.cluster.waiting import eventually, ours, turns
 from tests.loop_lag import HELD, loop_lag
-from tests.objects import PROJECT, warehouse
 
 WAREHOUSES = f"{KARGO}/warehouses"
 

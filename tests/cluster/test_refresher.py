@@ -20,12 +20,12 @@ from receivers.cluster.refresher import (
     unique_value,
 )
 from receivers.events import Target, TargetKind
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import PROJECT, warehouse
+from testbed.servers import ApiServer, Object, RealServer
+from testbed.waiting import eventually, turns
 from tests.cluster.conftest import connect
-from tests.cluster.fault_proxy import FaultProxy
 from tests.cluster.kubectl import Kubectl
-from tests.cluster.servers import ApiServer, Object, RealServer
-from tests.cluster.waiting import eventually, turns
-from tests.objects import PROJECT, warehouse
 
 GUESTBOOK = Target(PROJECT, "guestbook")
 OUTCOME_WITHIN = 30.0  # seconds; a test whose refresh is never settled fails then

@@ -13,7 +13,7 @@ from receivers.cluster.api import Api, ClusterError, RefusedError, UnreachableEr
 from receivers.cluster.availability import Availability
 from receivers.cluster.refresher import ANNOTATION, Outcome, Refresher, Result
 from receivers.events import Target
-from tests.cluster.waiting import turns
+from testbed.waiting import turns
 
 TARGETS = [Target("kargo-demo", name) for name in ("a", "b", "c")]
 SLOTS = 2

@@ -12,11 +12,11 @@ from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import ANNOTATION, Refresher, Result
 from receivers.cluster.secrets import SecretReader
 from receivers.events import SecretReference, Target
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import PROJECT, Hook, cluster_config, project_config, secret, secret_of, warehouse
+from testbed.servers import ApiServer, Object, RealServer
+from testbed.waiting import eventually
 from tests.cluster.conftest import connect
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer, Object, RealServer
-from tests.cluster.waiting import eventually
-from tests.objects import PROJECT, Hook, cluster_config, project_config, secret, secret_of, warehouse
 
 IN_PROJECT = f"{KARGO}/namespaces/{PROJECT}"
 SECRETS = f"/api/v1/namespaces/{PROJECT}/secrets"

@@ -13,11 +13,11 @@ from receivers.cluster.api import Api, RefusedError, UnreachableError
 from receivers.cluster.availability import Availability, AwayError
 from receivers.cluster.secrets import Secret, SecretReader
 from receivers.events import SecretReference
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import PROJECT, SECRET, secret
+from testbed.servers import ApiServer
+from testbed.waiting import found_away, turns
 from tests.cluster.conftest import connect
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
-from tests.cluster.waiting import found_away, turns
-from tests.objects import PROJECT, SECRET, secret
 
 REFERENCE = SecretReference(namespace=PROJECT, name="quay-secret")
 PATH = f"/api/v1/namespaces/{PROJECT}/secrets/quay-secret"

@@ -5,7 +5,7 @@ import asyncio
 import aiohttp
 import pytest
 
-from tests.cluster.servers import ApiServer, Object, RealServer, path_of
+from testbed.servers import ApiServer, Object, RealServer, path_of
 
 
 def warehouse(name: str, namespace: str = "kargo-demo") -> Object:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 from receivers.cluster.slots import Slots
-from tests.cluster.waiting import turns
+from testbed.waiting import turns
 
 
 class Work:

@@ -11,7 +11,7 @@ from receivers import limits
 from receivers.cluster.records import Key, UnreadableError
 from receivers.cluster.stores import ConfigStore, WarehouseStore
 from receivers.events import Pushed, Receiver
-from tests.objects import IMAGE, PROJECT, Hook, Object, project_config, warehouse
+from testbed.objects import IMAGE, PROJECT, Hook, Object, project_config, warehouse
 
 OTHER = "registry.azurecr.io/team/other"
 

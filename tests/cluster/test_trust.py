@@ -11,7 +11,7 @@ import yaml
 from receivers.cluster.api import Api, UnreachableError
 from receivers.cluster.credentials import Connection, connect
 from receivers.settings import Settings
-from tests.cluster.servers import PLAIN_NAME, RealServer
+from testbed.servers import PLAIN_NAME, RealServer
 
 TIMEOUT = 20.0  # seconds, for calls that are answered
 TOKEN = "token-of-kargo-receivers"

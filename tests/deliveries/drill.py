@@ -18,8 +18,8 @@ from receivers.providers import PROVIDERS
 from receivers.retries.queue import QUEUE, Contents
 from receivers.runtime import Runtime
 from receivers.settings import Settings
-from tests.cluster.servers import ApiServer
-from tests.objects import PROJECT, Hook, project_config, secret_of, warehouse
+from testbed.objects import PROJECT, Hook, project_config, secret_of, warehouse
+from testbed.servers import ApiServer
 from tests.service import acr_push
 
 HOOK = Hook(provider="azure", name="acr")

@@ -7,7 +7,7 @@ from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery, new_id
 from receivers.events import Decision, Event, Pushed, Receiver, SecretReference, Target
 from receivers.journal.journal import Row, State
-from tests.objects import IMAGE, PROJECT
+from testbed.objects import IMAGE, PROJECT
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 APP = Target(PROJECT, "app")

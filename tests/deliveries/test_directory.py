@@ -19,9 +19,9 @@ from receivers.events import Receiver, UnknownReceiver
 from receivers.providers import PROVIDERS
 from receivers.settings import Settings, StaticReceiver
 from receivers.wire.authentication import by_header
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
-from tests.objects import PROJECT, SECRET, Hook, cluster_config, project_config, secret, secret_of
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import PROJECT, SECRET, Hook, cluster_config, project_config, secret, secret_of
+from testbed.servers import ApiServer
 from tests.waiting import eventually
 
 HOOK = Hook()

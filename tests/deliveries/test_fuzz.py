@@ -22,7 +22,7 @@ from receivers.retries import messages
 from receivers.retries.messages import Attempt, Poisoned, UnreadableMessage
 from receivers.retries.queue import POISON
 from receivers.storage.tables import Entity
-from tests.cluster.servers import ApiServer
+from testbed.servers import ApiServer
 from tests.deliveries.drill import furnish
 from tests.deliveries.examples import NOON, delivery, push, row, wanted
 from tests.service import Service, running_service

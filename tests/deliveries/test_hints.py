@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from receivers import limits
 from receivers.directory.hints import Hints, key_of
 from receivers.events import Receiver, SecretReference
-from tests.objects import Hook
+from testbed.objects import Hook
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 

@@ -17,8 +17,8 @@ from receivers.providers import PROVIDERS
 from receivers.storage.account import Storage, StorageError
 from receivers.storage.tables import Table
 from receivers.wire.authentication import by_header
+from testbed.objects import PROJECT, SECRET, Hook
 from tests.deliveries.examples import NOON, RECEIVER
-from tests.objects import PROJECT, SECRET, Hook
 
 AZURE, QUAY = PROVIDERS["azure"], PROVIDERS["quay"]
 SIGNED = replace(AZURE, name="signed", authentication=by_header("x-tried", missing=""))

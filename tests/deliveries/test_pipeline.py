@@ -29,9 +29,8 @@ from receivers.providers import PROVIDERS
 from receivers.runtime import Runtime
 from receivers.settings import Settings, StaticReceiver
 from receivers.wire.authentication import by_url
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
-from tests.objects import (
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import (
     IMAGE,
     PROJECT,
     Hook,
@@ -41,6 +40,7 @@ from tests.objects import (
     secret_of,
     warehouse,
 )
+from testbed.servers import ApiServer
 from tests.service import until
 
 HOOK = Hook()

@@ -16,12 +16,12 @@ from receivers.directory import known_receivers
 from receivers.local.azurite import Azurite
 from receivers.local.host.triggers.queue_options import LEASE_SETTING
 from receivers.retries.queue import QUEUE
-from tests.cluster.fault_proxy import FaultProxy, Request
-from tests.cluster.servers import ApiServer
+from testbed.fault_proxy import FaultProxy, Request
+from testbed.host import running_process
+from testbed.objects import refresh_of
+from testbed.servers import ApiServer
 from tests.deliveries.drill import HOOK, furnish
-from tests.local.host.running import running_process
 from tests.local.host.wire import Response, ask
-from tests.objects import refresh_of
 from tests.service import ROOT, UNCONFIGURED, acr_push, until
 
 MESSAGES = "/refreshes/messages"

@@ -10,8 +10,8 @@ from receivers.cluster.api import RefusedError, UnreachableError
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries.readiness import not_configured, shown
 from receivers.settings import SettingsError
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer, RealServer
+from testbed.fault_proxy import FaultProxy
+from testbed.servers import ApiServer, RealServer
 from tests.service import Service, running_service, until
 
 WORDS = 'User "system:serviceaccount:team-a:canary" cannot list resource "warehouses" at https://10.0.0.7:6443'

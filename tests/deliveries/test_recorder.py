@@ -16,9 +16,9 @@ from receivers.journal.journal import State
 from receivers.journal.recorder import TURN, Recorder
 from receivers.retries import messages
 from receivers.retries.messages import Attempt, Message
+from testbed.objects import PROJECT
 from tests.deliveries.examples import APP, NOON, delivery, push, refreshed, unwanted, wanted
 from tests.deliveries.shelf import Shelf
-from tests.objects import PROJECT
 from tests.waiting import eventually
 
 OTHER = Target(PROJECT, "other")

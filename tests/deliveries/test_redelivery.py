@@ -10,11 +10,11 @@ from receivers import limits
 from receivers.journal.journal import Filter, Row, State
 from receivers.journal.redelivery import NothingToRedeliver, Redelivery
 from receivers.local.azurite import Azurite
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import refresh_of
+from testbed.servers import ApiServer
 from tests.deliveries.drill import Drill, furnish, running
 from tests.deliveries.examples import row
-from tests.objects import refresh_of
 from tests.service import until
 
 

@@ -21,11 +21,11 @@ from receivers.retries.messages import Attempt, Message
 from receivers.retries.queue import PARKED, RetryQueue
 from receivers.retries.retries import Retries
 from receivers.storage.account import StorageError
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import PROJECT, project_config, refresh_of, secret_of, warehouse
+from testbed.servers import ApiServer
 from tests.deliveries.drill import HOOK, Drill, furnish, running
 from tests.deliveries.examples import push
-from tests.objects import PROJECT, project_config, refresh_of, secret_of, warehouse
 from tests.service import acr_push, until
 
 

@@ -12,8 +12,8 @@ from receivers.deliveries.answers import Answer
 from receivers.events import Event, Handshake, Ignored, Ping, Pushed, Target, UnknownReceiver
 from receivers.journal import rows
 from receivers.journal.journal import State
+from testbed.objects import PROJECT
 from tests.deliveries.examples import APP, NOON, RECEIVER, delivery, push, refreshed, unwanted, wanted
-from tests.objects import PROJECT
 
 OTHER = Target(PROJECT, "other")
 FAILED = Outcome(result=Result.FAILED, attempts=3, error="503 ServiceUnavailable")

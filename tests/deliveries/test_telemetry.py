@@ -14,13 +14,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from receivers import limits
 from receivers.local.azurite import Azurite
 from receivers.telemetry.telemetry import Telemetry
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
+from testbed.fault_proxy import FaultProxy
+from testbed.host import running_process
+from testbed.objects import PROJECT, Hook, project_config, refresh_of, secret_of, warehouse
+from testbed.servers import ApiServer
 from tests.collector import AT_ONCE, Collector, running_collector, values
 from tests.deliveries.examples import NOON, delivery, push, row
-from tests.local.host.running import running_process
 from tests.local.host.wire import ask
-from tests.objects import PROJECT, Hook, project_config, refresh_of, secret_of, warehouse
 from tests.service import ROOT, Service, acr_push, running_service, until
 
 HOOK = Hook(provider="azure", name="acr")

@@ -8,11 +8,11 @@ import pytest
 from receivers import limits
 from receivers.cluster.api import ClusterError
 from receivers.events import UnknownReceiver
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import PROJECT, Hook, Object, project_config, secret_of
+from testbed.servers import ApiServer
 from tests.deliveries.test_directory import Known, knowing
 from tests.loop_lag import HELD, loop_lag
-from tests.objects import PROJECT, Hook, Object, project_config, secret_of
 
 HOOK = Hook()
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, override
 
 from receivers.events import WebhookRequest
-from tests.cluster.processes import Process, free_port
+from testbed.processes import Process, free_port
 
 HOW_TO_GET_GITEA = "needs Gitea, which `make gitea` builds"
 USER, PASSWORD, TEAM = "dev", "a-password-of-tests", "team"

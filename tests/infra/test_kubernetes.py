@@ -14,10 +14,10 @@ import aiohttp
 import pytest
 import yaml
 
+from testbed.objects import PROJECT, Hook, project_config, secret_of, warehouse
+from testbed.servers import ApiServer
 from tests.cluster.kubectl import HOW_TO_GET_KUBECTL, Kubectl
-from tests.cluster.servers import ApiServer
 from tests.infra.terraform import INFRA, ROOT
-from tests.objects import PROJECT, Hook, project_config, secret_of, warehouse
 from tests.service import acr_push, running_service
 
 NAMESPACE = "kargo-receivers"
@@ -40,7 +40,7 @@ def rules(file: Path) -> object:
 
 
 def test_every_other_test_runs_with_these_rights() -> None:
-    roles = [each for each in yaml.safe_load_all((ROOT / "tests/cluster/rbac.yaml").read_text()) if "rules" in each]
+    roles = [each for each in yaml.safe_load_all((ROOT / "testbed/rbac.yaml").read_text()) if "rules" in each]
     tested = {each["metadata"]["name"]: each["rules"] for each in roles}
     assert tested == {
         "kargo-receivers": rules(INFRA / "kubernetes/base/cluster-role.yaml"),

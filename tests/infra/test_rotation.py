@@ -9,9 +9,9 @@ import pytest
 
 from receivers.kargo import paths
 from receivers.settings import from_environment
-from tests.cluster.servers import ApiServer
+from testbed.objects import warehouse
+from testbed.servers import ApiServer
 from tests.infra.terraform import State, Terraform, copy_of
-from tests.objects import warehouse
 from tests.service import acr_push, running_service
 
 BEFORE = "before"

@@ -21,10 +21,10 @@ from receivers.providers import PROVIDERS
 from receivers.retries.queue import QUEUE
 from receivers.settings import Settings
 from scripts import package, prove_package
+from testbed.objects import PROJECT, Hook, project_config, refresh_of, secret_of, warehouse
+from testbed.servers import ApiServer
 from tests.cluster.kubectl import HOW_TO_GET_KUBECTL, Kubectl
-from tests.cluster.servers import ApiServer
 from tests.infra.terraform import INFRA, ROOT
-from tests.objects import PROJECT, Hook, project_config, refresh_of, secret_of, warehouse
 from tests.service import acr_push, running_service
 
 NAMESPACE = "kargo-receivers"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from receivers.local.azurite import Azurite, Unavailable
-from tests.cluster.processes import free_port
+from testbed.processes import free_port
 from tests.local.commands.running import Serving, serving
 
 

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.cluster.processes import free_port
-from tests.cluster.servers import ApiServer
+from testbed.objects import PROJECT, Hook, project_config, secret_of
+from testbed.processes import free_port
+from testbed.servers import ApiServer
 from tests.local.commands.running import serving
 from tests.local.host.wire import Response, ask, exchange
-from tests.objects import PROJECT, Hook, project_config, secret_of
 from tests.service import Service, running_service
 
 HOOK = Hook(provider="azure", name="acr")

@@ -10,9 +10,9 @@ import pytest
 from receivers.events import WebhookRequest
 from receivers.local.azurite import Azurite
 from receivers.pages import site
-from tests.cluster.servers import ApiServer
+from testbed.objects import PROJECT, Hook, project_config, secret_of
+from testbed.servers import ApiServer
 from tests.local.host.wire import Response, exchange
-from tests.objects import PROJECT, Hook, project_config, secret_of
 from tests.service import Service, running_service
 
 HOOK = Hook(provider="azure", name="acr")

@@ -17,10 +17,10 @@ import pytest
 from receivers.journal.journal import State
 from receivers.journal.table_journal import TableJournal
 from receivers.local.azurite import Azurite
-from tests.cluster.fault_proxy import FaultProxy
-from tests.cluster.servers import ApiServer
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import PROJECT, SECRET, Hook, project_config, secret_of, warehouse
+from testbed.servers import ApiServer
 from tests.local.host.wire import Response
-from tests.objects import PROJECT, SECRET, Hook, project_config, secret_of, warehouse
 from tests.pages import journalling
 from tests.service import Service, acr_push, running_service, until
 

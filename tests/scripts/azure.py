@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
-from tests.cluster.certificates import Authority
+from testbed.certificates import Authority
 
 CLOUD = "Loopback"
 TENANT = "11111111-1111-4111-8111-111111111111"

@@ -12,8 +12,8 @@ from azure.data.tables.aio import TableClient
 from azure.storage.queue.aio import QueueClient
 
 from receivers.local.azurite import Azurite, Unavailable, storage
-from tests.cluster.waiting import eventually
-from tests.storage import empty
+from testbed.storage import empty
+from testbed.waiting import eventually
 
 
 def queue_of(azurite: Azurite) -> QueueClient:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.processes import free_port
+from testbed.processes import free_port
 from tests.local.commands.running import NOTHING_SET, Serving, serving
 from tests.pages.sites import Site, running_site, running_store
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from receivers.settings import Settings
-from tests.cluster.processes import GUARD
+from testbed.processes import GUARD
 
 PROGRAM = Path(sys.executable).with_name("kargo-receivers")
 PATIENCE = 30.0  # seconds; what is waited for takes one, on a machine with nothing else to do

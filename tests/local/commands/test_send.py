@@ -10,7 +10,7 @@ import pytest
 from receivers.kargo import paths
 from receivers.local.cli import main
 from receivers.providers import PROVIDERS
-from tests.cluster.processes import free_port
+from testbed.processes import free_port
 from tests.local.commands.running import Serving, serving
 
 TOKEN = re.compile(r"[0-9a-f]{64}")

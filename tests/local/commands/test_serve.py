@@ -12,11 +12,11 @@ import pytest
 
 from receivers.base_path import ROUTE_PREFIX
 from receivers.local import cli
+from testbed.objects import Hook, project_config, secret_of, warehouse
+from testbed.processes import free_port
+from testbed.servers import ApiServer
 from tests.cluster.kubectl import HOW_TO_GET_KUBECTL
-from tests.cluster.processes import free_port
-from tests.cluster.servers import ApiServer
 from tests.local.commands.running import Serving, paste, run, serving
-from tests.objects import Hook, project_config, secret_of, warehouse
 
 REFRESH = "kargo.akuity.io/refresh"
 TOKEN = re.compile(r"[0-9a-f]{64}")

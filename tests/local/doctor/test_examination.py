@@ -10,10 +10,10 @@ from receivers.base_path import ROUTE_PREFIX
 from receivers.cluster.objects import UNDECODABLE
 from receivers.local.doctor import Examination, Severity, examine
 from receivers.local.embedded import BROKEN, DEMO, Denial, EmbeddedCluster, documents
-from tests.cluster.fault_proxy import FaultProxy
+from testbed.fault_proxy import FaultProxy
+from testbed.objects import SECRET, Hook, cluster_config, project_config, secret, secret_of, warehouse
+from testbed.servers import ApiServer
 from tests.cluster.odd_objects import create, deep_warehouse
-from tests.cluster.servers import ApiServer
-from tests.objects import SECRET, Hook, cluster_config, project_config, secret, secret_of, warehouse
 
 GROUP = "kargo.akuity.io"
 NEW = "the-new-receiver-secret"

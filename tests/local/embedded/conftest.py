@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from receivers.local.embedded import EmbeddedCluster
-from tests.cluster.servers import ApiServer
+from testbed.servers import ApiServer
 
 
 class EmbeddedInThread(ApiServer):

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
+from testbed.servers import ApiServer, Json
 from tests.cluster.kubectl import Kubectl
-from tests.cluster.servers import ApiServer, Json
 
 MANIFEST = """
 apiVersion: v1

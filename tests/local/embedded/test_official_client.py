@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from kubernetes import client, config, watch
 
-from tests.cluster.servers import ApiServer, Object
+from testbed.servers import ApiServer, Object
 
 WAREHOUSES = {"group": "kargo.akuity.io", "version": "v1alpha1", "plural": "warehouses"}
 

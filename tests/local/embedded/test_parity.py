@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.cluster.servers import ApiServer, Json, Object, path_of
+from testbed.servers import ApiServer, Json, Object, path_of
 
 KARGO = "kargo.akuity.io/v1alpha1"
 WAREHOUSES = path_of("Warehouse", None, "kargo-demo")

@@ -6,7 +6,7 @@ import pytest
 
 from receivers.local.embedded import BROKEN, DEMO, EmbeddedCluster, documents
 from receivers.local.embedded.resources import WAREHOUSES
-from tests.cluster.servers import ApiServer
+from testbed.servers import ApiServer
 
 
 @pytest.mark.parametrize("sample", [DEMO, BROKEN], ids=["demo", "broken"])

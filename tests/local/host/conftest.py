@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 
 from receivers.local.host import FunctionHost
-from tests.local.host.running import SHAPES, SHAPES_SETTINGS, served
+from testbed.host import SHAPES, SHAPES_SETTINGS, served
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from azure.storage.queue.aio import QueueClient
 
 from receivers.local.azurite import Azurite
 from receivers.local.host.triggers.lease import Lease
-from tests.cluster.waiting import eventually
+from testbed.waiting import eventually
 from tests.local.host.triggers.inbox import WITHIN
 
 

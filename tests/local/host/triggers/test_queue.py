@@ -18,8 +18,8 @@ from receivers.local.host import host as hosting
 from receivers.local.host.errors import UnusableConfiguration
 from receivers.local.host.triggers.queue import QueueListener, lengthening
 from receivers.local.host.triggers.queue_options import LEASE_SETTING
-from tests.cluster.waiting import eventually
-from tests.local.host.running import running_process, served
+from testbed.host import running_process, served
+from testbed.waiting import eventually
 from tests.local.host.triggers.inbox import INBOX, WITHIN
 from tests.local.host.triggers.mail_host import MAIL, QUEUES, SETTINGS, encoded, listening, mail_host
 

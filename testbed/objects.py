@@ -6,7 +6,7 @@ from typing import Any
 
 from receivers.cluster.refresher import ANNOTATION
 from receivers.kargo import paths
-from tests.cluster.servers import ApiServer
+from testbed.servers import ApiServer
 
 type Object = dict[str, Any]
 

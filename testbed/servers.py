@@ -50,9 +50,9 @@ from urllib.parse import urlsplit
 import aiohttp
 import yaml
 
-from tests.cluster.certificates import Authority
-from tests.cluster.processes import Process, free_port
-from tests.cluster.requests import (
+from testbed.certificates import Authority
+from testbed.processes import Process, free_port
+from testbed.requests import (
     EMPTIED,
     MERGE,
     WITH_STATUS,
@@ -71,7 +71,7 @@ from tests.cluster.requests import (
 __all__ = ["Answer", "ApiServer", "EmbeddedServer", "Json", "Object", "RealServer", "documents", "path_of"]
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
+ROOT = HERE.parent
 SHIPPED_CRDS = ROOT.parent / "shared" / "kargo-crds"
 PLAIN_NAME = "plain.test"  # by which the real server shows a certificate of an authority without key identifiers
 USERS = {"admin": ("system:masters",), "kargo-receivers": (), "nobody": ()}
@@ -420,7 +420,9 @@ class RealServer(ApiServer):
 
 def real_programs() -> Path | None:
     """The folder with kube-apiserver and etcd, or None."""
-    found = subprocess.run([HERE.parent / "envtest" / "build", "--where"], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        [ROOT / "tests" / "envtest" / "build", "--where"], capture_output=True, text=True, check=False
+    )
     return Path(found.stdout.strip()) if found.returncode == 0 else None
 
 

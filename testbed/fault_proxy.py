@@ -53,7 +53,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from tests.cluster.waiting import eventually
+from testbed.waiting import eventually
 
 PATIENCE = 20.0  # seconds that wait_for waits before the test fails
 HOP_BY_HOP = frozenset({"connection", "content-length", "host", "keep-alive", "transfer-encoding"})
