@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check fuzz bench drill siege fmt providers envtest gitea azurite azure-cli browser package deploy lock clean
+.PHONY: help run test check fuzz bench drill siege fmt providers layers envtest gitea azurite azure-cli browser package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -42,6 +42,9 @@ fmt: .venv/ready ## format the code
 
 providers: .venv/ready ## tell Terraform and the ingress which providers there are
 	$(BIN)/python scripts/infra_providers.py
+
+layers: .venv/ready ## draw the rooms of receivers/ into docs/how-it-works.md, from the imports
+	$(BIN)/python scripts/layers.py
 
 bench: .venv/ready ## measure, print a table, write docs/benchmarks.md
 	$(BIN)/python -m bench

@@ -20,6 +20,16 @@ NEEDED_BY_SOME = (
 )
 
 
+def test_the_picture_of_the_rooms_is_the_code_s_own(tmp_path: Path) -> None:
+    command = [sys.executable, "scripts/layers.py"]
+    assert subprocess.run([*command, "--check"], cwd=ROOT, check=False).returncode == 0
+    another = tmp_path / "another.md"
+    another.write_text((ROOT / "docs/how-it-works.md").read_text().replace("pages --> journal", "pages --> kargo"))
+    assert subprocess.run([*command, "--check", another], cwd=ROOT, check=False, capture_output=True).returncode == 1
+    subprocess.run([*command, another], cwd=ROOT, check=True)
+    assert another.read_bytes() == (ROOT / "docs/how-it-works.md").read_bytes()
+
+
 @pytest.fixture(scope="module")
 def imported() -> set[str]:
     """The modules in a process that has imported function_app and nothing else."""

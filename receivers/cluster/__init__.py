@@ -1,0 +1,1 @@
+"""The Kubernetes API: credentials, what is known of the cluster, and refreshing."""

@@ -1,0 +1,1 @@
+"""One delivery: what it means for the Warehouses, their refreshes, and the answer."""

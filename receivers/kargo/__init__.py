@@ -1,0 +1,1 @@
+"""What Kargo means: receivers, URLs, versions, subscriptions and who is concerned by a push. No I/O."""

@@ -197,7 +197,7 @@ def running(folder: Path, where: Path) -> Iterator[Gitea]:
     user = ["--username", USER, "--password", PASSWORD, "--email", "dev@example.com", "--must-change-password=false"]
     for arguments in (["migrate"], ["admin", "user", "create", "--admin", *user]):
         subprocess.run([*command, *arguments], env={**os.environ, **environment}, capture_output=True, check=True)
-    process = Process([*command, "web"], log=folder / "log", folder=folder, environment=environment)
+    process = Process([*command, "web"], log=folder / "gitea.log", folder=folder, environment=environment)
     process.start()
     try:
         _wait_until_ready(gitea)
@@ -212,7 +212,7 @@ def _wait_until_ready(gitea: Gitea) -> None:
         try:
             gitea.api("GET", "/version")
         except (urllib.error.URLError, ConnectionError):
-            assert time.monotonic() < deadline, (gitea.folder / "log").read_text()
+            assert time.monotonic() < deadline, (gitea.folder / "gitea.log").read_text()
             time.sleep(0.1)
         else:
             return

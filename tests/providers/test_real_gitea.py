@@ -1,5 +1,6 @@
 """What a real Gitea posts is proven, and means what was done: signed JSON, and signed forms."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,9 +114,10 @@ def test_a_pull_request_is_merged(host: Host) -> None:
     document = {"title": "Promote", "head": "promotion", "base": "trunk"}
     opened = host.gitea.api("POST", f"/repos/{TEAM}/app/pulls", document)
     host.told(lambda event: event == Ignored("the pull request was not closed: opened"))
-    deadline = 200
-    while not host.gitea.api("GET", f"/repos/{TEAM}/app/pulls/1")["mergeable"] and deadline:
-        deadline -= 1
+    deadline = time.monotonic() + server.PATIENCE
+    while not host.gitea.api("GET", f"/repos/{TEAM}/app/pulls/1")["mergeable"]:
+        assert time.monotonic() < deadline, "it cannot be merged"
+        time.sleep(0.05)
     host.gitea.api("POST", f"/repos/{TEAM}/app/pulls/1/merge", {"Do": "merge"})
     for event in host.told(lambda event: isinstance(event, PullRequestClosed)):
         assert isinstance(event, PullRequestClosed)
