@@ -144,8 +144,13 @@ def _send(commands: _Commands) -> None:
     _base_url(command)
     command.add_argument("--repository", help="(default: one that a Warehouse subscribes to)")
     command.add_argument("--tag", help="(default: one that this Warehouse takes)")
-    command.add_argument("--digest", metavar="sha256:…", help="(default: a made-up one)")
+    command.add_argument("--digest", metavar="sha256:…", help="(default: a made-up one); of Git, the commit")
     command.add_argument("--media-type", metavar="TYPE", help="(default: that of an image, or of a chart)")
+    command.add_argument("--ref", metavar="refs/heads/…", help="of Git (default: one that this Warehouse takes)")
+    command.add_argument(
+        "--changed-file", metavar="FILE", action="append", help="of Git; again for each further one (default: as --ref)"
+    )
+    command.add_argument("--pull-request", metavar="URL", help="tell that this pull request was merged, and of no push")
 
 
 def _ping(commands: _Commands) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from receivers import examples
-from receivers.events import Provider, Push, Receiver
+from receivers.events import Example, Provider, Push, Receiver
 from receivers.local import cluster, posting
 from receivers.local.addresses import Address, addresses, base_url, masked
 from receivers.local.commands import output
@@ -20,13 +20,9 @@ SECRET = "RECEIVER_SECRET"  # noqa: S105 - the name of a variable; of the enviro
 
 
 def run(options: argparse.Namespace) -> int:
-    """Post one push and show the answer."""
+    """Post one push, or that a pull request was merged, and show the answer."""
     url, push, reply = asyncio.run(_send(options))
-    lines = [
-        f"{push.repository}:{push.tag}" if push.tag else f"{push.repository}@{push.digest}",
-        f"to {masked(url)}",
-        str(reply),
-    ]
+    lines = [_shown(push, options), f"to {masked(url)}", str(reply)]
     if reply.delivery_id:
         lines.append(f"delivery {reply.delivery_id}, {reply.milliseconds} ms")
     document = {
@@ -36,10 +32,20 @@ def run(options: argparse.Namespace) -> int:
         "tag": push.tag,
         "digest": push.digest,
         "mediaType": push.media_type,
+        "ref": push.ref,
+        "pullRequest": options.pull_request,
         **reply.document,
     }
     output.show(options.output, lines=lines, document=document)
     return 0 if reply.good else 1
+
+
+def _shown(push: Push, options: argparse.Namespace) -> str:
+    if options.pull_request:
+        return str(options.pull_request)
+    if push.ref:
+        return f"{push.repository} {push.ref}"
+    return f"{push.repository}:{push.tag}" if push.tag else f"{push.repository}@{push.digest}"
 
 
 async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
@@ -54,8 +60,17 @@ async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
             f"{provider.name} proves each delivery by the receiver's secret: set {SECRET} to it, or use no --url"
         )
     push = _as_told(push, options)
-    example = provider.proven(provider.example(push, datetime.now(UTC)), receiver, secret)
+    example = provider.proven(_example(provider, push, options), receiver, secret)
     return url, push, await posting.post(url, example.headers, example.body)
+
+
+def _example(provider: Provider, push: Push, options: argparse.Namespace) -> Example:
+    now = datetime.now(UTC)
+    if not options.pull_request:
+        return provider.example(push, now)
+    if provider.pull_request is None:
+        raise Unable(f"{provider.name} tells of no pull requests")
+    return provider.pull_request(options.pull_request, now)
 
 
 def _unknown(provider: Provider) -> Receiver:
@@ -98,5 +113,7 @@ def _as_told(push: Push, options: argparse.Namespace) -> Push:
         "tag": options.tag,
         "digest": options.digest,
         "media_type": options.media_type,
+        "ref": options.ref,
+        "changed_files": tuple(options.changed_file) if options.changed_file else None,
     }
     return replace(push, **{name: value for name, value in told.items() if value is not None})

@@ -92,6 +92,25 @@ def sent(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
     return document
 
 
+def test_a_push_of_git_can_be_told_by_its_ref_and_files(
+    among_everybody: Serving, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("--receiver", "of-github", "--repository", "https://github.com/team/app")
+    document = sent(capsys, "github", *where, "--ref", "refs/heads/x", "--changed-file", "a", "--changed-file", "b")
+    assert (document["repository"], document["ref"]) == ("https://github.com/team/app", "refs/heads/x")
+    among_everybody.line("https://github.com/team/app.git:refs/heads/x -> 200")
+    assert main(["send", "github", *where, "--ref", "refs/heads/x"]) == 0
+    assert capsys.readouterr().out.startswith("https://github.com/team/app refs/heads/x\n")
+
+
+def test_a_merged_pull_request_can_be_told(among_everybody: Serving, capsys: pytest.CaptureFixture[str]) -> None:
+    url = "https://github.com/team/app/pull/7"
+    assert sent(capsys, "github", "--receiver", "of-github", "--pull-request", url)["pullRequest"] == url
+    among_everybody.line(f"pull request {url} -> 200")
+    assert main(["send", "quay", "--receiver", "of-quay", "--pull-request", url]) == 2
+    assert "quay tells of no pull requests" in capsys.readouterr().err
+
+
 def test_json_is_one_document(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
     document = sent(capsys, "quay")
     assert document["provider"] == "quay"
