@@ -127,7 +127,13 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     api = Api(await credentials.connect(settings, environment))
     availability = Availability(api)
     availability.suspect()  # a process that has just begun knows nothing of the cluster
-    mirror = Mirror(api, availability, system_resources_namespace=settings.system_resources_namespace)
+    mirror = Mirror(
+        api,
+        availability,
+        system_resources_namespace=settings.system_resources_namespace,
+        tells_of_pull_requests=lambda receiver: _tells_of_pull_requests(receiver.provider),
+        pull_requests=any(_tells_of_pull_requests(receiver.provider) for receiver in static),
+    )
     secrets = SecretReader(api, availability, keys=DATA_KEYS)
     directory = Directory(
         mirror,
@@ -228,6 +234,11 @@ def _static(settings: Settings) -> tuple[StaticReceiver, ...]:
     if faults:
         raise SettingsError("\n".join(faults))
     return (*settings.receivers, *settings.receivers_from_file)
+
+
+def _tells_of_pull_requests(kind: str) -> bool:
+    """Whether a sender at receivers of this kind may tell of pull requests, for which Promotions wait."""
+    return any(provider.pull_request is not None for provider in PROVIDERS.values() if kind in provider.kinds)
 
 
 def _journal(settings: Settings, storage: Storage | None) -> Journal | None:

@@ -15,7 +15,7 @@ import msgspec
 from receivers import limits
 from receivers.deliveries.messages import Attempt, Time, refuse_odd
 from receivers.deliveries.waiting import Rank
-from receivers.events import Pushed, Trigger
+from receivers.events import Pushed, TargetKind, Trigger
 
 _ID = re.compile("[0-9a-f]{24}")
 
@@ -38,10 +38,11 @@ class State(StrEnum):
 
 
 class WarehouseRow(msgspec.Struct, kw_only=True):
-    """The decision on one Warehouse, and what followed."""
+    """The decision on one Warehouse or Promotion, and what followed."""
 
     project: str
     name: str
+    kind: TargetKind = TargetKind.WAREHOUSE  # rows of earlier versions have none
     refresh: bool
     reason: str  # which subscription matched, or why not
     state: State | None = None  # None: it was not to be refreshed

@@ -11,7 +11,7 @@ from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.journal import Row, State, WarehouseRow
 from receivers.deliveries.matching import Match, Refreshes
 from receivers.deliveries.messages import Message
-from receivers.events import Decision, Event, Handshake, Ignored, Ping, PullRequestClosed, Pushed, Trigger
+from receivers.events import Decision, Event, Handshake, Ignored, Ping, PullRequestClosed, Pushed, Target, Trigger
 
 
 def row_of(delivery: Delivery) -> Row:
@@ -136,6 +136,7 @@ def warehouse_row(decision: Decision, outcome: Outcome | None, *, queued: bool) 
     row = WarehouseRow(
         project=decision.target.namespace,
         name=decision.target.name,
+        kind=decision.target.kind,
         refresh=decision.refresh,
         reason=_clip(decision.reason),
     )
@@ -179,15 +180,19 @@ def note_try(row: Row, message: Message, match: Match | None, refreshes: Refresh
 
 def _merged(before: list[WarehouseRow], decided: list[WarehouseRow], *, whole: bool) -> list[WarehouseRow]:
     """What was decided last. Of a delivery in parts, one part that wants a Warehouse refreshed is enough."""
-    known = {(each.project, each.name): each for each in before}
+    known = {_target(each): each for each in before}
     merged = {} if whole else dict(known)
     for each in decided:
-        earlier = known.get((each.project, each.name))
+        earlier = known.get(_target(each))
         if earlier is not None and earlier.value == each.value:  # the same refresh
             each.handled_at = earlier.handled_at
         if whole or each.refresh or earlier is None or not earlier.refresh:
-            merged[each.project, each.name] = each
+            merged[_target(each)] = each
     return [merged[key] for key in sorted(merged)]
+
+
+def _target(row: WarehouseRow) -> Target:
+    return Target(row.project, row.name, row.kind)
 
 
 def conclude(row: Row) -> None:
