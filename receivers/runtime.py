@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from receivers import limits, unresolved
 from receivers import settings as settings_module
@@ -128,7 +129,13 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     api = Api(await credentials.connect(settings, environment))
     availability = Availability(api)
     availability.suspect()  # a process that has just begun knows nothing of the cluster
-    mirror = Mirror(api, availability, system_resources_namespace=settings.system_resources_namespace)
+    mirror = Mirror(
+        api,
+        availability,
+        system_resources_namespace=settings.system_resources_namespace,
+        tells_of_pull_requests=lambda receiver: _tells_of_pull_requests(receiver.provider),
+        pull_requests=any(_tells_of_pull_requests(receiver.provider) for receiver in static),
+    )
     secrets = SecretReader(api, availability, keys=DATA_KEYS)
     directory = Directory(
         mirror,
@@ -147,7 +154,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     journal = _journal(settings, storage)
     recorder = Recorder(journal) if journal else None
     if recorder is not None:
-        mirror.warehouses.on_handled = recorder.handled
+        mirror.warehouses.on_handled = mirror.promotions.on_handled = recorder.handled
     telemetry = (
         Telemetry(settings.otlp_endpoint, mirror=mirror, availability=availability, queue=queue)
         if settings.otlp_endpoint
@@ -229,6 +236,19 @@ def _static(settings: Settings) -> tuple[StaticReceiver, ...]:
     if faults:
         raise SettingsError("\n".join(faults))
     return (*settings.receivers, *settings.receivers_from_file)
+
+
+@cache
+def _tells_of_pull_requests(kind: str) -> bool:
+    """Whether receivers of this kind are those of Git hosts, which tell of pull requests.
+
+    Others may tell of some too, as Azure's do: Promotions are followed from the first one on.
+    """
+    return any(
+        provider.pull_request is not None and "://" in provider.home.repository
+        for provider in PROVIDERS.values()
+        if kind in provider.kinds
+    )
 
 
 def _journal(settings: Settings, storage: Storage | None) -> Journal | None:

@@ -106,9 +106,22 @@ def _warehouse(name: str, project: str, subscription: Object) -> Object:
     }
 
 
-async def refresh_of(server: ApiServer, name: str, project: str = PROJECT) -> str:
+def promotion(name: str, *urls: str, project: str = PROJECT, phase: str = "Running") -> Object:
+    """A Promotion that waits for these pull requests, one after the other, and has come to the last."""
+    steps = [{"uses": "git-wait-for-pr", "as": f"wait-{position}"} for position, _ in enumerate(urls)]
+    state = {f"wait-{position}": {"pr": {"id": position, "url": url}} for position, url in enumerate(urls)}
+    return {
+        "apiVersion": KARGO,
+        "kind": "Promotion",
+        "metadata": {"name": name, "namespace": project},
+        "spec": {"stage": "test", "freight": "abc", "steps": [{"uses": "git-clone", "as": "clone"}, *steps]},
+        "status": {"phase": phase, "currentStep": len(steps), "state": state},
+    }
+
+
+async def refresh_of(server: ApiServer, name: str, project: str = PROJECT, *, kind: str = "Warehouse") -> str:
     """The value of a Warehouse's refresh annotation, "" for none."""
-    found = await server.get("Warehouse", name, project)
+    found = await server.get(kind, name, project)
     assert found is not None
     value: str = found["metadata"].get("annotations", {}).get(ANNOTATION, "")
     return value

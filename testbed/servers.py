@@ -75,6 +75,7 @@ ROOT = HERE.parent
 SHIPPED_CRDS = ROOT.parent / "shared" / "kargo-crds"
 PLAIN_NAME = "plain.test"  # by which the real server shows a certificate of an authority without key identifiers
 USERS = {"admin": ("system:masters",), "kargo-receivers": (), "nobody": ()}
+PROMOTIONS_ROLE = "kargo-receivers-promotions"
 READY_WITHIN = 60.0  # seconds; it takes one, on a machine with nothing else to do
 AT_ONCE = 16  # requests in flight while objects are applied
 # Some objects of the tests are nested deeper than Python reads.
@@ -208,6 +209,20 @@ class ApiServer:
             await self.apply(binding)
             await self._wait_until_allowed(path_of("Secret", "any", namespace), user=user)
 
+    async def allow_promotions(self, *, user: str = "kargo-receivers") -> None:
+        """Lets the user follow and refresh Promotions until the next :meth:`clean`. As :meth:`allow_secrets` else."""
+        if "rbac" in self.supports:
+            group = {"apiGroup": "rbac.authorization.k8s.io"}
+            binding = {
+                "apiVersion": "rbac.authorization.k8s.io/v1",
+                "kind": "ClusterRoleBinding",
+                "metadata": {"name": PROMOTIONS_ROLE},
+                "roleRef": group | {"kind": "ClusterRole", "name": PROMOTIONS_ROLE},
+                "subjects": [group | {"kind": "User", "name": user}],
+            }
+            await self.apply(binding)
+            await self._wait_until_allowed(path_of("Promotion"), user=user)
+
     async def _wait_until_allowed(self, path: str, *, user: str) -> None:
         """A real server's authoriser learns of a binding a moment after it was written."""
         deadline = time.monotonic() + READY_WITHIN
@@ -219,6 +234,8 @@ class ApiServer:
         """Starts or resumes what a test left stopped, and removes every object that tests make."""
         await self.start()
         self._namespaces.clear()
+        if "rbac" in self.supports:
+            await self.delete("ClusterRoleBinding", PROMOTIONS_ROLE)
         async with self.session() as session:
             for kind in EMPTIED:
                 answer = await send(session, "GET", path_of(kind), headers=METADATA_ONLY)

@@ -85,6 +85,18 @@ class Warehouse(msgspec.Struct):
     status: msgspec.Raw = _ABSENT
 
 
+class _Steps(msgspec.Struct):
+    steps: msgspec.Raw = _ABSENT
+
+
+class Promotion(msgspec.Struct):
+    """Of a Promotion: its steps, and how far it is."""
+
+    metadata: Metadata
+    spec: _Steps = msgspec.field(default_factory=_Steps)
+    status: msgspec.Raw = _ABSENT
+
+
 class WarehouseStatus(msgspec.Struct):
     """Of a Warehouse's status: which refresh Kargo handled last."""
 

@@ -10,9 +10,10 @@ from receivers import limits
 from receivers.cluster import records
 from receivers.cluster.records import Identity, Key, UnreadableError
 from receivers.cluster.unreadable import Unreadable
-from receivers.events import Receiver, Target
-from receivers.kargo import configs, shallow, subscriptions
+from receivers.events import Receiver, Target, TargetKind
+from receivers.kargo import configs, promotions, shallow, subscriptions
 from receivers.kargo.index import SubscriptionIndex
+from receivers.kargo.promotions import PullRequestIndex
 from receivers.kargo.subscriptions import Decoded, LeftOut
 
 # The receivers of one ProjectConfig or ClusterConfig before and after a change: none before it was there, none once it
@@ -27,6 +28,8 @@ _PROJECT_FULL = (
     f"the Warehouses of its project subscribe to more than fits {limits.PROJECT_SUBSCRIPTIONS >> 20} MiB, and those of "
     f"all projects to more than fits {limits.ALL_SUBSCRIPTIONS >> 20} MiB"
 )
+
+_PROMOTIONS_FULL = f"more than {limits.PROJECT_PROMOTIONS} Promotions of its project wait for pull requests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,77 @@ class WarehouseStore:
                 self.on_handled(target, token)
 
 
+class PromotionStore:
+    """The Promotions that wait for pull requests, as an index of these. Nothing is kept of the others."""
+
+    def __init__(self) -> None:
+        self.index = PullRequestIndex()
+        self.unreadable = Unreadable()
+        self.on_handled: Callable[[Target, str], None] | None = None  # (Promotion, the refresh that Kargo handled)
+        self._versions: dict[Target, tuple[str, str]] = {}  # uid and resourceVersion
+        self._handled: dict[Target, str] = {}
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def apply(self, encoded: msgspec.Raw) -> Identity:
+        promotion = msgspec.json.decode(encoded, type=records.Promotion)
+        identity = promotion.metadata.identity
+        target = _promotion(promotion.metadata.key)
+        uid = records.bounded(promotion.metadata.uid)
+        if self._is_newer(target, uid, identity.version):
+            urls = promotions.pull_requests(promotion.spec.steps, promotion.status)
+            if urls and target not in self.index and self.index.count(target.namespace) >= limits.PROJECT_PROMOTIONS:
+                raise UnreadableError(_PROMOTIONS_FULL)
+            if urls or target in self.index:  # of the others nobody asked for a refresh
+                self._note_handled(target, promotion.status)
+            self._put(target, urls, uid, identity.version)
+        return identity
+
+    def delete(self, key: Key) -> None:
+        self._forget(_promotion(key))
+
+    def retain(self, keys: set[Key]) -> None:
+        for target in self.index.targets():
+            if _key(target) not in keys:
+                self._forget(target)
+        self.unreadable.retain(keys)
+
+    def retain_in(self, namespace: str, keys: set[Key]) -> None:
+        """As :meth:`retain`, of one namespace."""
+        for target in self.index.targets():
+            if target.namespace == namespace and _key(target) not in keys:
+                self._forget(target)
+
+    def _is_newer(self, target: Target, uid: str, version: str) -> bool:
+        """Whether this is no older state than the known one: the generation does not tell of the status.
+
+        Versions of one object grow: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+        """
+        known_uid, known = self._versions.get(target, ("", ""))
+        comparable = version.isdecimal() and known.isdecimal() and uid == known_uid
+        return not comparable or int(version) > int(known)
+
+    def _put(self, target: Target, urls: tuple[str, ...], uid: str, version: str) -> None:
+        self.index.put(target, urls)
+        if urls:
+            self._versions[target] = (uid, version)
+        else:
+            self._forget(target)
+
+    def _forget(self, target: Target) -> None:
+        self.index.remove(target)
+        self._versions.pop(target, None)
+        self._handled.pop(target, None)
+
+    def _note_handled(self, target: Target, status: msgspec.Raw) -> None:
+        token = _handled_refresh(status)
+        if token and self._handled.get(target) != token:
+            self._handled[target] = token
+            if self.on_handled is not None:
+                self.on_handled(target, token)
+
+
 class ConfigStore:
     """ProjectConfigs or the ClusterConfig, as the receivers they define.
 
@@ -207,6 +281,10 @@ def _handled_refresh(status: msgspec.Raw) -> str:
 
 def _target(key: Key) -> Target:
     return Target(key.namespace, key.name)
+
+
+def _promotion(key: Key) -> Target:
+    return Target(key.namespace, key.name, TargetKind.PROMOTION)
 
 
 def _key(target: Target) -> Key:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from receivers import limits
-from receivers.events import Handshake, Ignored, WebhookError
+from receivers.events import Handshake, Ignored, TargetKind, WebhookError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,20 +28,23 @@ class Answer:
 
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+# Kargo's words, of which one plural has no parentheses.
+_COUNTED = {TargetKind.WAREHOUSE: "warehouse(s)", TargetKind.PROMOTION: "promotion(s)"}
+_FAILED = {TargetKind.WAREHOUSE: "warehouses", TargetKind.PROMOTION: "promotion(s)"}
 _HTML = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
 
 
-def refreshed(warehouses: int) -> Answer:
-    """Every Warehouse that wants it was refreshed; there may be none."""
-    return Answer(status=200, body={"msg": f"refreshed {warehouses} warehouse(s)"})
+def refreshed(count: int, kind: TargetKind = TargetKind.WAREHOUSE) -> Answer:
+    """Everything that wants it was refreshed; there may be nothing."""
+    return Answer(status=200, body={"msg": f"refreshed {count} {_COUNTED[kind]}"})
 
 
-def failed(failures: int, warehouses: int) -> Answer:
-    """Some Warehouses were not refreshed, or not within the answer budget. Their refreshes may still go on.
+def failed(failures: int, count: int, kind: TargetKind = TargetKind.WAREHOUSE) -> Answer:
+    """Some were not refreshed, or not within the answer budget. Their refreshes may still go on.
 
     Kargo's own server answers 500, which means a defect to a sender: Azure DevOps puts a hook on probation for it.
     """
-    return _try_again(f"failed to refresh {failures} of {warehouses} warehouses")
+    return _try_again(f"failed to refresh {failures} of {count} {_FAILED[kind]}")
 
 
 def queued(waiting: int, warehouses: int) -> Answer:

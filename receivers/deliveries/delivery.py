@@ -9,7 +9,7 @@ from typing import Self
 from receivers.cluster.refresher import Result
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.matching import Refreshes
-from receivers.events import Decision, Event, PullRequestClosed, Pushed, Receiver, Target, Trigger
+from receivers.events import Decision, Event, PullRequestClosed, Pushed, Receiver, Target, TargetKind, Trigger
 
 
 @dataclass(slots=True)
@@ -61,6 +61,12 @@ class Delivery:
     def triggers(self) -> list[Trigger]:
         """The events that can refresh something."""
         return [event for event in self.events if isinstance(event, Pushed | PullRequestClosed)]
+
+    @property
+    def kind(self) -> TargetKind:
+        """What it refreshes, to tell its sender: Promotions where it tells of pull requests alone."""
+        pushed = any(isinstance(event, Pushed) for event in self.triggers)
+        return TargetKind.PROMOTION if self.triggers and not pushed else TargetKind.WAREHOUSE
 
     @property
     def unfinished(self) -> list[Target]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Outcome, Refresher
 from receivers.cluster.turns import Turns
-from receivers.events import Decision, Pushed, Target, Trigger
+from receivers.events import Decision, PullRequestClosed, Pushed, Target, Trigger
 from receivers.kargo import changes, repositories
 from receivers.kargo.changes import Change
 from receivers.kargo.effort import DeliveryEffort
@@ -43,7 +43,13 @@ async def match(mirror: Mirror, events: Iterable[Trigger], *, project: str | Non
 
     Raises ClusterError when too little is known of the cluster.
     """
-    await mirror.warehouses_ready(project)
+    events = list(events)
+    closed = dict.fromkeys(event.url for event in events if isinstance(event, PullRequestClosed))
+    pushed = any(isinstance(event, Pushed) for event in events)
+    if pushed:
+        await mirror.warehouses_ready(project)
+    if closed:
+        await mirror.promotions_ready(project)
     turns = Turns()
     effort = DeliveryEffort()
     decisions: dict[Target, Decision] = {}
@@ -54,9 +60,14 @@ async def match(mirror: Mirror, events: Iterable[Trigger], *, project: str | Non
             ):
                 decisions[decision.target] = decision
             await turns.take()
+    in_scope = mirror.index.count(project) if pushed else 0
+    others = max(0, in_scope - len(decisions))  # Warehouses may have come or gone meanwhile
+    for url in closed:
+        decisions.update((each.target, each) for each in mirror.pull_requests.decisions(url, project=project))
+        await turns.take()
     return Match(
-        decisions=sorted(decisions.values(), key=lambda decision: (decision.target.namespace, decision.target.name)),
-        others=max(0, mirror.index.count(project) - len(decisions)),  # Warehouses may have come or gone meanwhile
+        decisions=sorted(decisions.values(), key=lambda each: (each.target.namespace, each.target.name)),
+        others=others,
     )
 
 

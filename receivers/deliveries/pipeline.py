@@ -120,7 +120,7 @@ class Pipeline:
             else:
                 await self._refresh(delivery, until=deadline - self._reserve)
             if delivery.settled:
-                return answers.refreshed(delivery.wanted)
+                return answers.refreshed(delivery.wanted, delivery.kind)
             return await self._defer(delivery, deadline=deadline)
         except WebhookError as error:
             delivery.error = error.message or str(type(error).__doc__).partition(".")[0]
@@ -225,7 +225,9 @@ class Pipeline:
         """Queue what was not refreshed in time; without a queue, or when it is away too, say so."""
         unfinished = len(delivery.unfinished)
         if self._queue is None:
-            return answers.failed(unfinished, delivery.wanted) if delivery.matched else answers.unavailable()
+            if not delivery.matched:
+                return answers.unavailable()
+            return answers.failed(unfinished, delivery.wanted, delivery.kind)
         try:
             with delivery.step("queue"):
                 async with asyncio.timeout_at(deadline + limits.QUEUE_GRACE):

@@ -36,7 +36,10 @@ def of(mirror: Mirror, *, retry_queue: str = NOT_CONFIGURED, journal: str = NOT_
     """
     resources = [_resource(health) for health in mirror.health()]
     missing = [resource["resource"] for resource in resources if not resource["synced"]]
-    ready = all(health.synced or (health.denied and health.resource != "warehouses") for health in mirror.health())
+    ready = all(
+        health.synced or health.on_demand or (health.denied and health.resource != "warehouses")
+        for health in mirror.health()
+    )
     document = {
         "ready": ready,
         "missing": missing,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from receivers import limits
 from receivers.cluster.refresher import Result
 from receivers.deliveries.delivery import Delivery
-from receivers.events import Event, Handshake, Ignored, Ping, PullRequestClosed, Pushed, Target
+from receivers.events import Event, Handshake, Ignored, Ping, PullRequestClosed, Pushed, Target, TargetKind
 from receivers.text import clipped, printable
 
 logger = logging.getLogger(__name__)
@@ -70,6 +70,8 @@ def _became(delivery: Delivery) -> list[str]:
         parts.append(f"gone {_names(gone)}")
     if refused:
         parts.append("not " + _names([f"{decision.target} ({decision.reason})" for decision in refused]))
+    if not delivery.decisions and delivery.kind is TargetKind.PROMOTION:
+        parts.append("no Promotion waits for it")
     if delivery.others and not refreshed:
         parts.append(f"{delivery.others} Warehouse(s) subscribe to other repositories")
     return parts

@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from receivers import limits
-from receivers.events import Pushed, Trigger
+from receivers.events import Pushed, Target, TargetKind, Trigger
 from receivers.retries.messages import Attempt, Time, refuse_odd
 from receivers.storage.waiting import Rank
 
@@ -38,16 +38,22 @@ class State(StrEnum):
 
 
 class WarehouseRow(msgspec.Struct, kw_only=True):
-    """The decision on one Warehouse, and what followed."""
+    """The decision on one Warehouse or Promotion, and what followed."""
 
     project: str
     name: str
+    kind: TargetKind = TargetKind.WAREHOUSE  # rows of earlier versions have none
     refresh: bool
     reason: str  # which subscription matched, or why not
     state: State | None = None  # None: it was not to be refreshed
     value: str = ""  # what was written into its annotation
     error: str = ""
     handled_at: Time | None = None  # when Kargo was seen to have acted
+
+    @property
+    def target(self) -> Target:
+        """What it is about."""
+        return Target(self.project, self.name, self.kind)
 
 
 class Row(msgspec.Struct, kw_only=True):

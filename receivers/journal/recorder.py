@@ -22,7 +22,7 @@ from receivers.deliveries.matching import Match, Refreshes
 from receivers.events import Target
 from receivers.journal import journal, rows
 from receivers.journal.duplicates import Duplicates
-from receivers.journal.journal import Journal, Row, State, WarehouseRow
+from receivers.journal.journal import Journal, Row, State
 from receivers.retries.messages import Message
 from receivers.storage.account import StorageError
 
@@ -156,7 +156,7 @@ class Recorder:
         if row is None:
             return
         for warehouse in row.warehouses:
-            outcome = outcomes.get(_target(warehouse))
+            outcome = outcomes.get(warehouse.target)
             if outcome is not None:
                 rows.settle(warehouse, outcome, queued=row.state == State.QUEUED)
         self._save(row)
@@ -215,7 +215,7 @@ class Recorder:
             for warehouse in row.warehouses
             if warehouse.state == State.REFRESHED
             and warehouse.handled_at is None
-            and _covers(self._handled.get(_target(warehouse)) or "", warehouse.value)
+            and _covers(self._handled.get(warehouse.target) or "", warehouse.value)
         ]
         for warehouse in news:
             warehouse.handled_at = self._now()
@@ -229,7 +229,7 @@ class Recorder:
         """Keep a row open, as it is now."""
         self._release(row)
         text = journal.encode(row)
-        targets = [_target(warehouse) for warehouse in row.warehouses if warehouse.refresh]
+        targets = [warehouse.target for warehouse in row.warehouses if warehouse.refresh]
         for target in targets:
             self._waiting[target].add(row.id)
         if not self._open.put(row.id, (text, targets), size=sys.getsizeof(text) + len(targets) * INDEXED):
@@ -246,10 +246,6 @@ class Recorder:
             deliveries.discard(delivery)
             if not deliveries:
                 self._waiting.pop(target, None)
-
-
-def _target(warehouse: WarehouseRow) -> Target:
-    return Target(warehouse.project, warehouse.name)
 
 
 def _covers(handled: str, value: str) -> bool:

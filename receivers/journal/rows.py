@@ -133,6 +133,7 @@ def warehouse_row(decision: Decision, outcome: Outcome | None, *, queued: bool) 
     row = WarehouseRow(
         project=decision.target.namespace,
         name=decision.target.name,
+        kind=decision.target.kind,
         refresh=decision.refresh,
         reason=clipped(decision.reason),
     )
@@ -176,14 +177,14 @@ def note_try(row: Row, message: Message, match: Match | None, refreshes: Refresh
 
 def _merged(before: list[WarehouseRow], decided: list[WarehouseRow], *, whole: bool) -> list[WarehouseRow]:
     """What was decided last. Of a delivery in parts, one part that wants a Warehouse refreshed is enough."""
-    known = {(each.project, each.name): each for each in before}
+    known = {each.target: each for each in before}
     merged = {} if whole else dict(known)
     for each in decided:
-        earlier = known.get((each.project, each.name))
+        earlier = known.get(each.target)
         if earlier is not None and earlier.value == each.value:  # the same refresh
             each.handled_at = earlier.handled_at
         if whole or each.refresh or earlier is None or not earlier.refresh:
-            merged[each.project, each.name] = each
+            merged[each.target] = each
     return [merged[key] for key in sorted(merged)]
 
 

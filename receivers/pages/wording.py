@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from receivers.journal.journal import Row, State, WarehouseRow
 
+PULL_REQUEST = "pull request"
 NAMED = 2  # Warehouses that a summary names; the rest is counted
 
 MINUTE, HOUR, DAY = 60, 3600, 24 * 3600  # seconds
@@ -27,6 +28,7 @@ LABELS = {
 # What stands there for a delivery that names no repository.
 EVENTS = {
     "push": "Push",
+    PULL_REQUEST: "Pull request",
     "ping": "Ping",
     "handshake": "Handshake",
     "ignored": "Another event",
@@ -70,7 +72,21 @@ def _why_nothing(row: Row) -> str:
             others = len(row.warehouses) + row.unlisted - 1
             more = f", and {others} more" if others else ""
             return f"{warehouse.name}: {warehouse.reason}{more}"
+    if row.event == PULL_REQUEST:
+        return "no Promotion waits for it"
     return "no Warehouse subscribes to it" if row.event == "push" else row.reason
+
+
+def kind(row: Row) -> str:
+    """What the delivery may refresh."""
+    return "Promotion" if row.event == PULL_REQUEST else "Warehouse"
+
+
+def nobody(row: Row) -> str:
+    """Why a delivery concerns nobody."""
+    if row.event == PULL_REQUEST:
+        return "No Promotion in reach of this receiver waits for this pull request."
+    return "No Warehouse in reach of this receiver subscribes to this repository."
 
 
 def _names(warehouses: list[WarehouseRow]) -> str:
@@ -80,7 +96,7 @@ def _names(warehouses: list[WarehouseRow]) -> str:
     named = ", ".join(warehouse.name for warehouse in warehouses[:NAMED])
     rest = len(warehouses) - NAMED
     more = f" and {rest} more" if rest > 0 else ""
-    return f"Warehouse{'' if len(warehouses) == 1 else 's'} {named}{more}"
+    return f"{warehouses[0].kind}{'' if len(warehouses) == 1 else 's'} {named}{more}"
 
 
 def handled(row: Row, at: datetime | None) -> str:

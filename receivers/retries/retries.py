@@ -196,7 +196,7 @@ class Retries:
 
     def _report(self, message: Message, *, given_up: bool) -> None:
         attempt = message.attempts[-1]
-        became = f"refreshed {attempt.refreshed} Warehouse(s)"
+        became = f"refreshed {attempt.refreshed}"
         if attempt.error:
             became += f"; {attempt.error}; " + ("given up" if given_up else "tried again later")
         logger.log(

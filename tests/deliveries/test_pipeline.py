@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -20,6 +21,7 @@ from receivers.events import (
     Malformed,
     Ping,
     Provider,
+    PullRequestClosed,
     Pushed,
     Receiver,
     Unauthenticated,
@@ -36,11 +38,13 @@ from testbed.objects import (
     Hook,
     cluster_config,
     project_config,
+    promotion,
     refresh_of,
     secret_of,
     warehouse,
 )
 from testbed.servers import ApiServer
+from testbed.waiting import eventually
 from tests.service import until
 
 HOOK = Hook()
@@ -320,3 +324,92 @@ async def under_way(sender: Sender, count: int) -> bool:
     """Whether so many deliveries wait for a refresh: one whose patch is under way, and those that follow it."""
     lanes = sender.runtime.refresher._lanes.values()
     return sum(len(lane.served) + (lane.following is not None) for lane in lanes) == count
+
+
+# Pull requests
+
+PULL_REQUEST = "https://git.example.com/team/app/pull/7"
+
+
+@asynccontextmanager
+async def telling(api_server: ApiServer, fault_proxy: FaultProxy) -> AsyncIterator[Sender]:
+    """A service that follows Promotions, since its one receiver's sender tells of pull requests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runtime, "_tells_of_pull_requests", lambda _: True)
+        told: list[Delivery] = []
+        kubeconfig = str(api_server.kubeconfig("kargo-receivers", url=fault_proxy.url))
+        service = await runtime.start(Settings(kubeconfig=kubeconfig, answer_budget=30.0), {}, observers=[told.append])
+        try:
+            await eventually(lambda: any(each.resource == "promotions" for each in service.mirror.health()))
+            yield Sender(service, told)
+        finally:
+            await service.close()
+
+
+async def test_a_closed_pull_request_refreshes_the_promotions_of_the_project_that_wait_for_it(
+    sender: Sender, api_server: ApiServer
+) -> None:
+    await api_server.allow_promotions()
+    await api_server.apply(
+        promotion("waiting", PULL_REQUEST),
+        promotion("other", PULL_REQUEST.upper()),
+        promotion("done", PULL_REQUEST, phase="Succeeded"),
+    )
+    answer = await sender.deliver(PullRequestClosed(url=PULL_REQUEST))
+    assert (answer.status, answer.body) == (200, {"msg": "refreshed 1 promotion(s)"})
+    assert await refresh_of(api_server, "waiting", kind="Promotion")
+    assert not await refresh_of(api_server, "other", kind="Promotion")
+    (decision,) = sender.last.decisions
+    assert decision.reason == "waits for this pull request"
+    assert sender.last.others == 0
+
+
+def test_git_hosts_tell_of_pull_requests() -> None:
+    telling = {name for name in PROVIDERS if runtime._tells_of_pull_requests(name)}
+    assert telling == {"bitbucket", "gitea", "github", "gitlab"}
+
+
+async def test_of_another_sender_promotions_are_followed_from_its_first_pull_request_on(
+    sender: Sender, api_server: ApiServer
+) -> None:
+    await api_server.allow_promotions()
+    mirror = sender.runtime.mirror
+    assert "promotions" not in {each.resource for each in mirror.health()}
+    await sender.deliver(PullRequestClosed(url=PULL_REQUEST))
+    await eventually(lambda: any(each.resource == "promotions" and each.watching for each in mirror.health()))
+    await api_server.apply(promotion("waiting", PULL_REQUEST))
+    await eventually(lambda: len(mirror.pull_requests) == 1)
+
+
+async def test_promotions_are_followed_where_a_sender_tells_of_pull_requests(
+    sender: Sender, api_server: ApiServer, fault_proxy: FaultProxy
+) -> None:
+    await api_server.allow_promotions()
+    async with telling(api_server, fault_proxy) as other:
+        await eventually(lambda: all(each.watching for each in other.runtime.mirror.health()))
+        await api_server.apply(promotion("waiting", PULL_REQUEST))
+        await eventually(lambda: len(other.runtime.mirror.pull_requests) == 1)
+        assert (await other.deliver(PullRequestClosed(url=PULL_REQUEST))).body == {"msg": "refreshed 1 promotion(s)"}
+        await api_server.apply(project_config([]))
+        await eventually(lambda: len(other.runtime.mirror.health()) == 3)
+        await eventually(lambda: not other.runtime.mirror.pull_requests)
+
+
+async def test_without_rights_on_promotions_warehouses_are_refreshed_all_the_same(
+    sender: Sender, api_server: ApiServer, fault_proxy: FaultProxy
+) -> None:
+    if "rbac" not in api_server.supports:
+        pytest.skip("everything is allowed here")
+    async with telling(api_server, fault_proxy) as other:
+        await eventually(lambda: other.runtime.mirror.health()[-1].denied)
+        assert (await other.deliver(pushed("1.0.0"))).body == {"msg": "refreshed 1 warehouse(s)"}
+        assert (await other.deliver(PullRequestClosed(url=PULL_REQUEST))).status == 503
+        state = other.runtime.readiness()
+        assert state.ready
+        assert "promotions" in state.document["missing"]
+
+
+async def test_a_pull_request_that_nothing_waits_for_is_a_success(sender: Sender, api_server: ApiServer) -> None:
+    await api_server.allow_promotions()
+    answer = await sender.deliver(PullRequestClosed(url=PULL_REQUEST))
+    assert (answer.status, answer.body) == (200, {"msg": "refreshed 0 promotion(s)"})

@@ -45,6 +45,7 @@ def test_every_other_test_runs_with_these_rights() -> None:
     assert tested == {
         "kargo-receivers": rules(INFRA / "kubernetes/base/cluster-role.yaml"),
         "kargo-receivers-secrets": rules(INFRA / "kubernetes/secrets/role.yaml"),
+        "kargo-receivers-promotions": rules(INFRA / "kubernetes/promotions/cluster-role.yaml"),
     }
 
 

@@ -60,5 +60,5 @@ def lines(row: dict[str, Any]) -> Iterator[str]:
     if row["others"]:
         yield f"  {row['others']} other Warehouse(s) subscribe to other repositories"
     for attempt in row["attempts"]:
-        became = attempt["error"] or f"refreshed {attempt['refreshed']} Warehouse(s)"
+        became = attempt["error"] or f"refreshed {attempt['refreshed']}"
         yield f"  tried again {attempt['at'][:19].replace('T', ' ')}: {became}"

@@ -19,7 +19,12 @@ from receivers.runtime import Runtime
 from receivers.settings import SettingsError
 
 CORRECT = "correct it, or leave it out"
-KINDS = {"projectconfigs": "ProjectConfig", "clusterconfigs": "ClusterConfig", "warehouses": "Warehouse"}
+KINDS = {
+    "projectconfigs": "ProjectConfig",
+    "clusterconfigs": "ClusterConfig",
+    "warehouses": "Warehouse",
+    "promotions": "Promotion",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +114,9 @@ async def of_api_server(api: Api) -> Finding | None:
 async def of_permissions(service: Runtime) -> list[Finding]:
     """The rights that are missing. Where the settings have receivers, those of ProjectConfigs can be done without."""
     has_static = bool(service.settings.receivers or service.settings.receivers_from_file)
-    found = [await permissions.missing(service.api, needed) for needed in permissions.NEEDED]
+    promotions = any(health.resource == "promotions" for health in service.mirror.health())
+    needed = [*permissions.NEEDED, *(permissions.NEEDED_FOR_PULL_REQUESTS if promotions else ())]
+    found = [await permissions.missing(service.api, each) for each in needed]
     return [
         replace(finding, severity=Severity.WARNING) if has_static and "projectconfigs" in finding.subject else finding
         for finding in found

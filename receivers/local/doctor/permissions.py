@@ -38,6 +38,21 @@ NEEDED = (
     Permission(resource="warehouses", verbs=("list", "watch", "patch"), loss="Warehouses are not refreshed"),
 )
 
+NEEDED_FOR_PULL_REQUESTS = (
+    Permission(
+        resource="promotions",
+        verbs=("list", "watch", "patch"),
+        loss="Promotions that wait for a pull request are not refreshed",
+        severity=Severity.WARNING,  # Kargo looks at the pull request by itself, later
+    ),
+    Permission(
+        resource="stages",
+        verbs=("promote",),
+        loss="Kargo refuses to have Promotions refreshed",
+        severity=Severity.WARNING,
+    ),
+)
+
 
 async def missing(api: Api, needed: Permission) -> Finding | None:
     """What is missing of a permission, if anything. Raises ClusterError."""
