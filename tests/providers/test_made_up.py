@@ -22,7 +22,7 @@ TRIED = {  # files of tests, and how many tests of the made-up provider each has
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This project, with one more provider."""
     folder = tmp_path_factory.mktemp("copy")
-    for name in ("receivers", "tests", "docs"):
+    for name in ("receivers", "testbed", "tests", "docs"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("function_app.py", "host.json", "pyproject.toml", "requirements.txt", "local.settings.sample.json"):
         shutil.copy(ROOT / name, folder / name)
