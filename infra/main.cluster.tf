@@ -2,6 +2,9 @@
 
 locals {
   cluster_role = yamldecode(file("${path.module}/kubernetes/base/cluster-role.yaml"))
+  promotion_rules = (
+    var.cluster.promotions ? yamldecode(file("${path.module}/kubernetes/promotions/cluster-role.yaml")).rules : []
+  )
   secrets_role = yamldecode(file("${path.module}/kubernetes/secrets/role.yaml"))
 
   kubernetes_rbac = var.cluster.authorization == "kubernetes" ? 1 : 0
@@ -46,7 +49,7 @@ resource "kubernetes_cluster_role_v1" "this" {
     name = var.name
   }
   dynamic "rule" {
-    for_each = local.cluster_role.rules
+    for_each = concat(local.cluster_role.rules, local.promotion_rules)
     content {
       api_groups = rule.value.apiGroups
       resources  = rule.value.resources

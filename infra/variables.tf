@@ -268,6 +268,7 @@ variable "cluster" {
     `authentication`: `azure` (AKS with Entra ID: the app's identity) or `token` (any cluster: a ServiceAccount's token, see `cluster_token`).
     `authorization`: `kubernetes` (ClusterRole and bindings, made here with the kubernetes provider), `azure` (role assignments, for AKS with Azure RBAC for Kubernetes; needs `aks_id`) or `none` (you applied the manifests of `kubernetes/` yourself).
     `secret_namespaces`: namespaces whose Secrets the app may read, beside those of the `receivers` configured in the cluster. With none at all the app runs with `READ_SECRETS=false`.
+    `promotions`: whether the app may refresh Promotions that wait for a pull request, for receivers of Git hosts. Kargo wants the right to `promote` on every Stage for that, which with `azure` is not known: apply `kubernetes/promotions` there.
     `service_account`: whose token it is, for `token` with `kubernetes`.
   TEXT
   type = object({
@@ -278,6 +279,7 @@ variable "cluster" {
     aks_id                     = optional(string)
     secret_namespaces          = optional(set(string), [])
     system_resources_namespace = optional(string, "kargo-system-resources")
+    promotions                 = optional(bool, false)
     service_account = optional(object({
       namespace = optional(string, "kargo-receivers")
       name      = optional(string, "kargo-receivers")
@@ -291,6 +293,10 @@ variable "cluster" {
   validation {
     condition     = strcontains(var.cluster.ca_certificate, "-----BEGIN CERTIFICATE-----")
     error_message = "cluster.ca_certificate: PEM text. From a kubeconfig: base64decode(certificate-authority-data)."
+  }
+  validation {
+    condition     = !var.cluster.promotions || var.cluster.authorization == "kubernetes"
+    error_message = "cluster.promotions: only with authorization = \"kubernetes\"; apply the manifests of kubernetes/promotions otherwise."
   }
   validation {
     condition     = contains(["azure", "token"], var.cluster.authentication)

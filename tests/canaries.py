@@ -15,7 +15,7 @@ from receivers.kargo.configs import KEYS
 from receivers.local.azurite import Azurite
 from receivers.providers import PROVIDERS
 from testbed.fault_proxy import FaultProxy
-from testbed.objects import IMAGE, PROJECT, Hook, project_config, secret, warehouse
+from testbed.objects import IMAGE, PROJECT, Hook, git_warehouse, project_config, secret, warehouse
 from testbed.servers import ApiServer
 from tests.collector import AT_ONCE, Collector, running_collector
 from tests.local.host.wire import Response
@@ -248,6 +248,7 @@ async def prepare(cluster: ApiServer) -> None:
         secret(STALE.secret_name, {"secret": "canary-secret-after-the-stale-one"}),
         warehouse("app"),
         warehouse("from-hub", image="team/app"),
+        git_warehouse("from-git", repository=COMMITS.repository, branch="main"),
     )
     await cluster.allow_secrets(PROJECT)
 

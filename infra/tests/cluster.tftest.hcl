@@ -39,6 +39,37 @@ run "the_least_rights_and_no_secrets" {
   }
 }
 
+run "promotions_on_request" {
+  variables {
+    cluster = {
+      server         = "https://aks.example.com:443"
+      ca_certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+      promotions     = true
+    }
+  }
+  assert {
+    condition = slice([for rule in kubernetes_cluster_role_v1.this[0].rule : { resources = rule.resources, verbs = rule.verbs }], 2, 4) == [
+      { resources = tolist(["promotions"]), verbs = tolist(["get", "list", "watch", "patch"]) },
+      { resources = tolist(["stages"]), verbs = tolist(["promote"]) },
+    ]
+    error_message = "Promotions cannot be refreshed, or more than they can"
+  }
+}
+
+run "promotions_are_no_role_of_azure" {
+  command = plan
+  variables {
+    cluster = {
+      server         = "https://aks.example.com:443"
+      ca_certificate = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+      authorization  = "azure"
+      aks_id         = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/rg/providers/Microsoft.ContainerService/managedClusters/aks"
+      promotions     = true
+    }
+  }
+  expect_failures = [var.cluster]
+}
+
 run "secrets_in_the_named_namespaces_only" {
   variables {
     cluster = {
