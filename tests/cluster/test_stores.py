@@ -1,6 +1,7 @@
 """What is kept of the objects of the cluster, and when it changes."""
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -9,9 +10,9 @@ import pytest
 
 from receivers import limits
 from receivers.cluster.records import Key, UnreadableError
-from receivers.cluster.stores import ConfigStore, WarehouseStore
-from receivers.events import Pushed, Receiver
-from testbed.objects import IMAGE, PROJECT, Hook, Object, project_config, warehouse
+from receivers.cluster.stores import ConfigStore, PromotionStore, WarehouseStore
+from receivers.events import Pushed, Receiver, Target, TargetKind
+from testbed.objects import IMAGE, PROJECT, Hook, Object, project_config, promotion, warehouse
 
 OTHER = "registry.azurecr.io/team/other"
 
@@ -232,3 +233,70 @@ def test_a_warehouse_that_was_left_out_counts_as_soon_as_it_is_seen_and_there_is
     store.delete(Key(PROJECT, "big"))
     store.apply(stored("late", image=OTHER))  # as it was: nobody has changed it
     assert images(store) == [OTHER]
+
+
+PULL_REQUEST = "https://git.example.com/team/app/pull/7"
+WAITING = Target(PROJECT, "waiting", TargetKind.PROMOTION)
+
+
+def stored_promotion(version: int, *, handled: str = "", uid: str = "1", **fields: Any) -> msgspec.Raw:  # noqa: ANN401
+    made = promotion("waiting", PULL_REQUEST, **fields)
+    made["metadata"] |= {"resourceVersion": str(version), "uid": uid}
+    if handled:
+        made["status"]["lastHandledRefresh"] = handled
+    return msgspec.Raw(msgspec.json.encode(made))
+
+
+def test_a_promotion_is_kept_while_it_waits() -> None:
+    store = PromotionStore()
+    assert store.apply(stored_promotion(5)).version == "5"
+    assert [each.target for each in store.index.decisions(PULL_REQUEST, project=None)] == [WAITING]
+    store.apply(stored_promotion(6, phase="Succeeded"))
+    assert len(store) == 0
+
+
+def test_an_older_state_of_a_promotion_does_not_count_and_one_of_another_object_does() -> None:
+    store = PromotionStore()
+    store.apply(stored_promotion(5))
+    store.apply(stored_promotion(4, phase="Succeeded"))
+    assert len(store) == 1
+    store.apply(stored_promotion(4, uid="2", phase="Succeeded"))
+    assert len(store) == 0
+
+
+def test_kargo_s_handling_of_a_promotion_is_told_once_and_when_it_ends_with_it() -> None:
+    store, told = PromotionStore(), list[tuple[Target, str]]()
+    store.on_handled = lambda *each: told.append(each)
+    store.apply(stored_promotion(1, handled="a"))
+    store.apply(stored_promotion(2, handled="a"))
+    store.apply(stored_promotion(3, handled="b", phase="Succeeded"))
+    store.apply(stored_promotion(4, handled="c", phase="Succeeded"))
+    assert told == [(WAITING, "a"), (WAITING, "b")]
+
+
+def test_promotions_that_are_gone_are_forgotten() -> None:
+    ways: tuple[Callable[[PromotionStore], None], ...] = (
+        lambda store: store.delete(Key(PROJECT, "waiting")),
+        lambda store: store.retain(set()),
+        lambda store: store.retain_in(PROJECT, set()),
+    )
+    for forget in ways:
+        store = PromotionStore()
+        store.apply(stored_promotion(1))
+        forget(store)
+        assert len(store) == 0
+    store.apply(stored_promotion(1))
+    store.retain({Key(PROJECT, "waiting")})
+    store.retain_in("another", set())
+    assert len(store) == 1
+
+
+def test_a_project_has_only_so_many_waiting_promotions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PROJECT_PROMOTIONS", 1)
+    store = PromotionStore()
+    store.apply(stored_promotion(1))
+    store.apply(stored_promotion(2))
+    other = promotion("another", PULL_REQUEST)
+    with pytest.raises(UnreadableError, match="wait for pull requests"):
+        store.apply(msgspec.Raw(msgspec.json.encode(other)))
+    assert len(store) == 1
