@@ -274,13 +274,15 @@ def test_kargo_s_handling_of_a_promotion_is_told_once_and_when_it_ends_with_it()
     assert told == [(WAITING, "a"), (WAITING, "b")]
 
 
+WAYS_TO_FORGET: tuple[Callable[[PromotionStore], None], ...] = (
+    lambda store: store.delete(Key(PROJECT, "waiting")),
+    lambda store: store.retain(set()),
+    lambda store: store.retain_in(PROJECT, set()),
+)
+
+
 def test_promotions_that_are_gone_are_forgotten() -> None:
-    ways: tuple[Callable[[PromotionStore], None], ...] = (
-        lambda store: store.delete(Key(PROJECT, "waiting")),
-        lambda store: store.retain(set()),
-        lambda store: store.retain_in(PROJECT, set()),
-    )
-    for forget in ways:
+    for forget in WAYS_TO_FORGET:
         store = PromotionStore()
         store.apply(stored_promotion(1))
         forget(store)
