@@ -177,9 +177,9 @@ class FollowedByProject[Kept: ProjectStore](Followed[Kept]):
         Raises :class:`ClusterError` when nothing is known of them.
         """
         reflector = self.reflector
-        if reflector.trusted:
+        if self._in_step:
             return
-        if reflector.synced:
+        if self.started and reflector.synced:
             await self.attempt(reflector.list_now if project is None else partial(self._list_project, project))
         elif project is not None:
             await self._availability.unless_gone(partial(self._list_project, project))
@@ -187,6 +187,11 @@ class FollowedByProject[Kept: ProjectStore](Followed[Kept]):
             await self._availability.unless_gone(reflector.attempted if self.started else reflector.list_now)
             if not reflector.synced:
                 raise NotReadyError(f"{self.kind.title} cannot be listed: {reflector.fault}")
+
+    @property
+    def _in_step(self) -> bool:
+        """Whether a watch keeps the store as it is in the cluster. What was only listed grows old at once."""
+        return self.started and self.reflector.trusted
 
     async def _list_project(self, project: str) -> None:
         """List one project's objects, unless that was done a moment ago; callers at the same time share one list."""
@@ -206,6 +211,6 @@ class FollowedByProject[Kept: ProjectStore](Followed[Kept]):
                 listing = await Lister(self._api, path, self.store).read()
         finally:
             del self._listings[project]
-        if not self.reflector.trusted:  # the watch may have brought newer ones meanwhile
+        if not self._in_step:  # the watch may have brought newer ones meanwhile
             self.store.retain_in(project, listing.keys)
         self._listed[project] = self._clock()

@@ -83,8 +83,14 @@ def _why(delivery: Delivery) -> str:
 
 
 def _names(things: Sequence[Target | str]) -> str:
-    named = ", ".join(str(thing) for thing in things[:NAMED])
+    named = ", ".join(map(_shown, things[:NAMED]))
     return named if len(things) <= NAMED else f"{named} and {len(things) - NAMED} more"
+
+
+def _shown(thing: Target | str) -> str:
+    """A Warehouse by its name alone, since most are; a Promotion as one."""
+    is_promotion = isinstance(thing, Target) and thing.kind is TargetKind.PROMOTION
+    return f"Promotion {thing}" if is_promotion else str(thing)
 
 
 def _name(text: str) -> str:

@@ -15,6 +15,7 @@ from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Refresher, Result
 from receivers.deliveries import matching
 from receivers.deliveries.matching import Match, Refreshes
+from receivers.events import Pushed
 from receivers.retries import messages
 from receivers.retries.messages import Attempt, Message, Poisoned
 from receivers.retries.queue import RetryQueue
@@ -196,7 +197,7 @@ class Retries:
 
     def _report(self, message: Message, *, given_up: bool) -> None:
         attempt = message.attempts[-1]
-        became = f"refreshed {attempt.refreshed}"
+        became = f"refreshed {attempt.refreshed} {_things(message)}"
         if attempt.error:
             became += f"; {attempt.error}; " + ("given up" if given_up else "tried again later")
         logger.log(
@@ -206,6 +207,11 @@ class Retries:
             message.tries,
             became,
         )
+
+
+def _things(message: Message) -> str:
+    """What a delivery refreshes: Promotions where it tells of pull requests alone."""
+    return "Warehouse(s)" if any(isinstance(event, Pushed) for event in message.events) else "Promotion(s)"
 
 
 def _missing(refreshes: Refreshes) -> str:

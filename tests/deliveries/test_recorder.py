@@ -11,7 +11,7 @@ from receivers.cluster.refresher import Outcome, Result
 from receivers.deliveries import answers
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.matching import Match, Refreshes
-from receivers.events import Decision, Target
+from receivers.events import Decision, Target, TargetKind
 from receivers.journal.journal import State
 from receivers.journal.recorder import TURN, Recorder
 from receivers.retries import messages
@@ -473,3 +473,17 @@ async def test_what_was_gathered_is_written_when_the_process_ends(recorder: Reco
     await turn()
     await recorder.close()
     assert shelf[made.id].state == State.REFRESHED
+
+
+async def test_a_promotion_of_a_warehouse_s_name_is_told_apart(recorder: Recorder, shelf: Shelf) -> None:
+    rollout = Target(APP.namespace, APP.name, TargetKind.PROMOTION)
+    made = queued(rollout)
+    recorder.delivered(made)
+    made.refreshes.waiting[rollout].set_result(refreshed(VALUE))
+    await turn()
+    assert shelf[made.id].state == State.REFRESHED
+    recorder.handled(APP, VALUE)
+    assert shelf[made.id].handled_at is None
+    recorder.handled(rollout, VALUE)
+    await turn()
+    assert shelf[made.id].handled_at is not None

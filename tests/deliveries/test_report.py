@@ -10,7 +10,18 @@ from receivers.cluster.refresher import Outcome, Result
 from receivers.deliveries import answers, report
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.matching import Refreshes
-from receivers.events import Decision, Event, Handshake, Ignored, Ping, Pushed, Receiver, Target
+from receivers.events import (
+    Decision,
+    Event,
+    Handshake,
+    Ignored,
+    Ping,
+    PullRequestClosed,
+    Pushed,
+    Receiver,
+    Target,
+    TargetKind,
+)
 
 RECEIVER = Receiver(provider="azure", name="acr", project="kargo-demo", source="a test")
 PUSH = Pushed(repository_urls=("r.azurecr.io/team/app",), qualifiers=("1.2.3", "latest"))
@@ -128,3 +139,16 @@ def test_what_the_operator_should_look_at_is_a_warning(
     report.log(delivery(Ping(), answer=answer))
     ((_, logged, message),) = caplog.record_tuples
     assert (logged, message) == (level, report.line(delivery(Ping(), answer=answer)))
+
+
+def test_promotions_are_told_as_such() -> None:
+    rollout = Target("kargo-demo", "rollout", TargetKind.PROMOTION)
+    closed = PullRequestClosed(url="https://git.example.com/team/app/pull/7")
+    refreshed = delivery(
+        closed,
+        refreshes=Refreshes(outcomes={rollout: REFRESHED}),
+        decisions=[Decision(target=rollout, refresh=True, reason="waits for this pull request")],
+    )
+    told = "azure kargo-demo/acr: pull request https://git.example.com/team/app/pull/7 -> 200 refreshed"
+    assert report.line(refreshed) == f"{told} Promotion kargo-demo/rollout [4 ms, 0193]"
+    assert report.line(delivery(closed)) == f"{told} nothing; no Promotion waits for it [4 ms, 0193]"

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from receivers.events import TargetKind
 from receivers.journal.journal import Row, State, WarehouseRow
 from receivers.pages import wording
 
@@ -103,3 +104,16 @@ def test_how_long_kargo_took_is_told_in_seconds() -> None:
 
 def test_every_state_has_a_label() -> None:
     assert set(wording.LABELS) == set(State)
+
+
+def test_promotions_are_named_as_such() -> None:
+    one, two = warehouse("one"), warehouse("two")
+    one.kind = two.kind = TargetKind.PROMOTION
+    closed = row(State.REFRESHED, one, two, event="pull request")
+    assert "Promotions one, two" in wording.summary(closed)
+    assert "Promotion one" in wording.summary(row(State.REFRESHED, one, event="pull request"))
+    nobody = row(State.NOTHING, event="pull request")
+    assert wording.summary(nobody) == "no Promotion waits for it"
+    assert (wording.kind(nobody), wording.kind(row(State.NOTHING))) == ("Promotion", "Warehouse")
+    assert "waits for this pull request" in wording.nobody(nobody)
+    assert "subscribes to this repository" in wording.nobody(row(State.NOTHING))

@@ -56,9 +56,11 @@ def lines(row: dict[str, Any]) -> Iterator[str]:
     for warehouse in row["warehouses"]:
         became = warehouse["state"] or "not refreshed"
         error = f" ({warehouse['error']})" if warehouse["error"] else ""
-        yield f"  {warehouse['project']}/{warehouse['name']}: {became}{error}: {warehouse['reason']}"
+        kind = "Promotion " if warehouse.get("kind") == "Promotion" else ""
+        yield f"  {kind}{warehouse['project']}/{warehouse['name']}: {became}{error}: {warehouse['reason']}"
     if row["others"]:
         yield f"  {row['others']} other Warehouse(s) subscribe to other repositories"
+    things = "Promotion(s)" if row["event"] == "pull request" else "Warehouse(s)"
     for attempt in row["attempts"]:
-        became = attempt["error"] or f"refreshed {attempt['refreshed']}"
+        became = attempt["error"] or f"refreshed {attempt['refreshed']} {things}"
         yield f"  tried again {attempt['at'][:19].replace('T', ' ')}: {became}"
