@@ -59,6 +59,8 @@ async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
         raise Unable(
             f"{provider.name} proves each delivery by the receiver's secret: set {SECRET} to it, or use no --url"
         )
+    if options.ref and not push.ref:  # the Warehouses here subscribe to no Git repository
+        push = examples.push(provider)
     push = _as_told(push, options)
     example = provider.proven(_example(provider, push, options), receiver, secret)
     return url, push, await posting.post(url, example.headers, example.body)

@@ -103,6 +103,13 @@ def test_a_push_of_git_can_be_told_by_its_ref_and_files(
     assert capsys.readouterr().out.startswith("https://github.com/team/app refs/heads/x\n")
 
 
+def test_a_ref_without_a_repository_is_of_one_that_is_made_up(
+    among_everybody: Serving, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = sent(capsys, "github", "--receiver", "of-github", "--ref", "refs/heads/main")
+    assert document["repository"] == "https://github.com/team/app"
+
+
 def test_a_merged_pull_request_can_be_told(among_everybody: Serving, capsys: pytest.CaptureFixture[str]) -> None:
     url = "https://github.com/team/app/pull/7"
     assert sent(capsys, "github", "--receiver", "of-github", "--pull-request", url)["pullRequest"] == url
