@@ -84,6 +84,7 @@ class ContainerMetadata(msgspec.Struct, frozen=True):
 class PackageVersion(msgspec.Struct, frozen=True):
     """One version of a package."""
 
+    version: str = ""  # of an untagged one its digest
     package_url: str = ""  # "ghcr.io/Team/app:1.2.3"; of an untagged one "ghcr.io/Team/app:"
     container_metadata: ContainerMetadata = ContainerMetadata()
 
@@ -136,6 +137,7 @@ def _most_commits(request: WebhookRequest) -> int:
 def _pushed(payload: PushPayload, delivery: str, *, most: int) -> Event:
     # The commits of a new branch, or of one that was forced, are not what changed in its files; a deleted one has none.
     odd = payload.created or payload.deleted or payload.forced
+    odd = odd or payload.ref.startswith("refs/tags/") or not payload.commits
     complete = not odd and git_hosts.both_there(payload.before, payload.after) and len(payload.commits) < most
     repository = payload.repository
     return commits_pushed(
@@ -160,7 +162,7 @@ def _published(action: str, package: Package, delivery: str) -> Event:
     metadata, tag = package.package_version.container_metadata, package.package_version.container_metadata.tag
     url = package.package_version.package_url.removesuffix(":").removesuffix(f":{tag.name}")
     host, _, repository = url.partition("/")
-    if not tags((tag.name,)):
+    if not tags((tag.name,)) and ":" in f"{tag.name}{tag.digest}{package.package_version.version}":
         return pushed_by_digest(repository)
     return artifact_pushed(
         repository_urls=(url,),
@@ -245,8 +247,9 @@ GITHUB = Provider(
             "GitHub waits 10 s for an answer and does not try again by itself; Recent Deliveries has Redeliver.",
         ),
         command=(
-            "gh api repos/TEAM/APP/hooks -f name=web -F active=true -f 'events[]=push' -f 'events[]=pull_request' "
-            '-f config[url]="$URL" -f config[content_type]=json -f config[secret]="$SECRET"'
+            "gh api repos/TEAM/APP/hooks -f name=web -F active=true "
+            "-f 'events[]=push' -f 'events[]=pull_request' -f 'events[]=package' "
+            '-f "config[url]=$URL" -f "config[content_type]=json" -f "config[secret]=$SECRET"'
         ),
     ),
 )

@@ -111,6 +111,7 @@ def test_a_list_of_commits_that_may_have_been_cut_filters_nothing(most: int, hea
         {"deleted": True},
         {"after": ZEROS},
         {"commits": [], "head_commit": None},
+        {"commits": [], "head_commit": {"modified": ["head"]}},
         {"commits": [None]},
         {"commits": None},
     ],
@@ -199,6 +200,16 @@ def test_the_media_type_is_the_configuration_s_or_else_the_manifest_s() -> None:
     index = manifest(media_type="application/vnd.oci.image.index.v1+json", config=None)
     assert isinstance(index, Pushed)
     assert index.media_type.endswith("index.v1+json")
+
+
+def test_a_moved_tag_is_filtered_by_no_files() -> None:
+    assert pushed(ref="refs/tags/v1", commits=commits(2)).changed_files is None
+
+
+def test_a_container_of_which_neither_tag_nor_digest_is_told_concerns_every_subscriber() -> None:
+    event = package(package_version={"package_url": "docker.pkg.github.com/team/app/image:v1"})
+    assert isinstance(event, Pushed)
+    assert (event.repository_urls, event.qualifiers) == (("docker.pkg.github.com/team/app/image:v1",), ())
 
 
 def test_the_example_of_commits_tells_their_files() -> None:
