@@ -85,9 +85,10 @@ class Receiver:
     source: str  # where it is configured, to show: "ProjectConfig kargo-demo"
     secret: SecretReference | None = None  # None: the secret stands in the settings
     status_path: str = ""  # as Kargo's management controller computed it last; may be old or not there yet
-    options: Mapping[str, str] = field(
-        default_factory=dict, hash=False
-    )  # what a provider needs beyond its secret: {"registry": …}
+    # What a provider needs beyond its secret: the short texts of its configuration, {"registry": …}, and the whole as
+    # JSON, which is empty where it stands in the settings or is very large.
+    options: Mapping[str, str] = field(default_factory=dict, hash=False)
+    configuration: bytes = field(default=b"", hash=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,11 +25,11 @@ _VERSION = re.compile(r"\d+(?:\.\d+){0,2}")
 def push(provider: Provider, subscriptions: Iterable[Subscription] = ()) -> Push:
     """A push by this provider that one of the subscriptions wants; without any such, one that looks like it.
 
-    Of Git, if the provider tells of Git and one of its subscriptions fits.
+    One of its own hosts comes before others, and one of Git before images.
     """
     home = provider.home
     fitting = [each for each in subscriptions if _can_come_from(provider, each)]
-    fitting.sort(key=lambda each: (each.kind is not Kind.GIT, not _registry(each).endswith(home.registries)))
+    fitting.sort(key=lambda each: (not _registry(each).endswith(home.registries), each.kind is not Kind.GIT))
     for subscription in fitting:
         for found in _pushes(subscription):
             if subscription.selector.decide(_change(found)).accepted:

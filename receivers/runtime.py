@@ -90,7 +90,6 @@ class Runtime:
             logger.info("%d rows of the journal were too old and are deleted", await self.journal.clean())
         if self.known is not None:
             logger.info("%d receivers that nobody uses are forgotten", await self.known.clean())
-
         await self.refusals.clean()
 
     async def close(self) -> None:
@@ -126,6 +125,79 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     come back.
     """
     static = _static(settings)
+    cluster = await _cluster(settings, environment, static)
+    stores = _stores(settings, environment)
+    refusals = RefusalCounter(stores.storage)
+    telemetry = _telemetry(settings, cluster, stores)
+    _introduce(cluster, stores, telemetry)
+    told = [refusals.delivered, *(each.delivered for each in (stores.watch, stores.recorder, telemetry) if each)]
+    pipeline = Pipeline(
+        directory=cluster.directory,
+        mirror=cluster.mirror,
+        refresher=cluster.refresher,
+        availability=cluster.availability,
+        queue=stores.queue,
+        known=stores.known,
+        answer_budget=settings.answer_budget,
+        observers=(*told, *observers),
+    )
+    missing = unresolved.variables(environment)
+    for variable in missing:
+        logger.error("%s: %s", variable, unresolved.FAULT)
+    cluster.mirror.start()
+    if stores.watch is not None:
+        stores.watch.start()
+    return Runtime(
+        settings=settings,
+        unresolved=missing,
+        api=cluster.api,
+        mirror=cluster.mirror,
+        secrets=cluster.secrets,
+        directory=cluster.directory,
+        availability=cluster.availability,
+        refresher=cluster.refresher,
+        pipeline=pipeline,
+        refusals=refusals,
+        storage=stores.storage,
+        queue=stores.queue,
+        watch=stores.watch,
+        retries=_retries(cluster, stores),
+        known=stores.known,
+        warming=asyncio.create_task(_warm_up(stores)) if stores.storage else None,
+        journal=stores.journal,
+        recorder=stores.recorder,
+        redelivery=(
+            Redelivery(pipeline, stores.journal, stores.recorder) if stores.journal and stores.recorder else None
+        ),
+        telemetry=telemetry,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cluster:
+    """What knows of the cluster."""
+
+    api: Api
+    availability: Availability
+    mirror: Mirror
+    secrets: SecretReader
+    directory: Directory
+    refresher: Refresher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stores:
+    """What keeps something; None where there is no place for it."""
+
+    storage: Storage | None
+    queue: RetryQueue | None
+    watch: QueueWatch | None
+    known: KnownReceivers | None
+    journal: Journal | None
+    recorder: Recorder | None
+
+
+async def _cluster(settings: Settings, environment: Mapping[str, str], static: tuple[StaticReceiver, ...]) -> _Cluster:
     api = Api(await credentials.connect(settings, environment))
     availability = Availability(api)
     availability.suspect()  # a process that has just begun knows nothing of the cluster
@@ -137,89 +209,65 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         pull_requests=any(_tells_of_pull_requests(receiver.provider) for receiver in static),
     )
     secrets = SecretReader(api, availability, keys=DATA_KEYS)
-    directory = Directory(
-        mirror,
-        secrets,
-        static=static,
-        read_secrets=settings.read_secrets,
-    )
-    refresher = Refresher(api, availability)
-    storage = Storage(settings) if settings_module.storage_configured(environment) else None
-    queue = RetryQueue(storage) if storage else None
-    watch = QueueWatch(queue) if queue else None
-    known = KnownReceivers(storage) if storage else None
-    if known is not None:
-        directory.on_vouchers = known.has_vouchers
-    refusals = RefusalCounter(storage)
-    journal = _journal(settings, storage)
-    recorder = Recorder(journal) if journal else None
-    if recorder is not None:
-        mirror.warehouses.on_handled = mirror.promotions.on_handled = recorder.handled
-    telemetry = (
-        Telemetry(settings.otlp_endpoint, mirror=mirror, availability=availability, queue=queue)
-        if settings.otlp_endpoint
-        else None
-    )
-    if telemetry is not None:
-        refresher.on_settled = telemetry.refreshed
-        if recorder is not None:
-            recorder.on_handled = telemetry.handled
-        telemetry.start()
-    pipeline = Pipeline(
-        directory=directory,
-        mirror=mirror,
-        refresher=refresher,
-        availability=availability,
-        queue=queue,
-        known=known,
-        answer_budget=settings.answer_budget,
-        observers=(
-            refusals.delivered,
-            *([watch.delivered] if watch else []),
-            *([recorder.delivered] if recorder else []),
-            *([telemetry.delivered] if telemetry else []),
-            *observers,
-        ),
-    )
-    missing = unresolved.variables(environment)
-    for variable in missing:
-        logger.error("%s: %s", variable, unresolved.FAULT)
-    mirror.start()
-    if watch is not None:
-        watch.start()
-    return Runtime(
-        settings=settings,
-        unresolved=missing,
+    return _Cluster(
         api=api,
+        availability=availability,
         mirror=mirror,
         secrets=secrets,
-        directory=directory,
-        availability=availability,
-        refresher=refresher,
-        pipeline=pipeline,
-        refusals=refusals,
+        directory=Directory(mirror, secrets, static=static, read_secrets=settings.read_secrets),
+        refresher=Refresher(api, availability),
+    )
+
+
+def _stores(settings: Settings, environment: Mapping[str, str]) -> _Stores:
+    storage = Storage(settings) if settings_module.storage_configured(environment) else None
+    queue = RetryQueue(storage) if storage else None
+    journal = _journal(settings, storage)
+    return _Stores(
         storage=storage,
         queue=queue,
-        watch=watch,
-        retries=(
-            Retries(
-                directory=directory,
-                mirror=mirror,
-                refresher=refresher,
-                availability=availability,
-                queue=queue,
-                known=known,
-                recorder=recorder,
-            )
-            if queue
-            else None
-        ),
-        known=known,
-        warming=asyncio.create_task(_warm_up(storage, queue, known)) if storage and queue and known else None,
+        watch=QueueWatch(queue) if queue else None,
+        known=KnownReceivers(storage) if storage else None,
         journal=journal,
-        recorder=recorder,
-        redelivery=Redelivery(pipeline, journal, recorder) if journal and recorder else None,
-        telemetry=telemetry,
+        recorder=Recorder(journal) if journal else None,
+    )
+
+
+def _telemetry(settings: Settings, cluster: _Cluster, stores: _Stores) -> Telemetry | None:
+    """Started, where somebody collects it."""
+    if not settings.otlp_endpoint:
+        return None
+    telemetry = Telemetry(
+        settings.otlp_endpoint, mirror=cluster.mirror, availability=cluster.availability, queue=stores.queue
+    )
+    telemetry.start()
+    return telemetry
+
+
+def _introduce(cluster: _Cluster, stores: _Stores, telemetry: Telemetry | None) -> None:
+    """Have each told what it wants to know of the others."""
+    if stores.known is not None:
+        cluster.directory.on_vouchers = stores.known.has_vouchers
+    if stores.recorder is not None:
+        cluster.mirror.warehouses.on_handled = cluster.mirror.promotions.on_handled = stores.recorder.handled
+    if telemetry is not None:
+        cluster.refresher.on_settled = telemetry.refreshed
+        if stores.recorder is not None:
+            stores.recorder.on_handled = telemetry.handled
+
+
+def _retries(cluster: _Cluster, stores: _Stores) -> Retries | None:
+    """The later tries, where there is a queue to wait in."""
+    if stores.queue is None:
+        return None
+    return Retries(
+        directory=cluster.directory,
+        mirror=cluster.mirror,
+        refresher=cluster.refresher,
+        availability=cluster.availability,
+        queue=stores.queue,
+        known=stores.known,
+        recorder=stores.recorder,
     )
 
 
@@ -261,11 +309,12 @@ def _journal(settings: Settings, storage: Storage | None) -> Journal | None:
     return None
 
 
-async def _warm_up(storage: Storage, queue: RetryQueue, known: KnownReceivers) -> None:
+async def _warm_up(stores: _Stores) -> None:
     """Have the storage ready when it is first needed, without delaying the first answers."""
     await asyncio.sleep(limits.STORAGE_WARM_UP)
-    await storage.warm_up()
-    await asyncio.gather(queue.warm_up(), known.warm_up())
+    if stores.storage is not None:
+        await stores.storage.warm_up()
+    await asyncio.gather(*(each.warm_up() for each in (stores.queue, stores.known) if each))
 
 
 _started: Shared[Runtime] | None = None

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Generator, Iterator
 import pytest
 
 from receivers.local.azurite import Azurite, Unavailable
+from receivers.settings import Settings
+from receivers.storage.account import Storage
 from testbed.fault_proxy import FaultProxy
 from testbed.servers import (
     HOW_TO_GET_A_REAL_SERVER,
@@ -101,6 +103,14 @@ async def azurite(running_azurite: Azurite) -> Azurite:
     await running_azurite.start()
     await empty(running_azurite.connection_string)
     return running_azurite
+
+
+@pytest.fixture
+async def storage(azurite: Azurite) -> AsyncIterator[Storage]:
+    """An empty Storage account, as the service uses it."""
+    storage = Storage(Settings(storage_connection=azurite.connection_string))
+    yield storage
+    await storage.close()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

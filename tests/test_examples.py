@@ -134,8 +134,10 @@ def test_files_that_no_path_accepts_are_not_told() -> None:
     assert push_by(GIT_ONLY, git(includePaths=["regex:^no-such-thing$"])).changed_files == ()
 
 
-def test_git_comes_before_images_and_its_own_host_before_others() -> None:
+def test_its_own_host_comes_before_others_and_git_before_images() -> None:
     theirs = "git@github.com:octo/other.git"
     assert push_by(BOTH, image(QUAY), git(), git(theirs)).repository == "ssh://git@github.com/octo/other"
+    assert push_by(BOTH, image(QUAY), git()).repository == GIT
     assert push_by(BOTH, image(QUAY)).tag == "1.2.3"
+    assert push("azure", git("https://github.com/octo/app"), image(ACR)).repository == ACR
     assert push_by(PROVIDERS["quay"], git(), image(QUAY)).repository == QUAY

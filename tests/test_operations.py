@@ -23,9 +23,9 @@ from receivers.telemetry.refusal_counter import RefusalCounter
 from testbed.fault_proxy import FaultProxy
 from testbed.objects import warehouse
 from testbed.servers import ApiServer
-from tests.deliveries.examples import delivery, push, unwanted, wanted
-from tests.deliveries.test_telemetry import DELIVERIES
+from tests.examples import delivery, push, unwanted, wanted
 from tests.service import ROOT, running_service
+from tests.telemetry.test_telemetry import DELIVERIES
 
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```kusto\n(.*?)```", TEXT, re.DOTALL)

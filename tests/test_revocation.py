@@ -21,7 +21,7 @@ from testbed.fault_proxy import FaultProxy
 from testbed.objects import Hook, project_config, secret_of
 from testbed.servers import ApiServer
 from testbed.waiting import found_away
-from tests.deliveries.drill import HOOK, Drill, furnish, running
+from tests.drill import HOOK, Drill, furnish, running
 from tests.service import until
 
 NEW = replace(HOOK, secret="what the receiver has now")

@@ -221,9 +221,9 @@ class ConfigStore:
     def apply(self, encoded: msgspec.Raw) -> Identity:
         config = msgspec.json.decode(encoded, type=records.Config)
         identity = config.metadata.identity
-        configured = configs.decode(config.spec.webhook_receivers) if config.spec else configs.Decoded(None)
-        published = configs.decode(config.status.webhook_receivers) if config.status else configs.Decoded(None)
-        self._put(config.metadata.key, self._read(config.metadata.key, configured.entries, published.entries))
+        configured = configs.decode(config.spec.webhook_receivers) if config.spec else configs.NOTHING
+        published = configs.decode(config.status.webhook_receivers) if config.status else configs.NOTHING
+        self._put(config.metadata.key, self._read(config.metadata.key, configured, published))
         if configured.more:
             raise UnreadableError(f"only its first {limits.RECEIVERS} receivers count, and it has more")
         return identity
@@ -236,7 +236,7 @@ class ConfigStore:
             self._forget(key)
         self.unreadable.retain(keys)
 
-    def _read(self, key: Key, configured: object, published: object) -> list[Receiver]:
+    def _read(self, key: Key, configured: configs.Decoded, published: configs.Decoded) -> list[Receiver]:
         """Secrets and Warehouses of a project live in the namespace of its name, and so does its one ProjectConfig.
 
         Kargo refuses ProjectConfigs of another name, and passes over ClusterConfigs of another.

@@ -5,7 +5,6 @@ controller published it last. Entries that make no sense are left out: the API s
 is nothing a user could learn from more.
 """
 
-from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import NamedTuple, TypeGuard
 
@@ -33,20 +32,32 @@ KEYS = (
 class Decoded(NamedTuple):
     """What counts of a list of receivers, for :func:`receivers`, and whether it has more entries than are taken."""
 
-    entries: object
+    entries: "list[_Entry]"
     more: bool = False
+
+
+NOTHING = Decoded([])
 
 
 def decode(encoded: msgspec.Raw) -> Decoded:
     """Take what counts from the JSON of ``webhookReceivers``, of spec or status, in bounded time, whatever it holds."""
     found = shallow.elements(encoded, at_most=limits.RECEIVERS)
     if found is None:
-        return Decoded(None)
-    return Decoded([_decode_entry(element) for element in found.first], found.more)
+        return NOTHING
+    return Decoded([entry for each in found.first if (entry := _entry(each)) is not None], found.more)
 
 
-_Entry = msgspec.defstruct(
-    "_Entry", [(name, msgspec.Raw, msgspec.Raw()) for name in ("name", "path", *KEYS)], frozen=True
+class _Entry(NamedTuple):
+    """An entry that has a name."""
+
+    name: str
+    path: str  # under which Kargo published it
+    key: str  # the kind of receiver; empty: none that is known
+    configuration: msgspec.Raw  # what the entry has under that key
+
+
+_Members = msgspec.defstruct(
+    "_Members", [(name, msgspec.Raw, msgspec.Raw()) for name in ("name", "path", *KEYS)], frozen=True
 )
 
 
@@ -58,85 +69,67 @@ class _Reference(msgspec.Struct):
     name: msgspec.Raw = msgspec.Raw()
 
 
-def _decode_entry(encoded: msgspec.Raw) -> object:
+def _entry(encoded: msgspec.Raw) -> _Entry | None:
     try:
-        members = msgspec.structs.asdict(msgspec.json.decode(encoded, type=_Entry))
-    except shallow.NO_JSON:
-        return shallow.OTHER
-    present = {key: member for key, member in members.items() if len(member)}
-    return {key: _configuration(each) if key in KEYS else shallow.value(each) for key, each in present.items()}
-
-
-def _configuration(encoded: msgspec.Raw) -> object:
-    """A receiver's configuration: its Secret's name and, unless it is large, what stands beside it."""
-    try:
-        configuration = msgspec.json.decode(encoded, type=_Configuration)
-    except shallow.NO_JSON:
-        return shallow.OTHER
-    small = len(encoded) <= limits.RECEIVER_CONFIGURATION
-    members = (shallow.members(encoded) or {}) if small else {}
-    found = {name: shallow.value(member) for name, member in members.items()}
-    return {**found, "secretRef": _reference(configuration.secret_reference)}
-
-
-def _reference(encoded: msgspec.Raw) -> object:
-    try:
-        return {"name": shallow.value(msgspec.json.decode(encoded, type=_Reference).name)}
+        members = msgspec.structs.asdict(msgspec.json.decode(encoded, type=_Members))
     except shallow.NO_JSON:
         return None
+    name = shallow.value(members["name"])
+    path = shallow.value(members["path"])
+    if not _is_name(name):
+        return None
+    key = next((key for key in KEYS if bytes(members[key]).startswith(b"{")), "")
+    return _Entry(
+        name=name,
+        path=path if isinstance(path, str) and len(path) <= limits.PUBLISHED_PATH else "",
+        key=key,
+        configuration=members[key] if key else msgspec.Raw(),
+    )
 
 
 def receivers(
-    configured: object, published: object, *, project: str | None, secrets_namespace: str, source: str
+    configured: Decoded, published: Decoded, *, project: str | None, secrets_namespace: str, source: str
 ) -> list[Receiver]:
     """The receivers of one config: ``configured`` is its spec's list, ``published`` its status's.
 
     ``project`` is None for the ClusterConfig. Of two entries with one name the first counts (Kargo's rule). Names and
     paths that are longer than Kubernetes and Kargo write them are none.
     """
-    paths = {name: path for name, entry in _entries(published) if (path := _path(entry.get("path")))}
+    paths = {entry.name: entry.path for entry in published.entries if entry.path}
     found: dict[str, Receiver] = {}
-    for name, entry in _entries(configured):
-        key = next((key for key in KEYS if isinstance(entry.get(key), Mapping)), None)
-        if key is None or name in found:
+    for entry in configured.entries:
+        if not entry.key or entry.name in found:
             continue
-        found[name] = Receiver(
-            provider=key,
-            name=name,
+        small = len(entry.configuration) <= limits.RECEIVER_CONFIGURATION
+        found[entry.name] = Receiver(
+            provider=entry.key,
+            name=entry.name,
             project=project,
             source=source,
-            secret=SecretReference(namespace=secrets_namespace, name=_secret_name(entry[key])),
-            status_path=paths.get(name, ""),
-            options=_options(entry[key]),
+            secret=SecretReference(namespace=secrets_namespace, name=_secret_name(entry.configuration)),
+            status_path=paths.get(entry.name, ""),
+            options=_options(entry.configuration) if small else {},
+            configuration=bytes(entry.configuration) if small else b"",
         )
     return list(found.values())
-
-
-def _entries(value: object) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Each entry of a list that has a name, with that name."""
-    if not isinstance(value, list):
-        return
-    for entry in value:
-        if isinstance(entry, Mapping) and _is_name(name := entry.get("name")):
-            yield name, entry
-
-
-def _path(value: object) -> str:
-    return value if isinstance(value, str) and len(value) <= limits.PUBLISHED_PATH else ""
 
 
 def _is_name(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and len(value) <= limits.OBJECT_NAME
 
 
-def _options(configuration: object) -> dict[str, str]:
+def _options(configuration: msgspec.Raw) -> dict[str, str]:
     """What a provider may want beyond the Secret: the texts of its part of the entry, as short as names are."""
-    members = configuration.items() if isinstance(configuration, Mapping) else ()
-    texts = ((name, value) for name, value in members if _is_name(name) and _is_name(value) and value)
-    return dict(islice(texts, limits.RECEIVER_OPTIONS))
+    members = shallow.members(configuration) or {}
+    values = ((name, shallow.value(member)) for name, member in members.items() if _is_name(name))
+    return dict(islice(((name, value) for name, value in values if _is_name(value) and value), limits.RECEIVER_OPTIONS))
 
 
-def _secret_name(configuration: object) -> str:
-    reference = configuration.get("secretRef") if isinstance(configuration, Mapping) else None
-    name = reference.get("name") if isinstance(reference, Mapping) else None
+def _secret_name(configuration: msgspec.Raw) -> str:
+    """Empty where there is none."""
+    try:
+        reference = msgspec.json.decode(configuration, type=_Configuration).secret_reference
+        name = shallow.value(msgspec.json.decode(reference, type=_Reference).name)
+    except shallow.NO_JSON:
+        return ""
     return name if _is_name(name) else ""

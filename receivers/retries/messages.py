@@ -11,9 +11,7 @@ from receivers.deliveries.delivery import Delivery
 from receivers.events import Pushed, Trigger
 
 VERSION = 2  # 1 told of pushes alone, without their tag
-HERALD = (
-    b'{"herald":1}'  # a message of the queue that is no delivery: while it is there, somebody looks for the cluster
-)
+HERALD = b'{"herald":1}'  # a message that is no delivery: while it is there, somebody looks for the cluster
 
 type Time = Annotated[datetime, msgspec.Meta(tz=True)]
 type Id = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{24}\\Z")]

@@ -59,6 +59,7 @@ class Instruments:
         self._meters = MeterProvider(
             [PeriodicExportingMetricReader(metrics)], resource=resource, shutdown_on_exit=False
         )
+        self._exporters = (metrics, spans)
         self._tracers = TracerProvider(resource=resource, shutdown_on_exit=False)
         self._tracers.add_span_processor(BatchSpanProcessor(spans))
         self._tracer = self._tracers.get_tracer(SERVICE)
@@ -99,6 +100,11 @@ class Instruments:
         """Send what waits. A collector that hangs is waited for: do not wait for this."""
         self._tracers.shutdown()
         self._meters.shutdown()
+
+    def abandon(self) -> None:
+        """Try nothing again, so that a :meth:`close` under way ends with the request that it waits for."""
+        for exporter in self._exporters:
+            exporter.shutdown()
 
     def _trace(self, delivery: Answered, told: Mapping[str, str]) -> None:
         began = round(delivery.received_at.timestamp() * SECOND)

@@ -155,9 +155,11 @@ class Telemetry:
                 loop.call_soon_threadsafe(closed.set)
 
         threading.Thread(target=close, name="telemetry", daemon=True).start()
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(limits.TELEMETRY_CLOSE):
                 await closed.wait()
+        except TimeoutError:
+            instruments.abandon()
 
 
 async def _look(queue: RetryQueue) -> Contents | None:

@@ -4,7 +4,7 @@ import json
 
 import azure.functions as func
 
-from tests.local.host.gate import GATE
+from testbed.gate import GATE
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 

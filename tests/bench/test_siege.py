@@ -23,8 +23,8 @@ from receivers.deliveries.delivery import new_id
 from receivers.local.azurite import Azurite
 from receivers.providers import PROVIDERS
 from testbed.servers import HOW_TO_GET_A_REAL_SERVER, real_programs
+from testbed.waiting import eventually
 from tests.bench.refreshes import refreshed
-from tests.waiting import eventually
 
 ARRIVAL = datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC)
 IMAGE = tenants.honest(FULL)[0]

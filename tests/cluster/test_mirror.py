@@ -92,6 +92,7 @@ async def test_receivers_of_projects_and_of_the_cluster_are_known(api_server: Ap
         source=f"ProjectConfig {PROJECT}",
         secret=SecretReference(namespace=PROJECT, name="builds-secret"),
         status_path=mine.path,
+        configuration=b'{"secretRef":{"name":"builds-secret"}}',
     )
     assert receivers["all"] == Receiver(
         provider="quay",
@@ -100,6 +101,7 @@ async def test_receivers_of_projects_and_of_the_cluster_are_known(api_server: Ap
         source="ClusterConfig",
         secret=SecretReference(namespace=SYSTEM, name="all-secret"),
         status_path=everybodys.path,
+        configuration=b'{"secretRef":{"name":"all-secret"}}',
     )
 
 

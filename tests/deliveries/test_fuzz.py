@@ -23,8 +23,8 @@ from receivers.retries.messages import Attempt, Poisoned, UnreadableMessage
 from receivers.retries.queue import POISON
 from receivers.storage.tables import Entity
 from testbed.servers import ApiServer
-from tests.deliveries.drill import furnish
-from tests.deliveries.examples import NOON, delivery, push, row, wanted
+from tests.drill import furnish
+from tests.examples import NOON, delivery, push, row, wanted
 from tests.service import Service, running_service
 
 pytestmark = pytest.mark.fuzz

@@ -20,7 +20,7 @@ from testbed.fault_proxy import FaultProxy, Request
 from testbed.host import running_process
 from testbed.objects import refresh_of
 from testbed.servers import ApiServer
-from tests.deliveries.drill import HOOK, furnish
+from tests.drill import HOOK, furnish
 from tests.local.host.wire import Response, ask
 from tests.service import ROOT, UNCONFIGURED, acr_push, until
 

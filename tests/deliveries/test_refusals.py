@@ -19,8 +19,8 @@ from receivers.sampled import Sample
 from receivers.storage.account import Storage
 from receivers.storage.tables import Table
 from receivers.telemetry.refusal_counter import TABLE, RefusalCounter
-from tests.deliveries.examples import NOON, RECEIVER, delivery
-from tests.waiting import eventually
+from testbed.waiting import eventually
+from tests.examples import NOON, RECEIVER, delivery
 
 
 class Clock:

@@ -12,8 +12,16 @@ from receivers.kargo import configs
 
 def read(configured: object, published: object = None) -> list[Receiver]:
     return configs.receivers(
-        configured, published, project="kargo-demo", secrets_namespace="kargo-demo", source="ProjectConfig kargo-demo"
+        decoded(configured),
+        decoded(published),
+        project="kargo-demo",
+        secrets_namespace="kargo-demo",
+        source="ProjectConfig kargo-demo",
     )
+
+
+def decoded(value: object) -> configs.Decoded:
+    return configs.decode(msgspec.Raw(json.dumps(value).encode()))
 
 
 REFERENCE = "builds-secret"
@@ -33,12 +41,15 @@ def test_a_receiver_has_its_secret_and_its_published_path() -> None:
             source="ProjectConfig kargo-demo",
             secret=SecretReference(namespace="kargo-demo", name="builds-secret"),
             status_path="/azure/2",
+            configuration=b'{"secretRef": {"name": "builds-secret"}}',
         )
     ]
 
 
 def test_the_cluster_s_receivers_belong_to_no_project() -> None:
-    (receiver,) = configs.receivers([entry()], [], project=None, secrets_namespace="system", source="ClusterConfig")
+    (receiver,) = configs.receivers(
+        decoded([entry()]), configs.NOTHING, project=None, secrets_namespace="system", source="ClusterConfig"
+    )
     assert receiver.project is None
     assert receiver.secret == SecretReference(namespace="system", name="builds-secret")
 
@@ -87,51 +98,40 @@ def test_a_receiver_without_a_secret_s_name_has_an_empty_one(configuration: obje
     assert receiver.secret == SecretReference(namespace="kargo-demo", name="")
 
 
-def decoded(value: object) -> configs.Decoded:
-    return configs.decode(msgspec.Raw(json.dumps(value).encode()))
-
-
-@pytest.mark.parametrize(
-    "configured",
-    [
-        [entry(), entry(name="second", key="quay")],
-        [entry(name=7), {"azure": {}}, {"name": "a", "azure": 7}, 7, "x", [], entry(name="sound")],
-        [{"name": "a", "azure": {"secretRef": each}} for each in (None, 7, {}, {"name": 7}, {"name": "s"})],
-        None,
-        7,
-        {},
-        [],
-    ],
-)
-def test_json_is_read_as_what_it_says(configured: object) -> None:
-    published = [{"name": "builds", "path": "/azure/1", "url": "https://x"}, {"name": "second", "path": 7}]
-    assert read(decoded(configured).entries, decoded(published).entries) == read(configured, published)
-
-
 def test_what_stands_beside_the_secret_is_kept_as_far_as_it_is_short_text() -> None:
     beside = {"virtualRepoName": "docker", "number": 1, "list": ["a"], "flag": True, "empty": "", "long": "x" * 254}
-    (receiver,) = read(decoded([{"name": "a", "artifactory": {"secretRef": {"name": "s"}} | beside}]).entries)
+    (receiver,) = read([{"name": "a", "artifactory": {"secretRef": {"name": "s"}} | beside}])
     assert receiver.options == {"virtualRepoName": "docker"}
     assert receiver.secret == SecretReference(namespace="kargo-demo", name="s")
 
 
+def test_the_whole_configuration_is_kept_as_it_stands() -> None:
+    actions = {
+        "secretRef": {"name": "s"},
+        "actions": [{"action": "Refresh", "whenExpression": "request.body.n == 1.0"}],
+    }
+    (receiver,) = read([{"name": "a", "generic": actions}])
+    assert json.loads(receiver.configuration) == actions
+
+
 def test_of_a_large_configuration_only_the_secret_s_name_is_kept() -> None:
-    for beside in ({f"name-{number}": "x" for number in range(1_000)}, {"actions": [{"a": "x" * 5_000}], "b": "c"}):
-        (receiver,) = read(decoded([{"name": "a", "generic": {"secretRef": {"name": "s"}} | beside}]).entries)
+    for beside in ({f"name-{number}": "x" for number in range(2_000)}, {"actions": [{"a": "x" * 20_000}], "b": "c"}):
+        (receiver,) = read([{"name": "a", "generic": {"secretRef": {"name": "s"}} | beside}])
         assert receiver.options == {}
+        assert receiver.configuration == b""
         assert receiver.secret == SecretReference(namespace="kargo-demo", name="s")
 
 
 def test_of_many_texts_beside_the_secret_the_first_are_kept() -> None:
     beside = {f"name-{number}": "x" for number in range(20)}
-    (receiver,) = read(decoded([{"name": "a", "generic": {"secretRef": {"name": "s"}} | beside}]).entries)
+    (receiver,) = read([{"name": "a", "generic": {"secretRef": {"name": "s"}} | beside}])
     assert list(receiver.options) == list(beside)[: limits.RECEIVER_OPTIONS]
 
 
 def test_of_very_many_receivers_the_first_are_taken() -> None:
-    found = decoded([entry(name=f"hook-{number}") for number in range(limits.RECEIVERS + 7)])
-    assert found.more
-    assert len(read(found.entries)) == limits.RECEIVERS
+    configured = [entry(name=f"hook-{number}") for number in range(limits.RECEIVERS + 7)]
+    assert decoded(configured).more
+    assert len(read(configured)) == limits.RECEIVERS
     assert not decoded([entry()]).more
 
 

@@ -58,6 +58,8 @@ async def _ping(options: argparse.Namespace) -> tuple[dict[str, Reply], str]:
 
 
 def _ping_of(address: Address) -> Example | None:
-    """The ping that this receiver's sender posts; None where it has none."""
+    """The ping that this receiver's sender posts, with what proves it; None where it has none."""
     provider = PROVIDERS.get(address.receiver.provider) if address.token else None
-    return provider.ping(datetime.now(UTC)) if provider and provider.ping else None
+    if provider is None or provider.ping is None:
+        return None
+    return provider.proven(provider.ping(datetime.now(UTC)), address.receiver, address.secret)

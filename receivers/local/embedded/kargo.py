@@ -1,7 +1,7 @@
-"""A stand-in for the two of Kargo's controllers that webhook receivers live with.
+"""A stand-in for those of Kargo's controllers that webhook receivers live with.
 
-The management controller writes the receivers' paths into the status of ProjectConfigs and the ClusterConfig; the
-Warehouse controller says in the status which refresh it has worked on.
+The management controller writes the receivers' paths into the status of ProjectConfigs and the ClusterConfig; those of
+Warehouses and Promotions say in the status which refresh they have worked on.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from receivers.local.embedded.errors import ApiError
 from receivers.local.embedded.resources import (
     CLUSTER_CONFIGS,
     PROJECT_CONFIGS,
+    PROMOTIONS,
     SECRETS,
     WAREHOUSES,
     Object,
@@ -59,7 +60,7 @@ class Controllers:
             if change.resource in (PROJECT_CONFIGS, CLUSTER_CONFIGS, SECRETS):
                 self._publish(PROJECT_CONFIGS)
                 self._publish(CLUSTER_CONFIGS)
-            elif change.resource is WAREHOUSES and self._echo_after is not None:
+            elif change.resource in (WAREHOUSES, PROMOTIONS) and self._echo_after is not None:
                 asyncio.get_running_loop().call_later(self._echo_after, self._echo, change)
 
     def _publish(self, resource: Resource) -> None:
@@ -92,7 +93,7 @@ class Controllers:
     def _echo(self, change: Change) -> None:
         asked = (change.after["metadata"].get("annotations") or {}).get(REFRESH)
         if asked and asked != change.after.get("status", {}).get("lastHandledRefresh"):
-            self._set_status(WAREHOUSES, change.after, {"lastHandledRefresh": asked})
+            self._set_status(change.resource, change.after, {"lastHandledRefresh": asked})
 
     def _set_status(self, resource: Resource, each: Object, status: Object) -> None:
         def change(old: Object) -> Object:

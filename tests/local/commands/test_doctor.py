@@ -11,7 +11,7 @@ from tests.local.commands.running import Serving
 def test_a_sound_project_is_code_0(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == 0
     *_, looked_at, pages, summary = capsys.readouterr().out.splitlines()
-    assert looked_at.endswith("3 receiver(s), 5 Warehouse(s)")
+    assert looked_at.endswith("4 receiver(s), 6 Warehouse(s)")
     assert pages.startswith("the pages are closed")
     assert summary == "0 error(s), 0 warning(s)"
 
@@ -42,7 +42,7 @@ def test_a_receiver_that_no_sender_can_reach_is_a_fault_of_the_settings(
 def test_json_is_one_document(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--output", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert document.pop("lookedAt").endswith("3 receiver(s), 5 Warehouse(s)")
+    assert document.pop("lookedAt").endswith("4 receiver(s), 6 Warehouse(s)")
     assert "PAGES_KEY" in document.pop("pages")
     assert document == {"complete": True, "findings": []}
 

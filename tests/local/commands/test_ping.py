@@ -8,22 +8,26 @@ import pytest
 from receivers.local.cli import main
 from tests.local.commands.running import Serving
 
+PINGED = (("azure", "acr"), ("github", "github"))  # the second one's ping is signed
+
 
 def test_health_readiness_and_each_receiver_that_has_a_ping(
     in_sample: Serving, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["ping"]) == 0
-    healthz, readyz, receiver = capsys.readouterr().out.splitlines()
+    healthz, readyz, *receivers = capsys.readouterr().out.splitlines()
     assert healthz == f"{in_sample.url}/healthz: 200"
     assert readyz == f"{in_sample.url}/readyz: 200 ready"
-    assert re.fullmatch(rf"kargo-demo/acr {in_sample.url}/azure/[0-9a-f]{{4}}…: 200 .*configured correctly.*", receiver)
-    in_sample.line("azure kargo-demo/acr: ping -> 200")
+    for receiver, (provider, name) in zip(receivers, PINGED, strict=True):
+        url = rf"{in_sample.url}/{provider}/[0-9a-f]{{4}}…"
+        assert re.fullmatch(rf"kargo-demo/{name} {url}: 200 .*configured correctly.*", receiver)
+        in_sample.line(f"{provider} kargo-demo/{name}: ping -> 200")
 
 
 def test_json_is_one_document(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ping", "--output", "json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert [answer["status"] for answer in document["answers"]] == [200, 200, 200]
+    assert [answer["status"] for answer in document["answers"]] == [200, 200, 200, 200]
     assert document["notPinged"] is None
 
 

@@ -103,11 +103,11 @@ def test_a_push_of_git_can_be_told_by_its_ref_and_files(
     assert capsys.readouterr().out.startswith("https://github.com/team/app refs/heads/x\n")
 
 
-def test_a_ref_without_a_repository_is_of_one_that_is_made_up(
+def test_a_ref_without_a_repository_is_of_one_that_a_warehouse_subscribes_to(
     among_everybody: Serving, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document = sent(capsys, "github", "--receiver", "of-github", "--ref", "refs/heads/main")
-    assert document["repository"] == "https://github.com/team/app"
+    assert document["repository"] == "https://github.com/example/guestbook-config"
 
 
 def test_a_merged_pull_request_can_be_told(among_everybody: Serving, capsys: pytest.CaptureFixture[str]) -> None:

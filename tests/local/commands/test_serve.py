@@ -35,11 +35,20 @@ def refresh_of(sample: Serving, warehouse: str) -> str:
     return annotation
 
 
-@pytest.mark.parametrize("provider", ["azure", "quay", "dockerhub"])
+@pytest.mark.parametrize("provider", ["azure", "quay", "dockerhub", "github"])
 def test_a_printed_curl_refreshes_one_warehouse(sample: Serving, provider: str) -> None:
     answer = paste(curl_for(sample, provider))
     assert answer.startswith("HTTP/1.1 200")
     assert answer.endswith('\n\n{"msg":"refreshed 1 warehouse(s)"}\n')
+
+
+def test_a_closed_pull_request_refreshes_the_promotion_that_waits_for_it(sample: Serving) -> None:
+    pull_request = "https://github.com/example/guestbook-config/pull/7"
+    where = {"KUBECONFIG": sample.kubeconfig, "EXTERNAL_WEBHOOK_SERVER_BASE_URL": sample.url}
+    sent = run("send", "github", "--pull-request", pull_request, **where)
+    assert sent.returncode == 0, sent.stderr
+    assert '{"msg":"refreshed 1 promotion(s)"}' in sent.stdout
+    assert "Promotion kargo-demo/production.waits-for-a-pull-request" in sample.line("guestbook-config/pull/7")
 
 
 def test_each_delivery_is_told_in_one_line(sample: Serving) -> None:

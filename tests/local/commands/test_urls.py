@@ -18,6 +18,7 @@ def test_every_receiver_is_listed_with_a_masked_url(in_sample: Serving, capsys: 
     assert [row.split()[:3] for row in rows] == [
         ["acr", "azure", "kargo-demo"],
         ["docker-hub", "dockerhub", "kargo-demo"],
+        ["github", "github", "kargo-demo"],
         ["quay", "quay", "kargo-demo"],
     ]
     for row in rows:

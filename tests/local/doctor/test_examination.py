@@ -53,7 +53,7 @@ async def test_the_sample_is_sound() -> None:
         examination = await examine(settings)
     assert examination.complete
     assert found(examination) == {}
-    assert examination.looked_at.endswith("3 receiver(s), 5 Warehouse(s)")
+    assert examination.looked_at.endswith("4 receiver(s), 6 Warehouse(s)")
     assert examination.pages.startswith("the pages are closed, but for `kargo-receivers serve` on loopback")
 
 

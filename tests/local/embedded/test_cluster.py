@@ -15,7 +15,7 @@ from receivers.local.embedded import DEMO, Denial, EmbeddedCluster, documents, s
 from receivers.local.embedded.__main__ import many_warehouses
 from receivers.local.embedded.errors import ApiError
 from receivers.local.embedded.resources import NAMESPACES, WAREHOUSES, Object
-from tests.waiting import eventually
+from testbed.waiting import eventually
 
 KARGO = "/apis/kargo.akuity.io/v1alpha1"
 
@@ -210,6 +210,6 @@ async def test_it_runs_alone_until_it_is_interrupted(tmp_path: Path, ending: sig
     url = re.fullmatch(r"ready on (http://127\.0\.0\.1:\d+)\n", ready)
     assert url is not None
     async with aiohttp.ClientSession(url[1]) as client, client.get(f"{KARGO}/warehouses") as response:
-        assert len((await response.json())["items"]) == 10
+        assert len((await response.json())["items"]) == 11
     process.send_signal(ending)
     assert await process.wait() == 0

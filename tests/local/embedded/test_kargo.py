@@ -2,8 +2,16 @@
 
 from receivers.kargo import paths
 from receivers.local.embedded import BROKEN, DEMO, EmbeddedCluster, documents
-from receivers.local.embedded.resources import CLUSTER_CONFIGS, PROJECT_CONFIGS, SECRETS, WAREHOUSES, Object
-from tests.waiting import eventually
+from receivers.local.embedded.resources import (
+    CLUSTER_CONFIGS,
+    PROJECT_CONFIGS,
+    PROMOTIONS,
+    SECRETS,
+    WAREHOUSES,
+    Object,
+    Resource,
+)
+from testbed.waiting import eventually
 
 BASE_URL = "https://kargo.example.com/webhooks"
 REFRESH = "kargo.akuity.io/refresh"
@@ -15,15 +23,15 @@ def published(cluster: EmbeddedCluster, project: str) -> list[Object]:
     return found
 
 
-def annotate(cluster: EmbeddedCluster, value: str, *, name: str = "guestbook") -> None:
+def annotate(cluster: EmbeddedCluster, value: str, *, name: str = "guestbook", resource: Resource = WAREHOUSES) -> None:
     def change(old: Object) -> Object:
         return old | {"metadata": old["metadata"] | {"annotations": {REFRESH: value}}}
 
-    cluster.store.update(WAREHOUSES, "kargo-demo", name, change)
+    cluster.store.update(resource, "kargo-demo", name, change)
 
 
-def handled(cluster: EmbeddedCluster, *, name: str = "guestbook") -> str | None:
-    status = cluster.store.get(WAREHOUSES, "kargo-demo", name).get("status", {})
+def handled(cluster: EmbeddedCluster, *, name: str = "guestbook", resource: Resource = WAREHOUSES) -> str | None:
+    status = cluster.store.get(resource, "kargo-demo", name).get("status", {})
     found: str | None = status.get("lastHandledRefresh")
     return found
 
@@ -81,6 +89,14 @@ async def test_a_refresh_is_handled_after_a_while() -> None:
         await eventually(lambda: handled(cluster) == "first")
         annotate(cluster, "second")
         await eventually(lambda: handled(cluster) == "second")
+
+
+async def test_so_is_that_of_a_promotion_which_goes_on_waiting() -> None:
+    name = "production.waits-for-a-pull-request"
+    async with EmbeddedCluster(documents(DEMO), echo_after=0.0) as cluster:
+        annotate(cluster, "first", name=name, resource=PROMOTIONS)
+        await eventually(lambda: handled(cluster, name=name, resource=PROMOTIONS) == "first")
+        assert cluster.store.get(PROMOTIONS, "kargo-demo", name)["status"]["phase"] == "Running"
 
 
 async def test_a_warehouse_that_is_gone_is_not_handled() -> None:

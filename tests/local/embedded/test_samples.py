@@ -18,4 +18,4 @@ async def test_a_real_api_server_accepts_the_sample(real_api_server: ApiServer, 
 def test_the_embedded_cluster_holds_the_demo() -> None:
     warehouses = EmbeddedCluster(documents(DEMO)).store.every(WAREHOUSES, "kargo-demo")
     names = [each["metadata"]["name"] for each in warehouses]
-    assert names == ["guestbook", "guestbook-chart", "guestbook-next", "storefront", "toolbox"]
+    assert names == ["guestbook", "guestbook-chart", "guestbook-config", "guestbook-next", "storefront", "toolbox"]

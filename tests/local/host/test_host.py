@@ -11,8 +11,8 @@ import pytest
 
 from receivers.local.host import FunctionHost
 from receivers.local.host.errors import IndexingFailed, UnusableConfiguration, UnusableRoute
+from testbed.gate import GATE
 from testbed.host import SHAPES, SHAPES_SETTINGS, served
-from tests.local.host.gate import GATE
 from tests.local.host.wire import ask
 
 

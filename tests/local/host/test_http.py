@@ -10,7 +10,7 @@ import pytest
 
 from receivers.local.host.http import REQUEST_BODY, answer, read_body
 from receivers.local.host.worker import Message, TypedData
-from tests.local.host.gate import GATE
+from testbed.gate import GATE
 from tests.local.host.wire import ask, connect, exchange
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -16,8 +16,8 @@ from receivers.local.host import FunctionHost, serve, serving
 from receivers.local.host import __main__ as command
 from receivers.local.host.errors import AddressUnavailable
 from receivers.local.host.serving import listen, url_of
+from testbed.gate import GATE
 from testbed.host import SHAPES, SHAPES_SETTINGS, TRIVIAL, running_host, running_process, served, stop
-from tests.local.host.gate import GATE
 from tests.local.host.wire import ask
 
 

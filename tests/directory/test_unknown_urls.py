@@ -11,7 +11,7 @@ from receivers.events import UnknownReceiver
 from testbed.fault_proxy import FaultProxy
 from testbed.objects import PROJECT, Hook, Object, project_config, secret_of
 from testbed.servers import ApiServer
-from tests.deliveries.test_directory import Known, knowing
+from tests.directory.test_directory import Known, knowing
 from tests.loop_lag import HELD, loop_lag
 
 HOOK = Hook()

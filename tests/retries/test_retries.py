@@ -24,8 +24,8 @@ from receivers.storage.account import StorageError
 from testbed.fault_proxy import FaultProxy
 from testbed.objects import PROJECT, project_config, refresh_of, secret_of, warehouse
 from testbed.servers import ApiServer
-from tests.deliveries.drill import HOOK, Drill, furnish, running
-from tests.deliveries.examples import push
+from tests.drill import HOOK, Drill, furnish, running
+from tests.examples import push
 from tests.service import acr_push, until
 
 
@@ -183,7 +183,7 @@ async def test_what_was_given_up_is_refreshed_when_it_is_revived(drill: Drill, p
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-@given(text=st.binary())
+@given(text=st.binary().filter(lambda text: text != messages.HERALD))
 async def test_what_cannot_be_read_goes_to_the_poison_queue_and_never_comes_back(drill: Drill, text: bytes) -> None:
     before = (await drill.queues()).poisoned
     await retries_of(drill).handle(text)

@@ -17,9 +17,9 @@ from receivers.journal.recorder import TURN, Recorder
 from receivers.retries import messages
 from receivers.retries.messages import Attempt, Message
 from testbed.objects import PROJECT
-from tests.deliveries.examples import APP, NOON, delivery, push, refreshed, unwanted, wanted
-from tests.deliveries.shelf import Shelf
-from tests.waiting import eventually
+from testbed.waiting import eventually
+from tests.examples import APP, NOON, delivery, push, refreshed, unwanted, wanted
+from tests.journal.shelf import Shelf
 
 OTHER = Target(PROJECT, "other")
 EARLIER = "2026-11-21T12:00:00.100000Z-aaaaaa"

@@ -16,7 +16,7 @@ from receivers.retries.messages import Attempt, Message, Poisoned
 from receivers.retries.queue import POISON, QUEUE, RetryQueue
 from receivers.settings import Settings
 from receivers.storage.account import Storage, StorageError
-from tests.deliveries.examples import NOON, delivery, push
+from tests.examples import NOON, delivery, push
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from receivers.local.host.worker import TypedData
 from receivers.runtime import Runtime
 from testbed.fault_proxy import FaultProxy
 from testbed.objects import IMAGE, PROJECT, SECRET, Hook, Object, project_config, secret_of, warehouse
-from tests.deliveries.examples import row
-from tests.deliveries.stored import everything
+from tests.examples import row
+from tests.journal.stored import everything
 from tests.service import ROOT, Service, acr_push, running_service, until
 
 AZURE, HUB = Hook(provider="azure", name="acr"), Hook(provider="dockerhub", name="hub")

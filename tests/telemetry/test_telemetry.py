@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import threading
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 from unittest.mock import Mock
@@ -19,7 +20,7 @@ from testbed.host import running_process
 from testbed.objects import PROJECT, Hook, project_config, refresh_of, secret_of, warehouse
 from testbed.servers import ApiServer
 from tests.collector import AT_ONCE, Collector, running_collector, values
-from tests.deliveries.examples import NOON, delivery, push, row
+from tests.examples import NOON, delivery, push, row
 from tests.local.host.wire import ask
 from tests.service import ROOT, Service, acr_push, running_service, until
 
@@ -34,6 +35,14 @@ HANDLINGS = "kargo_receivers.handled.duration"
 def collector() -> Iterator[Collector]:
     with running_collector() as running:
         yield running
+    for thread in exporting():
+        thread.join(10)
+    assert exporting() == []
+
+
+def exporting() -> list[threading.Thread]:
+    """The threads that send to a collector, or wait until everything is sent."""
+    return [thread for thread in threading.enumerate() if thread.name.startswith(("Otel", "telemetry"))]
 
 
 @pytest.fixture

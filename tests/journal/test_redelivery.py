@@ -13,8 +13,8 @@ from receivers.local.azurite import Azurite
 from testbed.fault_proxy import FaultProxy
 from testbed.objects import refresh_of
 from testbed.servers import ApiServer
-from tests.deliveries.drill import Drill, furnish, running
-from tests.deliveries.examples import row
+from tests.drill import Drill, furnish, running
+from tests.examples import row
 from tests.service import until
 
 

@@ -10,7 +10,7 @@ from receivers.cluster.backoff import Backoff
 from receivers.storage.account import StorageError
 from receivers.storage.waiting import Rank
 from receivers.storage.write_behind import WriteBehind
-from tests.waiting import eventually
+from testbed.waiting import eventually
 
 
 class Store:

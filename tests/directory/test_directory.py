@@ -22,7 +22,7 @@ from receivers.wire.authentication import by_header
 from testbed.fault_proxy import FaultProxy
 from testbed.objects import PROJECT, SECRET, Hook, cluster_config, project_config, secret, secret_of
 from testbed.servers import ApiServer
-from tests.waiting import eventually
+from testbed.waiting import eventually
 
 HOOK = Hook()
 NEW = replace(HOOK, secret="the new secret")
@@ -528,9 +528,8 @@ async def test_every_search_under_way_ends_with_the_directory(
     fault_proxy.hang(path="/secrets/")
     searches = []
     for number, hook in enumerate(hooks, start=1):
-        version = known.mirror.version
         await api_server.apply(project_config([HOOK, *hooks[:number]], published=[HOOK]))
-        await known.changed_since(version)
+        await eventually(lambda: len(known.mirror.receivers()) == 1 + number)  # noqa: B023 - awaited at once
         searches.append(asyncio.create_task(known.find(UNKNOWN)))
         path = f"/secrets/{hook.secret_name}"
         await eventually(lambda: bool(fault_proxy.sent("GET", path)))  # noqa: B023 - awaited at once

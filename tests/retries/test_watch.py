@@ -13,7 +13,7 @@ from receivers.retries.queue import QUEUE, RetryQueue
 from receivers.retries.watch import QueueWatch
 from receivers.settings import Settings
 from receivers.storage.account import Storage
-from tests.deliveries.examples import NOON, delivery
+from tests.examples import NOON, delivery
 from tests.service import until
 
 

@@ -18,7 +18,7 @@ from receivers.storage.account import Storage, StorageError
 from receivers.storage.tables import Table
 from receivers.wire.authentication import by_header
 from testbed.objects import PROJECT, SECRET, Hook
-from tests.deliveries.examples import NOON, RECEIVER
+from tests.examples import NOON, RECEIVER
 
 AZURE, QUAY = PROVIDERS["azure"], PROVIDERS["quay"]
 SIGNED = replace(AZURE, name="signed", authentication=by_header("x-tried", missing=""))

@@ -17,9 +17,9 @@ from receivers.journal.journal import Filter, Row, State
 from receivers.retries.messages import Attempt
 from receivers.settings import Settings
 from receivers.storage.account import StorageError
-from tests.deliveries.cosmos import OPTIONS, cosmos_db
-from tests.deliveries.examples import NOON, row
-from tests.waiting import eventually
+from testbed.waiting import eventually
+from tests.examples import NOON, row
+from tests.journal.cosmos import OPTIONS, cosmos_db
 
 # The emulator's certificate is its own.
 pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS request")

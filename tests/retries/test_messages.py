@@ -11,7 +11,7 @@ from receivers.events import PullRequestClosed, Trigger
 from receivers.retries import messages
 from receivers.retries.messages import Attempt, Message, Poisoned, UnreadableMessage
 from testbed.objects import PROJECT
-from tests.deliveries.examples import NOON, delivery, push
+from tests.examples import NOON, delivery, push
 
 CONTROL = "\x01"  # takes six bytes in JSON
 

@@ -11,7 +11,7 @@ from receivers import limits
 from receivers.deliveries.delivery import Delivery
 from receivers.events import Ping, Pushed
 from receivers.journal.duplicates import Duplicates
-from tests.deliveries.examples import NOON, RECEIVER, delivery, push
+from tests.examples import NOON, RECEIVER, delivery, push
 
 
 def after(seconds: float) -> datetime:

@@ -13,7 +13,7 @@ from receivers.events import Event, Handshake, Ignored, Ping, Pushed, Target, Un
 from receivers.journal import rows
 from receivers.journal.journal import State
 from testbed.objects import PROJECT
-from tests.deliveries.examples import APP, NOON, RECEIVER, delivery, push, refreshed, unwanted, wanted
+from tests.examples import APP, NOON, RECEIVER, delivery, push, refreshed, unwanted, wanted
 
 OTHER = Target(PROJECT, "other")
 FAILED = Outcome(result=Result.FAILED, attempts=3, error="503 ServiceUnavailable")

@@ -15,8 +15,8 @@ from receivers.retries.messages import Attempt
 from receivers.sampled import Sampled
 from receivers.storage.account import Storage, StorageError
 from receivers.storage.tables import Table
-from tests.deliveries.examples import NOON, push, row
-from tests.waiting import eventually
+from testbed.waiting import eventually
+from tests.examples import NOON, push, row
 
 ATTEMPT = Attempt(at=NOON, refreshed=1)
 
