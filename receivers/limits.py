@@ -90,6 +90,8 @@ UNKNOWN_RETRY = 1.0  # the same, after it could not be read
 UNKNOWN_PROJECTS = 16  # looked at in search of one whose Secrets have not been read lately
 
 # What a sender claims
+SIGNATURE_TOLERANCE = 300  # seconds between two clocks, and on the way
+SIGNATURES = 10  # in one header; while a secret is exchanged there are two
 NAME = 4096  # characters of a repository URL or a tag; registries allow 255 and 128
 QUALIFIERS = 1_000  # of one push; with more, every subscriber is refreshed instead of matching each of them
 CHANGED_FILES = 20_000  # of one push of Git; with more, no subscription is filtered by them

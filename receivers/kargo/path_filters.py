@@ -12,6 +12,7 @@ from receivers.kargo.fields import Fields, Unreadable
 from receivers.kargo.verdicts import Verdict
 
 _FILE = 4  # units of effort to ask of one file, measured; its length and the paths come in addition
+_GLOB_CHARACTER = 2  # units to read a character of a glob, measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def _paths(name: str, written: Sequence[str], effort: Effort) -> Paths:
 def _of_glob(name: str, glob: str, effort: Effort) -> str:
     if len(glob) > limits.EXPRESSION:
         raise TooMuch(f"a glob is longer than {limits.EXPRESSION} characters")
-    effort.demand(len(glob) * min(limits.GLOB_ALTERNATIVES, 2 ** glob.count(",")))  # each alternative is read by itself
+    alternatives = min(limits.GLOB_ALTERNATIVES, 2 ** glob.count(","))  # each is read by itself
+    effort.demand(_GLOB_CHARACTER * len(glob) * alternatives)
     try:
         return globs.expression(glob)
     except globs.InvalidGlob as invalid:

@@ -57,6 +57,7 @@ class Payload(msgspec.Struct, frozen=True):
     """The fields used of every event. Of the commits twenty are listed at most."""
 
     object_kind: str = ""
+    event_name: str = ""  # of a system hook, which may have this alone
     ref: str = ""
     before: str = ""
     after: str = ""
@@ -74,7 +75,8 @@ def parse(proof: Authenticated) -> list[Event]:
     """What happened, by the header ``X-Gitlab-Event``; a system hook says it in its body."""
     payload, event = _PAYLOAD.decode(proof.request.body), proof.request.header("x-gitlab-event")
     delivery = _delivery(proof.request)
-    match payload.object_kind if event == "System Hook" else _KINDS.get(event):
+    kind = (payload.object_kind or payload.event_name) if event == "System Hook" else _KINDS.get(event, "")
+    match kind:
         case "push":
             # Of a new branch the commits that it shares with others are not listed.
             there = git_hosts.both_there(payload.before, payload.after)
@@ -85,7 +87,8 @@ def parse(proof: Authenticated) -> list[Event]:
         case "merge_request":
             return [_closed(payload.object_attributes, delivery)]
         case _:
-            return [Ignored(f"event {shown(event)} is not supported" if event else "the event has no type")]
+            named = kind or event
+            return [Ignored(f"event {shown(named)} is not supported" if named else "the event has no type")]
 
 
 def _delivery(request: WebhookRequest) -> str:

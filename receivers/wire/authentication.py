@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from receivers import limits
 from receivers.events import Authentication, Receiver, Unauthenticated, WebhookRequest
 
 type _Expected = Callable[[bytes, bytes], bytes]  # what a header has to hold, of a body and a secret
@@ -16,8 +17,6 @@ type Signed = Callable[[WebhookRequest], bytes]  # the bytes of a request that i
 _UNAUTHORIZED = "unauthorized"  # Kargo's word
 _HEX = re.compile("(?:[0-9A-Fa-f]{2})+")
 _SECONDS = re.compile("[0-9]{1,12}")
-_TOLERANCE = 300  # seconds between two clocks, and on the way
-_CLAIMS = 10  # signatures in one header; while a secret is exchanged there are two
 _BASE64_KEY = b"whsec_"
 
 
@@ -124,7 +123,8 @@ def standard_webhooks() -> Authentication:
     """Three headers hold an id, a time and signatures of both with the body, as the Standard Webhooks say.
 
     A secret that begins with ``whsec_`` holds the key in base64, any other is the key. A time more than five minutes
-    from the arrival proves nothing: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
+    from the arrival proves nothing, nor does an id with a dot, which could end sooner in what is signed:
+    https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
     """
 
     def verify(request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
@@ -132,7 +132,7 @@ def standard_webhooks() -> Authentication:
         if not request.header("webhook-signature"):
             raise Unauthenticated("missing signature")
         claims = _claims(request.header("webhook-signature"))
-        if not claims or not identity or not _is_near(time, request.received_at):
+        if not claims or not identity or "." in identity or not _is_near(time, request.received_at):
             raise Unauthenticated(_UNAUTHORIZED)
         content, proven = _signed(identity, time, request.body), False
         for key in filter(None, map(_key, secrets)):  # all are tried, so that the time tells nothing
@@ -208,7 +208,7 @@ def _by(header: str, expected: _Expected, *, missing: str | None, wrong: str | N
 def _claims(header: str) -> list[bytes]:
     """The signatures of version 1 in a header, a few at most."""
     found = []
-    for claim in header.split(" ")[:_CLAIMS]:
+    for claim in header.split(" ")[: limits.SIGNATURES]:
         version, _, signature = claim.partition(",")
         if version == "v1" and signature.isascii():
             with contextlib.suppress(ValueError):
@@ -234,4 +234,4 @@ def _is_near(time: str, now: datetime) -> bool:
     """Whether a time in whole seconds is one at which what arrives now may have been sent."""
     if not _SECONDS.fullmatch(time):
         return False
-    return abs(int(time) - now.timestamp()) <= _TOLERANCE
+    return abs(int(time) - now.timestamp()) <= limits.SIGNATURE_TOLERANCE

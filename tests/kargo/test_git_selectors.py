@@ -1,5 +1,6 @@
 """What a Git subscription wants."""
 
+from contextlib import suppress
 from time import thread_time
 from typing import Any
 
@@ -8,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receivers import limits
+from receivers.kargo import path_filters
 from receivers.kargo.changes import GUESSED, Change
-from receivers.kargo.effort import Effort
+from receivers.kargo.effort import Effort, TooMuch
 from receivers.kargo.fields import Unreadable
 from receivers.kargo.selectors import git
 from receivers.kargo.subscriptions import read
@@ -136,6 +138,37 @@ def test_however_many_paths_and_files_they_are_the_event_loop_is_not_held(hostil
         return thread_time() - began
 
     assert min(time_to_decide() for _ in range(3)) < HELD
+
+
+@pytest.mark.parametrize(
+    "glob",
+    [
+        "{a,b}" * 6 + "x" * 960 + "%d",
+        "{" * 30 + "a,b" + "}" * 30 + "x" * 900 + "%d",
+        "[a-z]" * 190 + "%d",
+        r"\x{ffff}" * 100 + "%d",
+        "**/" * 320 + "%d",
+        "a*/" * 320 + "%d",
+        "[!" * 480 + "%d",
+        "é" * 990 + "%d",
+        "{" * 990 + "%d",
+        "{a" + "," * 60 + "b}/%d",
+        "%d/**",
+        "*a*a*a%d",
+    ],
+)
+@pytest.mark.parametrize("count", [16, 150, limits.PATHS], ids=["a few", "many", "as many as may be"])
+def test_reading_a_warehouse_is_bounded_whatever_globs_it_holds(glob: str, count: int) -> None:
+    paths = [f"glob:{glob.replace('%d', str(number))}" for number in range(count)]
+
+    def time_to_read() -> float:
+        effort = Effort(limits.READING_EFFORT)
+        began = thread_time()
+        with suppress(TooMuch, Unreadable):  # then the rest is not read
+            path_filters.read({"includePaths": paths}, effort)
+        return thread_time() - began
+
+    assert min(time_to_read() for _ in range(3)) < HELD
 
 
 @pytest.mark.parametrize(

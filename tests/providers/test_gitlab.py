@@ -143,7 +143,6 @@ def test_a_merge_request_that_is_not_closed_is_ignored(action: str) -> None:
 
 def test_a_system_hook_says_in_its_body_what_happened() -> None:
     assert isinstance(told("System Hook", {"object_kind": "push", "ref": "refs/heads/main"}), Pushed)
-    assert told("System Hook", {"event_name": "project_create"}) == Ignored("event System Hook is not supported")
 
 
 @pytest.mark.parametrize("event", ["push hook", "Pipeline Hook", "push", ""])
@@ -173,3 +172,17 @@ def test_an_example_without_a_ref_is_a_push_to_main() -> None:
     (event,) = deliver("gitlab", example.body, example.headers)
     assert isinstance(event, Pushed)
     assert event.qualifiers == ("refs/heads/main",)
+
+
+def test_a_system_hook_may_name_its_event_only_in_the_older_way() -> None:
+    assert pushed("System Hook", event_name="push", project={"git_http_url": HTTPS}).qualifiers == ("refs/heads/main",)
+    assert told("System Hook", {"event_name": "project_create"}) == Ignored("event project_create is not supported")
+    assert told("System Hook", {}) == Ignored("event System Hook is not supported")
+
+
+def test_the_example_of_a_merged_request_is_one() -> None:
+    assert GITLAB.pull_request is not None
+    example = GITLAB.pull_request(f"{HTTPS}/-/merge_requests/7", NOW)
+    (event,) = deliver("gitlab", example.body, dict(example.headers))
+    assert isinstance(event, PullRequestClosed)
+    assert event.url == f"{HTTPS}/-/merge_requests/7"

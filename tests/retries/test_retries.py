@@ -1,6 +1,7 @@
 """Deliveries that could not be refreshed in time: they wait, and are refreshed later."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,16 +14,18 @@ from msgspec import structs
 
 from receivers import limits
 from receivers.cluster import refresher
-from receivers.events import Target
+from receivers.deliveries.answers import Answer
+from receivers.events import Target, TargetKind
 from receivers.journal.journal import State
 from receivers.local.azurite import Azurite
+from receivers.providers import PROVIDERS
 from receivers.retries import messages
 from receivers.retries.messages import Attempt, Message
 from receivers.retries.queue import PARKED, RetryQueue
 from receivers.retries.retries import Retries
 from receivers.storage.account import StorageError
 from testbed.fault_proxy import FaultProxy
-from testbed.objects import PROJECT, project_config, refresh_of, secret_of, warehouse
+from testbed.objects import PROJECT, project_config, promotion, refresh_of, secret_of, warehouse
 from testbed.servers import ApiServer
 from tests.drill import HOOK, Drill, furnish, running
 from tests.examples import push
@@ -96,6 +99,43 @@ async def test_it_is_refreshed_once_the_cluster_is_back(
     assert await drill.work_off() == 1
     assert await refresh_of(embedded_api_server, "app") != before
     assert (await drill.queues()).waiting == 0
+
+
+PULL_REQUEST = "https://dev.azure.com/team/app/_git/app/pullrequest/7"
+
+
+async def merge(drill: Drill) -> Answer:
+    """Azure DevOps tells that the pull request was merged."""
+    example = PROVIDERS["azure"].pull_request
+    assert example is not None
+    return await drill.deliver(body=json.loads(example(PULL_REQUEST, datetime.now(UTC)).body))
+
+
+async def test_a_promotion_is_refreshed_once_the_cluster_is_back(
+    drill: Drill, proxy: FaultProxy, embedded_api_server: ApiServer
+) -> None:
+    await embedded_api_server.apply(promotion("waiting", PULL_REQUEST))
+    proxy.answer(422, times=None, method="PATCH")
+    assert (await merge(drill)).status == 202
+    proxy.clear()
+    assert await drill.work_off() == 1
+    assert await refresh_of(embedded_api_server, "waiting", kind="Promotion")
+    await until(lambda: has_state(drill, drill.told[-1].id, State.REFRESHED))
+    row = await drill.row(drill.told[-1].id)
+    assert row is not None
+    assert [(each.kind, each.name) for each in row.warehouses] == [(TargetKind.PROMOTION, "waiting")]
+
+
+async def test_the_first_closed_pull_request_waits_until_the_promotions_are_known(
+    drill: Drill, proxy: FaultProxy, embedded_api_server: ApiServer
+) -> None:
+    await embedded_api_server.apply(promotion("waiting", PULL_REQUEST))
+    proxy.hold(path="promotions")
+    drill.hurry()
+    assert (await merge(drill)).status == 202
+    proxy.release()
+    assert await drill.work_off() == 1
+    assert await refresh_of(embedded_api_server, "waiting", kind="Promotion")
 
 
 async def test_a_try_that_fails_waits_for_the_next_one_and_tells_why(

@@ -228,6 +228,7 @@ def test_a_time_may_be_five_minutes_away(seconds: int) -> None:
         standard(time="\u0661" * 10),
         standard() | {"webhook_id": "msg_2"},
         standard(identity=""),
+        standard(identity="msg.1"),
         standard() | {"webhook_timestamp": str(int(TIME) + 1)},
         standard() | {"webhook_timestamp": ""},
         standard() | {"webhook_signature": standard()["webhook_signature"].removeprefix("v1,")},

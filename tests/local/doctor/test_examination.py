@@ -57,6 +57,18 @@ async def test_the_sample_is_sound() -> None:
     assert examination.pages.startswith("the pages are closed, but for `kargo-receivers serve` on loopback")
 
 
+async def test_what_a_git_host_s_receiver_needs_for_promotions_is_asked_for() -> None:
+    denied = (Denial("patch", GROUP, "promotions"), Denial("promote", GROUP, "stages"))
+    async with embedded("demo", denied=denied) as settings:
+        examination = await examine(settings)
+    assert severities(examination) == {
+        f"permission on promotions.{GROUP}": Severity.WARNING,
+        f"permission on stages.{GROUP}": Severity.WARNING,
+    }
+    assert "may not patch them" in found(examination)[f"permission on promotions.{GROUP}"]
+    assert "may not promote them, so Kargo refuses" in found(examination)[f"permission on stages.{GROUP}"]
+
+
 async def test_each_fault_of_the_broken_sample_is_named() -> None:
     async with embedded("broken", denied=(Denial("patch", GROUP, "warehouses"),)) as settings:
         examination = await examine(settings)
