@@ -26,7 +26,7 @@ from receivers.journal.journal import Journal
 from receivers.journal.recorder import Recorder
 from receivers.journal.redelivery import Redelivery
 from receivers.journal.table_journal import TableJournal
-from receivers.providers import PROVIDERS
+from receivers.providers import PROVIDERS, serving
 from receivers.retries.queue import RetryQueue
 from receivers.retries.retries import Retries
 from receivers.retries.watch import QueueWatch
@@ -273,13 +273,12 @@ def _retries(cluster: _Cluster, stores: _Stores) -> Retries | None:
 
 def _static(settings: Settings) -> tuple[StaticReceiver, ...]:
     """The receivers in the settings. Raises SettingsError where no sender of ours could ever reach one."""
-    served = {name for provider in PROVIDERS.values() for name in provider.kinds}
     receivers = {"RECEIVERS": settings.receivers, "RECEIVERS_FILE": settings.receivers_from_file}
     faults = [
-        f"{variable}: entry {position}: provider must be one of {', '.join(sorted(served))}"
+        f"{variable}: entry {position}: provider must be one of {', '.join(sorted(PROVIDERS))}"
         for variable, entries in receivers.items()
         for position, receiver in enumerate(entries)
-        if receiver.provider not in served
+        if receiver.provider not in PROVIDERS
     ]
     if faults:
         raise SettingsError("\n".join(faults))
@@ -292,11 +291,7 @@ def _tells_of_pull_requests(kind: str) -> bool:
 
     Others may tell of some too, as Azure's do: Promotions are followed from the first one on.
     """
-    return any(
-        provider.pull_request is not None and "://" in provider.home.repository
-        for provider in PROVIDERS.values()
-        if kind in provider.kinds
-    )
+    return any(each.pull_request is not None and "://" in each.home.repository for each in serving(kind))
 
 
 def _journal(settings: Settings, storage: Storage | None) -> Journal | None:

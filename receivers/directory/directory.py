@@ -27,13 +27,11 @@ from receivers.directory.hints import Hints, Key, key_of, published
 from receivers.directory.unread import Budget, Turns
 from receivers.events import Provider, Receiver, UnknownReceiver
 from receivers.kargo import paths
-from receivers.providers import PROVIDERS
+from receivers.providers import PROVIDERS, SECRET_KEYS, serving
 from receivers.settings import StaticReceiver
 
 PREVIOUS = "-previous"  # appended to a data key: the secret before the present one, during a rotation
-DATA_KEYS = frozenset(
-    key + suffix for provider in PROVIDERS.values() for key in provider.secret_keys for suffix in ("", PREVIOUS)
-)
+DATA_KEYS = frozenset(key + suffix for key in SECRET_KEYS for suffix in ("", PREVIOUS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +182,7 @@ class Directory:
     def _learn(self, receiver: Receiver, secret: Secret | None) -> None:
         """Know the tokens of a receiver as its Secret makes them now, for every provider that serves it."""
         tokens = frozenset(
-            token
-            for provider in PROVIDERS.values()
-            if provider.is_for(receiver)
-            for token in _tokens(provider, receiver, secret)
+            token for provider in serving(receiver.provider) for token in _tokens(provider, receiver, secret)
         )
         self._hints.computed(receiver, tokens)
         if self.on_vouchers is not None:

@@ -21,7 +21,7 @@ from receivers.cluster.tasks import Shared
 from receivers.directory.directory import Verified, voucher_of
 from receivers.directory.hints import Key, key_of
 from receivers.events import Provider, Receiver
-from receivers.providers import PROVIDERS
+from receivers.providers import PROVIDERS, serving
 from receivers.storage.account import Storage, StorageError
 from receivers.storage.tables import Entity, Table, batches, literal
 from receivers.storage.write_behind import WriteBehind
@@ -216,7 +216,7 @@ class KnownReceivers:
 
 
 def _needs_secret(receiver: Receiver) -> bool:
-    return any(provider.needs_secret(receiver) for provider in PROVIDERS.values() if provider.is_for(receiver))
+    return any(provider.needs_secret(receiver) for provider in serving(receiver.provider))
 
 
 def _is_one_of(provider: str, voucher: str, kind: str, vouchers: frozenset[str]) -> bool:

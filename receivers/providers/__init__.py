@@ -1,6 +1,6 @@
 """The senders this service understands, by the first segment of their URLs.
 
-A provider's module is imported when the provider is asked for; the names alone cost nothing.
+A provider's module is imported when the provider is asked for; what is known of all of them costs nothing.
 """
 
 import importlib
@@ -46,3 +46,15 @@ class _Registry(Mapping[str, "Provider"]):
 
 
 PROVIDERS: Mapping[str, "Provider"] = _Registry(_PLACES)
+# Every key under which a provider's Secret may hold its secret: known without importing any provider.
+SECRET_KEYS = frozenset({"secret", "secret-token", "auth-header"})
+
+
+def serving(kind: str) -> list["Provider"]:
+    """The providers under whose names receivers of this kind are reachable. No other is imported.
+
+    They stand in one module, that of the kind.
+    """
+    module = _PLACES[kind][0] if kind in _PLACES else ""
+    names = [name for name, place in _PLACES.items() if place[0] == module]
+    return [PROVIDERS[name] for name in names if kind in PROVIDERS[name].kinds]
