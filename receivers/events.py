@@ -240,6 +240,8 @@ class Provider:
     pull_request: Callable[[str, datetime], Example] | None = None  # None: the sender tells of none
     registration: Registration
     serves: tuple[str, ...] = ()  # keys of receivers reachable under this name; empty: its own name only
+    requires: tuple[str, ...] = ()  # a receiver's options without which nothing can be understood
+    lenient: bool = False  # what is refused it posts again without end, and nothing else until then
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -249,6 +251,15 @@ class Provider:
     def is_for(self, receiver: Receiver) -> bool:
         """Whether a receiver is reachable under this name."""
         return receiver.provider in self.kinds
+
+    def events(self, proof: Authenticated) -> list[Event]:
+        """What a request means. Raises :class:`Malformed`, unless its sender is to be spared that."""
+        try:
+            return self.parse(proof)
+        except Malformed as malformed:
+            if not self.lenient:
+                raise
+            return [Ignored(f"it cannot be read: {malformed.message}")]
 
     def needs_secret(self, receiver: Receiver) -> bool:
         """Whether the URL alone does not authenticate a request to this receiver."""

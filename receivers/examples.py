@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from hashlib import sha1, sha256
 
-from receivers.events import Kind, Provider, Push
+from receivers.events import Kind, Provider, Push, Receiver
 from receivers.kargo import references
 from receivers.kargo.changes import Change
 from receivers.kargo.selectors import Selector
@@ -22,13 +23,19 @@ _NAMES = ("README.md", "main.go", "values.yaml", "src/main.py")  # of changed fi
 _VERSION = re.compile(r"\d+(?:\.\d+){0,2}")
 
 
-def push(provider: Provider, subscriptions: Iterable[Subscription] = ()) -> Push:
+def push(provider: Provider, subscriptions: Iterable[Subscription] = (), *, receiver: Receiver | None = None) -> Push:
     """A push by this provider that one of the subscriptions wants; without any such, one that looks like it.
 
-    One of its own hosts comes before others, and one of Git before images.
+    One of its own hosts comes before others, and one of Git before images. Where only the receiver's options tell which
+    registry a push is of, it is of that one.
     """
     home = provider.home
+    registry = receiver.options.get("registry", "") if receiver and "registry" in provider.requires else ""
+    if registry:
+        home = replace(home, repository=f"{registry}/team/app", registries=registry)
     fitting = [each for each in subscriptions if _can_come_from(provider, each)]
+    if registry:
+        fitting = [each for each in fitting if each.url.startswith(f"{registry}/")]
     fitting.sort(key=lambda each: (not _registry(each).endswith(home.registries), each.kind is not Kind.GIT))
     for subscription in fitting:
         for found in _pushes(subscription):

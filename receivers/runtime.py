@@ -272,17 +272,24 @@ def _retries(cluster: _Cluster, stores: _Stores) -> Retries | None:
 
 
 def _static(settings: Settings) -> tuple[StaticReceiver, ...]:
-    """The receivers in the settings. Raises SettingsError where no sender of ours could ever reach one."""
+    """The receivers in the settings. Raises SettingsError where no delivery to one could ever be understood."""
     receivers = {"RECEIVERS": settings.receivers, "RECEIVERS_FILE": settings.receivers_from_file}
     faults = [
-        f"{variable}: entry {position}: provider must be one of {', '.join(sorted(PROVIDERS))}"
+        f"{variable}: entry {position}: {fault}"
         for variable, entries in receivers.items()
         for position, receiver in enumerate(entries)
-        if receiver.provider not in PROVIDERS
+        if (fault := _fault(receiver))
     ]
     if faults:
         raise SettingsError("\n".join(faults))
     return (*settings.receivers, *settings.receivers_from_file)
+
+
+def _fault(receiver: StaticReceiver) -> str:
+    if receiver.provider not in PROVIDERS:
+        return f"provider must be one of {', '.join(sorted(PROVIDERS))}"
+    missing = [name for name in PROVIDERS[receiver.provider].requires if not receiver.options.get(name)]
+    return f"a receiver of {receiver.provider} needs {' and '.join(missing)}" if missing else ""
 
 
 @cache

@@ -32,6 +32,8 @@ ROTATED = Hook(provider="azure", name="rotated", secret="canary-secret-new")
 BEFORE = replace(ROTATED, secret="canary-secret-previous")
 STALE = Hook(provider="azure", name="stale", secret="canary-secret-stale")
 UNKNOWN_TO_KARGO = tuple(hook for hook in HOOKS if hook.provider not in KEYS)  # these stand in the settings
+# These may be unable to tell of another registry than their own.
+AT_HOME = tuple(hook for hook in HOOKS if hook in UNKNOWN_TO_KARGO or PROVIDERS[hook.provider].home.alone)
 STATIC = Hook(provider="quay", name="static", secret="canary-secret-static")
 STATIC_BEFORE = replace(STATIC, secret="canary-secret-static-previous")
 URLS = (*HOOKS, ROTATED, BEFORE, STALE, STATIC, STATIC_BEFORE)
@@ -115,7 +117,7 @@ def push(hook: Hook) -> bytes:
     """A push as the sender writes it, with canaries wherever it may write what it likes."""
     provider = PROVIDERS[hook.provider]
     told = PUSH if Kind.IMAGE in provider.home.kinds else COMMITS
-    if provider.home.alone:
+    if hook in AT_HOME:
         told = replace(told, repository=provider.home.repository)
     document = json.loads(provider.example(told, datetime.now(UTC)).body)
     document["comment"] = BODY
@@ -208,6 +210,7 @@ class Canaries:
 async def running_canaries(cluster: ApiServer, azurite: Azurite) -> AsyncIterator[Canaries]:
     static = [
         {"provider": each.provider, "name": each.name, "project": each.project, "secret": each.secret}
+        | dict.fromkeys(PROVIDERS[each.provider].requires, PROVIDERS[each.provider].home.repository.partition("/")[0])
         for each in (STATIC, *UNKNOWN_TO_KARGO)
     ]
     static[0]["previousSecret"] = STATIC_BEFORE.secret
@@ -247,7 +250,7 @@ async def prepare(cluster: ApiServer) -> None:
         secret(ROTATED.secret_name, {"secret": ROTATED.secret, "secret-previous": BEFORE.secret}),
         secret(STALE.secret_name, {"secret": "canary-secret-after-the-stale-one"}),
         warehouse("app"),
-        warehouse("from-hub", image="team/app"),
+        *(warehouse(f"from-{hook.name}", image=PROVIDERS[hook.provider].home.repository) for hook in AT_HOME),
         git_warehouse("from-git", repository=COMMITS.repository, branch="main"),
     )
     await cluster.allow_secrets(PROJECT)

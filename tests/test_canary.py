@@ -60,7 +60,7 @@ async def bad_senders(canaries: Canaries) -> None:
             b"\xff",
             b"",
         ):
-            assert (await canaries.deliver(hook, body)).status == 400
+            assert (await canaries.deliver(hook, body)).status == (200 if PROVIDERS[hook.provider].lenient else 400)
         if PROVIDERS[hook.provider].needs_secret(receiver(hook.provider)):
             assert (await canaries.post(hook.path, push(hook))).status == 401
         assert (await canaries.post(hook.path, BODY.encode() * (limits.BODY // 10))).status == 413

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from receivers import examples
-from receivers.events import Home, Kind, Provider, Push, Target
+from receivers.events import Home, Kind, Provider, Push, Receiver, Target
 from receivers.kargo.index import SubscriptionIndex
 from receivers.providers import PROVIDERS
 
@@ -72,6 +72,17 @@ def test_a_classic_chart_repository_has_no_sender() -> None:
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_without_any_subscription_the_push_is_made_up(provider: str) -> None:
     assert examples.push(PROVIDERS[provider]).repository == PROVIDERS[provider].home.repository
+
+
+def test_where_only_the_receiver_tells_the_registry_it_is_that_one() -> None:
+    receiver = Receiver(
+        provider="zot", name="r", project=None, source="settings", options={"registry": "zot.example.com:5000"}
+    )
+    theirs, others = image("zot.example.com:5000/team/app"), image("zot.example.com/team/app")
+    zot = PROVIDERS["zot"]
+    subscriptions = index(image(QUAY), others, theirs).subscriptions("kargo-demo")
+    assert examples.push(zot, subscriptions, receiver=receiver).repository == "zot.example.com:5000/team/app"
+    assert examples.push(zot, [], receiver=receiver).repository == "zot.example.com:5000/team/app"
 
 
 def test_a_broken_subscription_is_passed_over() -> None:

@@ -58,6 +58,12 @@ async def test_receivers_that_no_sender_can_reach_are_faults() -> None:
     ]
 
 
+async def test_a_receiver_without_what_its_sender_does_not_tell_is_a_fault() -> None:
+    nameless = StaticReceiver(provider="zot", name="builds", project=None, secret="s")
+    with pytest.raises(SettingsError, match=r"^RECEIVERS: entry 0: a receiver of zot needs registry$"):
+        await runtime.start(Settings(receivers=(nameless,)), {})
+
+
 async def test_a_cluster_that_is_away_does_not_keep_the_service_from_starting() -> None:
     service = await runtime.start(Settings(cluster_server="http://127.0.0.1:9", cluster_token="t"), {})
     await until(lambda: has_fault(service))

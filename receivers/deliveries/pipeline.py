@@ -149,9 +149,9 @@ class Pipeline:
     async def _parse(self, provider: Provider, proof: Authenticated, *, deadline: float) -> list[Event]:
         """What the request means. A large body is read in a thread, one at a time: others get their turns meanwhile."""
         if len(proof.request.body) <= limits.LARGE_BODY:
-            return provider.parse(proof)
+            return provider.events(proof)
         async with asyncio.timeout_at(deadline), self._large:
-            return await asyncio.to_thread(provider.parse, proof)
+            return await asyncio.to_thread(provider.events, proof)
 
     async def _confirm(self, delivery: Delivery, deadline: float) -> None:
         """Have the cluster verify what something else vouched for on arrival; as long as it cannot, that stays so."""

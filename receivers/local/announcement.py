@@ -49,7 +49,7 @@ def curl(address: Address, *, url: str, index: SubscriptionIndex) -> str:
     """A command that posts a push which one of the receiver's Warehouses takes."""
     receiver = address.receiver
     provider = PROVIDERS[receiver.provider]
-    push = examples.push(provider, index.subscriptions(receiver.project))
+    push = examples.push(provider, index.subscriptions(receiver.project), receiver=receiver)
     example = provider.proven(provider.example(push, datetime.now(UTC)), receiver, address.secret)
     headers = [part for name, value in example.headers.items() for part in ("-H", f"{name}: {value}")]
     return shlex.join(["curl", "-i", *headers, "-d", example.body.decode(), address.url(url)])

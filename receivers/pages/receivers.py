@@ -88,7 +88,7 @@ async def test(visit: Visit, service: Runtime) -> Done:
         raise Refused(409, "Nothing was sent", f"{address.name} cannot be reached: {address.problem}.")
     provider = PROVIDERS[receiver.provider]
     now = datetime.now(UTC)
-    push = examples.push(provider, service.mirror.index.subscriptions(receiver.project))
+    push = examples.push(provider, service.mirror.index.subscriptions(receiver.project), receiver=receiver)
     example = provider.proven(provider.example(push, now), receiver, address.secret)
     answer = await service.pipeline.deliver(
         WebhookRequest(

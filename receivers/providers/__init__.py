@@ -21,6 +21,13 @@ _PLACES = {  # module and name
     "gitea": ("gitea", "GITEA"),
     "github": ("github", "GITHUB"),
     "gitlab": ("gitlab", "GITLAB"),
+    "distribution": ("distribution", "DISTRIBUTION"),
+    "zot": ("zot", "ZOT"),
+    "nexus": ("nexus", "NEXUS"),
+    "ecr": ("ecr", "ECR"),
+    "alibaba": ("alibaba", "ALIBABA"),
+    "push": ("push", "PUSH"),
+    "cdevents": ("cdevents", "CDEVENTS"),
 }
 
 

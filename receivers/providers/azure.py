@@ -8,7 +8,7 @@ from datetime import datetime
 
 from receivers.events import Authenticated, Event, Example, Kind, Malformed, Provider, Push
 from receivers.providers import acr, azure_devops, eventgrid
-from receivers.wire.authentication import by_basic, by_header, by_url, chosen
+from receivers.wire.authentication import unsigned
 from receivers.wire.go_json import Json, Reader, member_names, read
 
 _ACR = Reader(acr.Payload)
@@ -50,15 +50,7 @@ AZURE = Provider(
     name="azure",
     secret_keys=("secret",),
     # Neither sender signs. Service hooks can have a user name and a password, and both senders can send headers.
-    authentication=chosen(
-        "authentication",
-        among={
-            "url": by_url,
-            "basic": by_basic(),
-            "header": by_header("authorization", missing="missing authorization"),
-        },
-        usual="url",
-    ),
+    authentication=unsigned,
     parse=parse,
     home=replace(acr.HOME, kinds=frozenset(Kind)),
     example=example,

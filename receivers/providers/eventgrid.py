@@ -14,6 +14,7 @@ import msgspec
 from receivers import limits
 from receivers.events import Event, Handshake, Ignored, Malformed, WebhookRequest
 from receivers.providers import acr
+from receivers.wire import batches
 from receivers.wire.claims import shown
 from receivers.wire.go_json import INVALID, Json, Reader, member_names
 
@@ -73,23 +74,10 @@ def binary_event(request: WebhookRequest, data: Json, *, registry: str) -> Event
 
 
 def batch(documents: Sequence[Json], *, registry: str) -> list[Event]:
-    """One event for each of a batch.
-
-    An event that cannot be read is ignored, for the sake of the others. When none can be read the batch is malformed.
-    """
-    if len(documents) > limits.BATCH:
-        raise Malformed(f"more than {limits.BATCH} events in one batch")
-    events: list[Event] = []
-    unreadable = 0
-    for position, document in enumerate(documents, start=1):
-        try:
-            events.append(_element(document, registry=registry))
-        except Malformed:
-            events.append(Ignored(f"event {position} of {len(documents)} cannot be read"))
-            unreadable += 1
-    if unreadable == len(documents):
+    """One event for each of a batch, which holds at least one."""
+    if not documents:
         raise Malformed(INVALID)
-    return events
+    return batches.read(documents, lambda document: _element(document, registry=registry))
 
 
 def handshake(request: WebhookRequest) -> Handshake:

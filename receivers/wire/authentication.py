@@ -235,3 +235,15 @@ def _is_near(time: str, now: datetime) -> bool:
     if not _SECONDS.fullmatch(time):
         return False
     return abs(int(time) - now.timestamp()) <= limits.SIGNATURE_TOLERANCE
+
+
+# For senders that sign nothing, and can be told an authorization to send.
+unsigned = chosen(
+    "authentication",
+    among={
+        "url": by_url,
+        "basic": by_basic(),
+        "header": by_header("authorization", missing="missing authorization"),
+    },
+    usual="url",
+)

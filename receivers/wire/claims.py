@@ -50,6 +50,36 @@ def artifact_pushed(
     )
 
 
+def manifest_pushed(
+    *,
+    registry: str,
+    repository: str,
+    tag: str,
+    kinds: tuple[Kind, ...] = (),
+    digest: str = "",
+    media_type: str = "",
+    sender_event_id: str = "",
+) -> Event:
+    """The event of a manifest that was put into a repository of a registry: a push if it got a tag.
+
+    For senders that name the tag wherever there is one. Raises :class:`Malformed` as :func:`artifact_pushed`.
+    """
+    if not registry or not repository:
+        return Ignored("the event names no repository")
+    if not tags((tag,)):
+        return pushed_by_digest(f"{registry}/{repository}")
+    return artifact_pushed(
+        repository_urls=(f"{registry}/{repository}",),
+        qualifiers=(tag,),
+        kinds=kinds,
+        registry=registry,
+        repository=repository,
+        digest=digest,
+        media_type=media_type,
+        sender_event_id=sender_event_id,
+    )
+
+
 def commits_pushed(
     *,
     repository_urls: Iterable[str],

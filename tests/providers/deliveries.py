@@ -31,8 +31,9 @@ def deliver(
         body=body,
         received_at=datetime(2026, 11, 21, tzinfo=UTC),
     )
-    receiver = Receiver(provider=provider, name="builds", project="demo", source="test", options=options or {})
     sender = PROVIDERS[provider]
+    told = options or dict.fromkeys(sender.requires, sender.home.repository.partition("/")[0])
+    receiver = Receiver(provider=provider, name="builds", project="demo", source="test", options=told)
     return sender.parse(Authenticated(request=request, receiver=receiver))
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from receivers.events import Event, Example, Kind, Push, Pushed, WebhookError
+from receivers.events import Event, Example, Kind, Provider, Push, Pushed, WebhookError
 from receivers.kargo import urls
 from receivers.providers import PROVIDERS
 from tests.providers.deliveries import deliver
@@ -99,9 +99,15 @@ def tellings() -> list[Telling]:
     return [
         Telling(name, push)
         for name, provider in PROVIDERS.items()
-        for push, kinds in ((IMAGE, {Kind.IMAGE, Kind.CHART}), (COMMITS, {Kind.GIT}))
+        for push, kinds in ((_image_of(provider), {Kind.IMAGE, Kind.CHART}), (COMMITS, {Kind.GIT}))
         if provider.home.kinds & kinds
     ]
+
+
+def _image_of(provider: Provider) -> Push:
+    """A push to a repository that can be this sender's."""
+    home = provider.home.repository
+    return IMAGE if "://" in home else replace(IMAGE, repository=home)
 
 
 def encoded(document: object) -> bytes:

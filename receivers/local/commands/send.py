@@ -86,7 +86,8 @@ async def _from_cluster(provider: Provider, options: argparse.Namespace) -> tupl
         address = choose(found, provider=provider, name=options.receiver, project=options.project)
         subscriptions = service.mirror.index.subscriptions(address.receiver.project)
         url = address.url(base_url(service.settings, options.base_url), provider=provider.name)
-        return url, examples.push(provider, subscriptions), address.receiver, address.secret
+        push = examples.push(provider, subscriptions, receiver=address.receiver)
+        return url, push, address.receiver, address.secret
 
 
 def choose(found: Sequence[Address], *, provider: Provider, name: str | None, project: str | None) -> Address:
