@@ -1,0 +1,342 @@
+"""What expr-lang 1.17 makes of an expression before it runs, as far as results show it.
+
+Parts that are not needed go, and with them the errors that they would cause: ``x and false`` is false whatever x is,
+``filter(…)[0]`` stops at the first item found, ``sum([a, b])`` is ``a + b`` even for strings.
+"""
+
+from collections.abc import Callable
+
+from receivers.kargo.effort import Effort
+from receivers.kargo.expressions import arithmetic
+from receivers.kargo.expressions.natures import BOOL, FLOAT, INT, LIST, STRING, Nature
+from receivers.kargo.expressions.syntax import (
+    Array,
+    Binary,
+    Builtin,
+    Constant,
+    Member,
+    Node,
+    Pointer,
+    Predicate,
+    Unary,
+    children,
+    replaced,
+)
+from receivers.kargo.expressions.values import Bounds, IntegerSet, TextSet, wrapped
+
+type _Visit = Callable[[Node], Node]
+
+_NATURES: dict[type, Nature] = {bool: BOOL, int: INT, float: FLOAT, str: STRING, list: LIST}
+_NUMBERS = {int, float}
+_PLENTY = 1_000_000  # of effort: literals are no longer than the source
+_COMBINED = {("all", "and"): "and", ("all", "&&"): "&&", ("any", "or"): "or", ("any", "||"): "||"}
+_COMBINED |= {("none", "and"): "or", ("none", "&&"): "||"}
+
+
+def optimized(node: Node) -> Node:
+    """The expression as it is run.
+
+    Raises:
+        ExpressionError: a literal is divided by zero.
+    """
+    names = _names(node)
+    if "in" in names:
+        node = _walked(node, _in_list)
+    node = _folded(node)
+    if not names & {"in", "filter", "sum", "reduce", "count", "all", "any", "none"}:
+        return node
+    for visit in (
+        _in_range,
+        _mapped_filter,
+        _length_of_filter,
+        _last_of_filter,
+        _first_of_filter,
+        _combined,
+        _sum_of_range,
+        _reduced_range,
+        _sum_of_list,
+        _sum_of_map,
+        _any_counted,
+        _enough_counted,
+    ):
+        node = _walked(node, visit)
+    return node
+
+
+def _names(node: Node) -> set[str]:
+    """Of the functions and operators."""
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Builtin):
+            found.add(one.name)
+        elif isinstance(one, Binary):
+            found.add(one.operator)
+        waiting.extend(children(one))
+    return found
+
+
+def _walked(node: Node, visit: _Visit) -> Node:
+    return visit(replaced(node, lambda each: _walked(each, visit)))
+
+
+def _folded(node: Node) -> Node:
+    while True:
+        count = [0]
+        node = _walked(node, lambda each, count=count: _counted(each, _fold(each), count))  # type: ignore[misc]
+        if not count[0]:
+            return node
+
+
+def _counted(before: Node, after: Node, count: list[int]) -> Node:
+    count[0] += before is not after
+    return after
+
+
+def _typed[Made: Node](node: Made, nature: Nature) -> Made:
+    node.nature = nature.plain
+    return node
+
+
+def _constant(value: object) -> Node:
+    return _typed(Constant(value), _NATURES[value.__class__])
+
+
+# Literals
+
+
+def _fold(node: Node) -> Node:
+    match node:
+        case Unary():
+            return _fold_unary(node)
+        case Binary():
+            return _fold_binary(node)
+        case Array(items) if items and all(isinstance(each, Constant) and each.kind in _NATURES for each in items):
+            values = [each.value for each in items if isinstance(each, Constant)]
+            return node if any(isinstance(each, list) for each in values) else _constant(values)
+        case Builtin("filter", [Builtin("filter", [base, Predicate() as one]), Predicate() as other]):
+            both = Predicate(Binary("&&", one.body, other.body))
+            return _typed(Builtin("filter", [base, both]), node.nature)
+    return node
+
+
+def _fold_unary(node: Unary) -> Node:
+    match node.operand:
+        case Constant(value) as operand if operand.kind in _NUMBERS and node.operator in {"-", "+"}:
+            return _constant(arithmetic.negate(value)) if node.operator == "-" else operand
+        case Constant(bool(value)) if node.operator in {"!", "not"}:
+            return _constant(not value)
+    return node
+
+
+def _fold_binary(node: Binary) -> Node:
+    if node.operator in {"and", "&&"}:
+        return _fold_logical(node, neutral=True)
+    if node.operator in {"or", "||"}:
+        return _fold_logical(node, neutral=False)
+    if isinstance(node.left, Constant) and isinstance(node.right, Constant):
+        return _computed(node, node.left, node.right)
+    return node
+
+
+def _fold_logical(node: Binary, *, neutral: bool) -> Node:
+    left, right = _truth(node.left), _truth(node.right)
+    if left is neutral:
+        return _typed(node.right, node.nature)
+    if right is neutral:
+        return _typed(node.left, node.nature)
+    return node if left is None and right is None else _constant(not neutral)
+
+
+def _truth(node: Node) -> bool | None:
+    return node.value if isinstance(node, Constant) and isinstance(node.value, bool) else None
+
+
+def _computed(node: Binary, left: Constant, right: Constant) -> Node:
+    operator, one, other = node.operator, left.value, right.value
+    kinds = {left.kind, right.kind}
+    if operator == "==" and left.kind is right.kind and left.kind in {int, str, bool}:
+        return _constant(one == other)
+    if operator == "+" and (kinds == {str} or kinds <= _NUMBERS):
+        return _constant(arithmetic.add(one, other, Effort(_PLENTY)))
+    if operator == "%" and kinds == {int}:
+        return _constant(arithmetic.modulo(one, other))
+    if kinds <= _NUMBERS and operator in _COMPUTED:
+        return _constant(_COMPUTED[operator](one, other))
+    return node
+
+
+_COMPUTED: dict[str, Callable[[object, object], object]] = {
+    "-": arithmetic.subtract,
+    "*": arithmetic.multiply,
+    "/": arithmetic.divide,
+    "**": arithmetic.power,
+    "^": arithmetic.power,
+}
+
+
+# Sets and ranges
+
+
+def _in_list(node: Node) -> Node:
+    match node:
+        case Binary("in", left, Array(items)) if items:
+            values = [each.value if isinstance(each, Constant) else None for each in items]
+            if left.nature.kind == "int" and all(value.__class__ is int for value in values):
+                return _typed(Binary("in", left, Constant(IntegerSet(values))), node.nature)
+            if all(isinstance(value, str) for value in values):
+                return _typed(Binary("in", left, Constant(TextSet(values))), node.nature)
+    return node
+
+
+def _in_range(node: Node) -> Node:
+    match node:
+        case Binary("in", left, Binary("..", first, last)) if left.nature.kind == "int" and _integers(first, last):
+            bounds = Bounds(*(each.value for each in (first, last) if isinstance(each, Constant)))
+            return _typed(Binary("within", left, Constant(bounds)), node.nature)
+    return node
+
+
+def _integers(*nodes: Node) -> bool:
+    return all(isinstance(node, Constant) and node.kind is int for node in nodes)
+
+
+def _range(node: Node) -> tuple[int, int] | None:
+    """How many integers a range of literals has, and their sum."""
+    match node:
+        case Binary("..", Constant(int(first)), Constant(int(last))) if _integers(node.left, node.right):
+            if last < first:
+                return None
+            count = wrapped(last - first + 1)
+            twice = wrapped(count * wrapped(first + last))
+            return count, twice // 2 if twice >= 0 else -(-twice // 2)
+    return None
+
+
+def _sum_of_range(node: Node) -> Node:
+    if not isinstance(node, Builtin) or node.name != "sum" or (found := _range(node.arguments[0])) is None:
+        return node
+    count, total = found
+    if len(node.arguments) == 1:
+        return _constant(total)
+    result = _summed(node.arguments[1], count, total)
+    return node if result is None else _constant(wrapped(result))
+
+
+def _summed(predicate: Node, count: int, total: int) -> int | None:
+    match predicate:
+        case Predicate(Pointer("")):
+            return total
+        case Predicate(Binary(operator, Pointer(""), Constant(int(number)) as constant)) if constant.kind is int:
+            return {"*": number * total, "+": total + count * number, "-": total - count * number}.get(operator)
+        case Predicate(Binary(operator, Constant(int(number)) as constant, Pointer(""))) if constant.kind is int:
+            return {"*": number * total, "+": total + count * number, "-": count * number - total}.get(operator)
+    return None
+
+
+def _reduced_range(node: Node) -> Node:
+    match node:
+        case Builtin("reduce", [numbers, Predicate(Binary("+", Pointer(one), Pointer(other))), *start]) if {
+            one,
+            other,
+        } == {"", "acc"} and (found := _range(numbers)):
+            if not start:
+                return _constant(found[1])
+            if isinstance(start[0], Constant) and isinstance(start[0].value, int) and _integers(start[0]):
+                return _constant(wrapped(found[1] + start[0].value))
+    return node
+
+
+# Filters
+
+
+def _mapped_filter(node: Node) -> Node:
+    match node:
+        case Builtin("map", [Builtin("filter", arguments, None), Predicate(body)]) if not _has_index(body):
+            return _typed(Builtin("filter", arguments, mapped=body), node.nature)
+    return node
+
+
+def _has_index(node: Node) -> bool:
+    return (isinstance(node, Pointer) and node.name == "index") or any(map(_has_index, children(node)))
+
+
+def _length_of_filter(node: Node) -> Node:
+    match node:
+        case Builtin("len", [Builtin("filter", arguments)]):
+            return _typed(Builtin("count", arguments), node.nature)
+    return node
+
+
+def _last_of_filter(node: Node) -> Node:
+    return _one_of_filter(node, "last", -1, "findLast")
+
+
+def _first_of_filter(node: Node) -> Node:
+    return _one_of_filter(node, "first", 0, "find")
+
+
+def _one_of_filter(node: Node, function: str, index: int, finding: str) -> Node:
+    match node:
+        case Member(Builtin("filter", arguments) as found, Constant(int(position)) as key, False) if (
+            position == index and key.kind is int
+        ):
+            return _typed(Builtin(finding, arguments, found.mapped, throws=True), node.nature)
+        case Builtin(name, [Builtin("filter", arguments) as found]) if name == function:
+            return _typed(Builtin(finding, arguments, found.mapped), node.nature)
+    return node
+
+
+def _combined(node: Node) -> Node:
+    match node:
+        case Binary(
+            operator,
+            Builtin(name, [items, Predicate() as one]),
+            Builtin(other_name, [other_items, Predicate() as other]),
+        ) if (name, operator) in _COMBINED and name == other_name and _alike(items, other_items):
+            both = _combined(Binary(_COMBINED[name, operator], one.body, other.body))
+            return _typed(Builtin(name, [items, Predicate(both)]), node.nature)
+    return node
+
+
+def _alike(one: Node, other: Node) -> bool:
+    return one == other and (one.nature.type or "any") == (other.nature.type or "any")
+
+
+# Sums and counts
+
+
+def _sum_of_list(node: Node) -> Node:
+    match node:
+        case Builtin("sum", [Array([*items, last])]) if items:
+            for each in reversed(items):
+                last = Binary("+", each, last)
+            return _typed(last, node.nature)
+    return node
+
+
+def _sum_of_map(node: Node) -> Node:
+    match node:
+        case Builtin("sum", [Builtin("map", arguments)]):
+            return _typed(Builtin("sum", arguments), node.nature)
+    return node
+
+
+def _any_counted(node: Node) -> Node:
+    match node:
+        case Binary(operator, Builtin("count", [_, _] as arguments), Constant(int(number)) as constant) if (
+            constant.kind is int and (operator, number) in {(">", 0), (">=", 1)}
+        ):
+            return _typed(Builtin("any", arguments), node.nature)
+    return node
+
+
+def _enough_counted(node: Node) -> Node:
+    match node:
+        case Binary(operator, Builtin("count", [_, _]) as count, Constant(int(number)) as constant) if (
+            constant.kind is int and number >= 0
+        ):
+            enough = {">": number + 1, ">=": number, "<": number, "<=": number + 1}.get(operator, 0)
+            count.enough = enough if enough > 1 else None
+    return node
