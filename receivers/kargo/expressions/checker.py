@@ -41,7 +41,6 @@ from receivers.kargo.expressions.syntax import (
     Sequence,
     Slice,
     Unary,
-    children,
 )
 
 ENVIRONMENT = "$env"
@@ -67,7 +66,7 @@ def _check_patterns(node: Node, effort: Effort) -> None:
     match node:
         case Binary("matches", _, Constant(str(text))):
             _check_pattern(text, effort)
-    for each in children(node):
+    for each in node.parts():
         _check_patterns(each, effort)
 
 
@@ -123,7 +122,7 @@ class _Checker:
             case Array():
                 return self._array(node)
             case Map():
-                for each in children(node):
+                for each in node.parts():
                     self.nature(each)
                 return MAP
         raise AssertionError(node)

@@ -12,7 +12,7 @@ from receivers.kargo.expressions import arithmetic, functions, loops
 from receivers.kargo.expressions import text_functions as texts
 from receivers.kargo.expressions.checker import ENVIRONMENT, check
 from receivers.kargo.expressions.leftovers import refuse_leftovers
-from receivers.kargo.expressions.optimizer import optimized
+from receivers.kargo.expressions.optimizer import ADDED, optimized
 from receivers.kargo.expressions.parser import parse
 from receivers.kargo.expressions.runs import Evaluate, Run
 from receivers.kargo.expressions.syntax import (
@@ -198,6 +198,8 @@ class _Compiler:
 
     def _builtin(self, node: Builtin) -> Evaluate:
         arguments = [self.compiled(each) for each in node.arguments]
+        if node.name == ADDED:
+            return _added(arguments)
         if node.name in functions.BY_NAME:
             return _applied(functions.BY_NAME[node.name], arguments)
         mapped = self.compiled(node.mapped) if node.mapped else None
@@ -241,6 +243,16 @@ def _applied(function: Callable[..., object], arguments: list[Evaluate]) -> Eval
         (only,) = arguments
         return lambda run: function(run.effort, only(run))
     return lambda run: function(run.effort, *[each(run) for each in arguments])
+
+
+def _added(arguments: list[Evaluate]) -> Evaluate:
+    def summed(run: Run) -> object:
+        *values, total = [each(run) for each in arguments]
+        for value in reversed(values):
+            total = arithmetic.add(value, total, run.effort)
+        return total
+
+    return summed
 
 
 def _sequence(nodes: list[Evaluate]) -> Evaluate:

@@ -8,7 +8,7 @@ such loops too, see optimizer.py.
 
 from receivers.kargo.expressions.errors import Refused
 from receivers.kargo.expressions.signatures import PREDICATES
-from receivers.kargo.expressions.syntax import Array, Binary, Builtin, Call, Map, Member, Node, Slice, children
+from receivers.kargo.expressions.syntax import Array, Binary, Builtin, Call, Map, Member, Node, Slice
 
 _FROM_THE_END = {"findLast", "findLastIndex"}
 _SHORT_CIRCUITS = {"and", "&&", "or", "||", "??"}
@@ -22,7 +22,7 @@ def refuse_leftovers(node: Node) -> None:
 
 def _leaves(node: Node) -> bool:
     """Whether something may be left below the result."""
-    parts = [*children(node)]
+    parts = [*node.parts()]
     leaving = [_leaves(each) for each in parts]
     if any(leave for leave, part in zip(leaving, parts, strict=True) if _mistaken(node, part, first=part is parts[0])):
         raise Refused("findLast(), findLastIndex() or last(filter()) stands where expr-lang 1.17 mistakes its result")

@@ -19,10 +19,10 @@ from receivers.kargo.expressions.syntax import (
     Pointer,
     Predicate,
     Unary,
-    children,
-    replaced,
 )
 from receivers.kargo.expressions.values import Bounds, IntegerSet, TextSet, wrapped
+
+ADDED = "+"  # the sum of a function's arguments, from the last one on
 
 type _Visit = Callable[[Node], Node]
 
@@ -43,23 +43,9 @@ def optimized(node: Node) -> Node:
     if "in" in names:
         node = _walked(node, _in_list)
     node = _folded(node)
-    if not names & {"in", "filter", "sum", "reduce", "count", "all", "any", "none"}:
-        return node
-    for visit in (
-        _in_range,
-        _mapped_filter,
-        _length_of_filter,
-        _last_of_filter,
-        _first_of_filter,
-        _combined,
-        _sum_of_range,
-        _reduced_range,
-        _sum_of_list,
-        _sum_of_map,
-        _any_counted,
-        _enough_counted,
-    ):
-        node = _walked(node, visit)
+    for visit, concerned in _VISITS:
+        if concerned & names:
+            node = _walked(node, visit)
     return node
 
 
@@ -73,12 +59,13 @@ def _names(node: Node) -> set[str]:
             found.add(one.name)
         elif isinstance(one, Binary):
             found.add(one.operator)
-        waiting.extend(children(one))
+        waiting.extend(one.parts())
     return found
 
 
 def _walked(node: Node, visit: _Visit) -> Node:
-    return visit(replaced(node, lambda each: _walked(each, visit)))
+    node.replace(lambda each: _walked(each, visit))
+    return visit(node)
 
 
 def _folded(node: Node) -> Node:
@@ -259,7 +246,7 @@ def _mapped_filter(node: Node) -> Node:
 
 
 def _has_index(node: Node) -> bool:
-    return (isinstance(node, Pointer) and node.name == "index") or any(map(_has_index, children(node)))
+    return (isinstance(node, Pointer) and node.name == "index") or any(map(_has_index, node.parts()))
 
 
 def _length_of_filter(node: Node) -> Node:
@@ -309,10 +296,8 @@ def _alike(one: Node, other: Node) -> bool:
 
 def _sum_of_list(node: Node) -> Node:
     match node:
-        case Builtin("sum", [Array([*items, last])]) if items:
-            for each in reversed(items):
-                last = Binary("+", each, last)
-            return _typed(last, node.nature)
+        case Builtin("sum", [Array(items)]) if len(items) > 1:
+            return _typed(Builtin(ADDED, items), node.nature)
     return node
 
 
@@ -340,3 +325,20 @@ def _enough_counted(node: Node) -> Node:
             enough = {">": number + 1, ">=": number, "<": number, "<=": number + 1}.get(operator, 0)
             count.enough = enough if enough > 1 else None
     return node
+
+
+# What is done in this order, and the functions and operators that it is done with
+_VISITS: list[tuple[_Visit, set[str]]] = [
+    (_in_range, {"in"}),
+    (_mapped_filter, {"filter"}),
+    (_length_of_filter, {"filter"}),
+    (_last_of_filter, {"filter"}),
+    (_first_of_filter, {"filter"}),
+    (_combined, {"all", "any", "none"}),
+    (_sum_of_range, {"sum"}),
+    (_reduced_range, {"reduce"}),
+    (_sum_of_list, {"sum"}),
+    (_sum_of_map, {"sum"}),
+    (_any_counted, {"count", "filter"}),
+    (_enough_counted, {"count", "filter"}),
+]

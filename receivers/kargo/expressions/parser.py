@@ -29,7 +29,6 @@ from receivers.kargo.expressions.syntax import (
     Sequence,
     Slice,
     Unary,
-    children,
 )
 from receivers.kargo.expressions.values import LARGEST_INTEGER, SMALLEST_INTEGER
 
@@ -84,6 +83,7 @@ class _Parser:
         self._current = found[0]
         self._predicates = 0  # that are open
         self._nesting = 0
+        self._nodes = 0
 
     def whole(self) -> Node:
         node = self._sequence()
@@ -124,12 +124,13 @@ class _Parser:
         return ExpressionError(f"unexpected {self._current}")
 
     def _made[Made: Node](self, node: Made) -> Made:
-        parts = [*children(node)]
+        self._nodes += 1
+        parts = [*node.parts()]
         node.height = 1 + max((each.height for each in parts), default=0)
         node.weight = 1 + sum(each.weight for each in parts)
-        if node.weight > limits.FORMULA_NODES:
+        if max(self._nodes, node.weight) > limits.FORMULA_NODES:
             raise Refused(f"the expression has more than {limits.FORMULA_NODES} parts")
-        if node.height > limits.FORMULA_NESTING:
+        if node.height > limits.FORMULA_HEIGHT:
             raise Refused("the expression is nested too deeply")
         return node
 

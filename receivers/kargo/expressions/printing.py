@@ -52,6 +52,9 @@ def _escaped(character: str) -> str:
     return f"\\u{code:04x}" if code <= _LAST_SHORT else f"\\U{code:08x}"
 
 
+_VALUE = 4  # units to write one value, beside its text
+
+
 class _Writer:
     """Text that is put together from a value's parts."""
 
@@ -66,7 +69,7 @@ class _Writer:
 
 class _Plain(_Writer):
     def write(self, value: object, depth: int) -> None:
-        self._effort.demand(1)
+        self._effort.demand(_VALUE)
         match value:
             case None:
                 self.parts.append("<nil>")
@@ -110,7 +113,7 @@ class _Json(_Writer):
         self._colon = ": " if indent else ":"
 
     def write(self, value: object, depth: int) -> None:
-        self._effort.demand(1)
+        self._effort.demand(_VALUE)
         match value:
             case bool():
                 self.parts.append("true" if value else "false")
@@ -123,6 +126,7 @@ class _Json(_Writer):
             case _ if is_nil(value):
                 self.parts.append("null")
             case list():
+                self._effort.demand(len(value))
                 self._enclosed("[", [("", item) for item in value], "]", deeper(depth))
             case dict():
                 self._members(value, deeper(depth))

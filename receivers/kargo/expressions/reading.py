@@ -5,7 +5,7 @@ import math
 import re
 
 from receivers.kargo.effort import Effort
-from receivers.kargo.expressions.errors import ExpressionError
+from receivers.kargo.expressions.errors import ExpressionError, Refused
 from receivers.kargo.expressions.values import LARGEST_INTEGER, SMALLEST_INTEGER
 from receivers.text import well_formed
 
@@ -62,7 +62,9 @@ def json_value(text: str, effort: Effort) -> object:
     effort.demand(len(text) // _CHARACTERS_PER_UNIT)
     try:
         return _well_formed(_DECODER.decode(text)) if "\\u" in text else _DECODER.decode(text)
-    except (ValueError, RecursionError):
+    except RecursionError:
+        raise Refused("a JSON document is nested too deeply") from None
+    except ValueError:
         raise ExpressionError("not a JSON document") from None
 
 

@@ -4,7 +4,7 @@ The names of operators and functions stand as text, as in the source. What an ex
 run, stands in ``nature``.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from receivers.kargo.expressions.natures import UNVISITED, Nature
@@ -17,6 +17,13 @@ class Node:
     nature: Nature = field(default=UNVISITED, init=False, compare=False, repr=False)
     height: int = field(default=1, init=False, compare=False, repr=False)
     weight: int = field(default=1, init=False, compare=False, repr=False)  # parts, and each as often as it is used
+
+    def parts(self) -> "tuple[Node, ...]":
+        """What it consists of, in the order in which it is written."""
+        return ()
+
+    def replace(self, change: "Callable[[Node], Node]") -> None:
+        """Change each of these parts; what only optimizing adds is left alone."""
 
 
 @dataclass(slots=True)
@@ -49,12 +56,24 @@ class Unary(Node):
     operator: str
     operand: Node
 
+    def parts(self) -> tuple[Node, ...]:
+        return (self.operand,)
+
+    def replace(self, change: Callable[[Node], Node]) -> None:
+        self.operand = change(self.operand)
+
 
 @dataclass(slots=True)
 class Binary(Node):
     operator: str
     left: Node
     right: Node
+
+    def parts(self) -> tuple[Node, ...]:
+        return (self.left, self.right)
+
+    def replace(self, change: Callable[[Node], Node]) -> None:
+        self.left, self.right = change(self.left), change(self.right)
 
 
 @dataclass(slots=True)
@@ -63,12 +82,24 @@ class Chain(Node):
 
     body: Node
 
+    def parts(self) -> tuple[Node, ...]:
+        return (self.body,)
+
+    def replace(self, change: Callable[[Node], Node]) -> None:
+        self.body = change(self.body)
+
 
 @dataclass(slots=True)
 class Member(Node):
     base: Node
     key: Node
     optional: bool = False
+
+    def parts(self) -> tuple[Node, ...]:
+        return (self.base, self.key)
+
+    def replace(self, change: Callable[[Node], Node]) -> None:
+        self.base, self.key = change(self.base), change(self.key)
 
 
 @dataclass(slots=True)
@@ -77,11 +108,24 @@ class Slice(Node):
     start: Node | None
     stop: Node | None
 
+    def parts(self) -> tuple[Node, ...]:
+        return tuple(each for each in (self.base, self.start, self.stop) if each)
+
+    def replace(self, change: Callable[[Node], Node]) -> None:
+        self.base = change(self.base)
+        self.start, self.stop = (each and change(each) for each in (self.start, self.stop))
+
 
 @dataclass(slots=True)
 class Call(Node):
     callee: Node
     arguments: list[Node]
+
+    def parts(self) -> tuple[Node, ...]:
+        return (self.callee, *self.arguments)
+
+    def replace(self, change: Callable[[Node], Node]) -> None:
+        self.callee, *self.arguments = map(change, (self.callee, *self.arguments))
 
 
 @dataclass(slots=True)
@@ -94,12 +138,24 @@ class Builtin(Node):
     throws: bool = False  # whether it is an error that nothing is found
     enough: int | None = None  # how many items are counted at most
 
+    def parts(self) -> tuple[Node, ...]:
+        return (*self.arguments, self.mapped) if self.mapped else tuple(self.arguments)
+
+    def replace(self, change: Callable[[Node], Node]) -> None:
+        self.arguments = [*map(change, self.arguments)]
+
 
 @dataclass(slots=True)
 class Predicate(Node):
     """What is evaluated for each item."""
 
     body: Node
+
+    def parts(self) -> tuple[Node, ...]:
+        return (self.body,)
+
+    def replace(self, change: Callable[[Node], Node]) -> None:
+        self.body = change(self.body)
 
 
 @dataclass(slots=True)
@@ -108,6 +164,12 @@ class Condition(Node):
     then: Node
     otherwise: Node
 
+    def parts(self) -> tuple[Node, ...]:
+        return (self.test, self.then, self.otherwise)
+
+    def replace(self, change: Callable[[Node], Node]) -> None:
+        self.test, self.then, self.otherwise = map(change, self.parts())
+
 
 @dataclass(slots=True)
 class Let(Node):
@@ -115,93 +177,46 @@ class Let(Node):
     value: Node
     body: Node
 
+    def parts(self) -> tuple[Node, ...]:
+        return (self.value, self.body)
+
+    def replace(self, change: Callable[[Node], Node]) -> None:
+        self.value, self.body = change(self.value), change(self.body)
+
 
 @dataclass(slots=True)
 class Sequence(Node):
     nodes: list[Node]
+
+    def parts(self) -> tuple[Node, ...]:
+        return tuple(self.nodes)
+
+    def replace(self, change: Callable[[Node], Node]) -> None:
+        self.nodes = [*map(change, self.nodes)]
 
 
 @dataclass(slots=True)
 class Array(Node):
     items: list[Node]
 
+    def parts(self) -> tuple[Node, ...]:
+        return tuple(self.items)
+
+    def replace(self, change: Callable[[Node], Node]) -> None:
+        self.items = [*map(change, self.items)]
+
 
 @dataclass(slots=True)
 class Map(Node):
     pairs: list[tuple[Node, Node]]
 
+    def parts(self) -> tuple[Node, ...]:
+        return tuple(each for pair in self.pairs for each in pair)
 
-def children(node: Node) -> Iterator[Node]:  # noqa: C901, PLR0912 - one case a kind of node
-    """The parts of a part, in the order in which they are written."""
-    match node:
-        case Unary():
-            yield node.operand
-        case Binary():
-            yield node.left
-            yield node.right
-        case Chain() | Predicate():
-            yield node.body
-        case Member():
-            yield node.base
-            yield node.key
-        case Slice():
-            yield node.base
-            yield from (each for each in (node.start, node.stop) if each)
-        case Call():
-            yield node.callee
-            yield from node.arguments
-        case Builtin():
-            yield from node.arguments
-            yield from [node.mapped] if node.mapped else []
-        case Condition():
-            yield node.test
-            yield node.then
-            yield node.otherwise
-        case Let():
-            yield node.value
-            yield node.body
-        case Sequence():
-            yield from node.nodes
-        case Array():
-            yield from node.items
-        case Map():
-            for pair in node.pairs:
-                yield from pair
-        case _:
-            return
+    def replace(self, change: Callable[[Node], Node]) -> None:
+        self.pairs = [(change(key), change(value)) for key, value in self.pairs]
 
 
 def size(node: Node) -> int:
     """How many parts it has, itself included."""
-    return 1 + sum(map(size, children(node)))
-
-
-def replaced(node: Node, function: Callable[[Node], Node]) -> Node:  # noqa: C901 - one case a kind of node
-    """The node itself, after each of its parts is replaced, in the order in which they are written."""
-    match node:
-        case Unary():
-            node.operand = function(node.operand)
-        case Binary():
-            node.left, node.right = function(node.left), function(node.right)
-        case Chain() | Predicate():
-            node.body = function(node.body)
-        case Member():
-            node.base, node.key = function(node.base), function(node.key)
-        case Slice():
-            node.base = function(node.base)
-            node.start, node.stop = (each and function(each) for each in (node.start, node.stop))
-        case Call():
-            node.callee, *node.arguments = map(function, (node.callee, *node.arguments))
-        case Builtin():
-            node.arguments = [*map(function, node.arguments)]
-        case Condition():
-            node.test, node.then, node.otherwise = map(function, (node.test, node.then, node.otherwise))
-        case Let():
-            node.value, node.body = function(node.value), function(node.body)
-        case Sequence():
-            node.nodes = [*map(function, node.nodes)]
-        case Array():
-            node.items = [*map(function, node.items)]
-        case Map():
-            node.pairs = [(function(key), function(value)) for key, value in node.pairs]
-    return node
+    return 1 + sum(map(size, node.parts()))

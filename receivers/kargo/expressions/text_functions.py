@@ -11,7 +11,6 @@ from receivers.kargo.expressions.errors import ExpressionError, Refused
 from receivers.kargo.expressions.values import (
     CHARACTERS_PER_UNIT,
     ITEMS_PER_UNIT,
-    SEARCHED_PER_UNIT,
     NoList,
     NoStrings,
     Strings,
@@ -21,6 +20,9 @@ from receivers.kargo.expressions.values import (
 )
 
 BLANKS = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+_COMPARED_PER_UNIT = 4096  # characters
+_LEAST_COMPARED = 8  # for every character of a string that is looked through
+_MOST_COMPARED = 100  # Python looks for longer ones in another way
 _MOST_REPEATED = 1_000_000  # as in expr-lang
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
@@ -32,16 +34,17 @@ def _given(value: object, effort: Effort) -> str:
     return given
 
 
-def _searched(value: object, effort: Effort) -> str:
-    given = text(value)
-    effort.demand(len(given) // SEARCHED_PER_UNIT)
-    return given
+def _searched(value: object, sought: object, effort: Effort) -> tuple[str, str]:
+    """A string that is looked through for another one; what is sought may nearly be found over and over."""
+    given, wanted = text(value), text(sought)
+    effort.demand(len(given) * (_LEAST_COMPARED + min(len(wanted), _MOST_COMPARED)) // _COMPARED_PER_UNIT)
+    return given, wanted
 
 
 def trim(effort: Effort, value: object, cut: object = BLANKS) -> str:
-    if cut is not BLANKS:
-        effort.demand(len(text(cut)))
-    return _given(value, effort).strip(text(cut))
+    given = _given(value, effort)
+    effort.demand(len(given) * len(text(cut)) // _COMPARED_PER_UNIT)
+    return given.strip(text(cut))
 
 
 def trim_prefix(effort: Effort, value: object, prefix: object = " ") -> str:
@@ -80,7 +83,8 @@ def split_after(effort: Effort, value: object, separator: object, most: object =
 
 
 def _split(effort: Effort, value: object, separator: object, most: object, kept: str) -> list[object]:
-    given, between, limit = _given(value, effort), text(separator), to_integer(most)
+    given, between = _searched(_given(value, effort), separator, effort)
+    limit = to_integer(most)
     if not limit:
         return NoStrings()
     effort.demand((given.count(between) if between else len(given)) // 8)
@@ -91,7 +95,8 @@ def _split(effort: Effort, value: object, separator: object, most: object, kept:
 
 
 def replace(effort: Effort, value: object, old: object, new: object, most: object = -1) -> str:
-    given, before, after, limit = _given(value, effort), text(old), text(new), to_integer(most)
+    given, before = _searched(_given(value, effort), old, effort)
+    after, limit = text(new), to_integer(most)
     found = given.count(before)
     if limit >= 0:
         found = min(found, limit)
@@ -118,13 +123,13 @@ def join(effort: Effort, items: object, glue: object = "") -> str:
 
 
 def index_of(effort: Effort, value: object, sought: object) -> int:
-    given = _searched(value, effort)
-    return _bytes_before(given, given.find(text(sought)), effort)
+    given, wanted = _searched(value, sought, effort)
+    return _bytes_before(given, given.find(wanted), effort)
 
 
 def last_index_of(effort: Effort, value: object, sought: object) -> int:
-    given = _searched(value, effort)
-    return _bytes_before(given, given.rfind(text(sought)), effort)
+    given, wanted = _searched(value, sought, effort)
+    return _bytes_before(given, given.rfind(wanted), effort)
 
 
 def _bytes_before(given: str, position: int, effort: Effort) -> int:
@@ -135,15 +140,18 @@ def _bytes_before(given: str, position: int, effort: Effort) -> int:
 
 
 def contains(effort: Effort, value: object, sought: object) -> bool:
-    return text(sought) in _searched(value, effort)
+    given, wanted = _searched(value, sought, effort)
+    return wanted in given
 
 
 def has_prefix(effort: Effort, value: object, prefix: object) -> bool:
-    return _searched(value, effort).startswith(text(prefix))
+    effort.demand(len(text(prefix)) // CHARACTERS_PER_UNIT)
+    return text(value).startswith(text(prefix))
 
 
 def has_suffix(effort: Effort, value: object, suffix: object) -> bool:
-    return _searched(value, effort).endswith(text(suffix))
+    effort.demand(len(text(suffix)) // CHARACTERS_PER_UNIT)
+    return text(value).endswith(text(suffix))
 
 
 def to_json(effort: Effort, value: object) -> str:

@@ -4,7 +4,7 @@ nil is None, bool is bool, int is int, of 64 bits, float64 is float, string is s
 ``map[string]any`` is dict. What else there is in Go has a class here, since expr-lang lets the difference be seen.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from math import isnan
 from typing import Any, NamedTuple
 
@@ -328,10 +328,10 @@ def _bounds(length: int, start: object, stop: object) -> slice:
     return slice(min(first, last), last)
 
 
-def ordered[Item](items: Iterable[Item], value: Callable[[Item], object], effort: Effort, *, down: bool) -> list[Item]:
+def ordered[Item](items: Sequence[Item], value: Callable[[Item], object], effort: Effort, *, down: bool) -> list[Item]:
     """Items in the order of their values. Raises ExpressionError where two cannot be compared, or Go's order is odd."""
+    effort.demand(len(items))
     found = [(value(item), item) for item in items]
-    effort.demand(len(found) // 2)
     if len(found) > 1:
         _check_order([each for each, _ in found])
     return [item for _, item in sorted(found, key=_of_one_kind, reverse=down)]

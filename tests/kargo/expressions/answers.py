@@ -1,16 +1,15 @@
 """Expressions evaluated here, and by the Go program in vectors/expressions, in the same form."""
 
-import copy
 import json
 import math
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from receivers.kargo.effort import Effort, TooMuch
-from receivers.kargo.expressions import ExpressionError, Refused, compile, values  # noqa: A004
+from receivers.kargo.expressions import ExpressionError, Refused, compile, templates, values  # noqa: A004
 from tests.kargo.expressions import grammar
 
 PLENTY = 10_000
@@ -30,7 +29,8 @@ REFUSED = "refused"
 
 def environment(seed: dict[str, object] | None = None) -> dict[str, object]:
     """What the Go program gives an expression, from the same rows."""
-    found: dict[str, Any] = copy.deepcopy(seed or grammar.ENVIRONMENT)
+    found: dict[str, Any] = dict(seed or grammar.ENVIRONMENT)
+    found["request"] = dict(found["request"])
     found["request"]["header"] = lambda name: (grammar.HEADERS.get(name.lower()) or [""])[0]
     found["request"]["headers"] = lambda name: _strings(grammar.HEADERS.get(name.lower()))
     found["request"]["params"] = lambda name: grammar.QUERY.get(name, "")
@@ -66,9 +66,17 @@ def tagged(value: object) -> object:  # noqa: PLR0911 - one case a type
     return {"func": ""}
 
 
-def ours(source: str, given: dict[str, object], *, plenty: int = PLENTY) -> object:
+def ours(source: str, given: dict[str, object]) -> object:
+    return _ours(lambda: compile(source).evaluate(given, Effort(PLENTY)))
+
+
+def ours_of_template(source: str, given: dict[str, object]) -> object:
+    return _ours(lambda: templates.evaluate(source, given, Effort(PLENTY)))
+
+
+def _ours(evaluate: Callable[[], object]) -> object:
     try:
-        return _comparable({"value": tagged(compile(source).evaluate(given, Effort(plenty)))})
+        return _comparable({"value": tagged(evaluate())})
     except (Refused, TooMuch, RecursionError):  # the last one from what compares, of lists within a thousand lists
         return REFUSED
     except ExpressionError:
@@ -108,9 +116,9 @@ def build(folder: Path) -> Path:
     return program
 
 
-def go(program: Path, sources: Iterable[str]) -> list[Any]:
-    """What expr answers to each of them: {value}, or "error"."""
+def go(program: Path, sources: Iterable[str], kind: str = "expression") -> list[Any]:
+    """What expr answers to each of them, or Kargo's rule to each template: {value}, or "error"."""
     context = {"env": grammar.ENVIRONMENT, "headers": grammar.HEADERS, "params": grammar.QUERY}
-    rows = "".join(json.dumps({"expression": source, **context}) + "\n" for source in sources)
+    rows = "".join(json.dumps({kind: source, **context}) + "\n" for source in sources)
     run = subprocess.run([program], input=rows, capture_output=True, text=True, check=True)
     return [ERROR if "error" in row else row for row in map(json.loads, run.stdout.split("\n")[:-1])]

@@ -1,5 +1,5 @@
 // Evaluates expressions as expr does: rows of standard input are {expression, env, headers, params}, a JSON value a
-// line; each is answered by a line {value} or {stage, error}. Values are tagged, since JSON tells no int from a float.
+// line, or the same with a template; each is answered by a line {value} or {stage, error}. Values are tagged, since JSON tells no int from a float.
 package main
 
 import (
@@ -19,6 +19,7 @@ import (
 )
 
 type row struct {
+	Template   string              `json:"template"`
 	Expression string              `json:"expression"`
 	Env        map[string]any      `json:"env"`
 	Headers    map[string][]string `json:"headers"`
@@ -47,6 +48,13 @@ func main() {
 }
 
 func answer(one row) map[string]any {
+	if one.Template != "" {
+		value, err := evaluated(one.Template, environment(one))
+		if err != nil {
+			return map[string]any{"stage": "template", "error": first(err)}
+		}
+		return map[string]any{"value": tagged(value)}
+	}
 	program, err := expr.Compile(one.Expression)
 	if err != nil {
 		return map[string]any{"stage": "compile", "error": first(err)}
