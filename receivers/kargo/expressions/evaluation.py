@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from receivers.kargo.effort import Effort
-from receivers.kargo.expressions import arithmetic, functions, loops
-from receivers.kargo.expressions import text_functions as texts
+from receivers.kargo.expressions import arithmetic, functions, loops, operators, signatures
 from receivers.kargo.expressions.checker import ENVIRONMENT, check
+from receivers.kargo.expressions.errors import Refused
 from receivers.kargo.expressions.leftovers import refuse_leftovers
 from receivers.kargo.expressions.optimizer import ADDED, optimized
 from receivers.kargo.expressions.parser import parse
@@ -36,19 +36,12 @@ from receivers.kargo.expressions.syntax import (
     size,
 )
 from receivers.kargo.expressions.values import (
-    ITEMS_PER_UNIT,
-    Bounds,
-    Integers,
     boolean,
-    contains,
-    equal,
     is_nil,
-    less,
     member,
     sliced,
     text,
     to_integer,
-    whole,
 )
 
 
@@ -104,7 +97,7 @@ class _Compiler:
             case Pointer(name):
                 return loops.pointer(name)
             case Unary(operator, operand):
-                return _unary(operator, self.compiled(operand))
+                return operators.unary(operator, self.compiled(operand))
             case Binary():
                 return self._binary(node)
             case Chain(body):
@@ -141,9 +134,9 @@ class _Compiler:
     def _binary(self, node: Binary) -> Evaluate:
         left, right = self.compiled(node.left), self.compiled(node.right)
         if node.operator in {"==", "!="}:
-            equality = _equality(node, left, right)
+            equality = operators.equality(node, left, right)
             return equality if node.operator == "==" else lambda run: not equality(run)
-        return _OPERATORS[node.operator](left, right)
+        return operators.BINARY[node.operator](left, right)
 
     # Members
 
@@ -192,7 +185,7 @@ class _Compiler:
     def _call(self, node: Call) -> Evaluate:
         arguments = [self.compiled(each) for each in node.arguments]
         if isinstance(node.callee, Name) and node.callee.name in self._functions:
-            return _applied(self._functions[node.callee.name], arguments)
+            return _applied(node.callee.name, self._functions[node.callee.name], arguments)
         callee = self.compiled(node.callee)
         return lambda run: functions.call(callee(run), [each(run) for each in arguments], run.effort)
 
@@ -201,7 +194,7 @@ class _Compiler:
         if node.name == ADDED:
             return _added(arguments)
         if node.name in functions.BY_NAME:
-            return _applied(functions.BY_NAME[node.name], arguments)
+            return _applied(node.name, functions.BY_NAME[node.name], arguments)
         mapped = self.compiled(node.mapped) if node.mapped else None
         cost = sum(map(size, node.arguments[1:2])) + (size(node.mapped) if node.mapped else 0)
         return loops.compiled(node, arguments, mapped, cost)
@@ -238,7 +231,9 @@ def _named(base: Evaluate, name: object, *, optional: bool) -> Evaluate:
     return found
 
 
-def _applied(function: Callable[..., object], arguments: list[Evaluate]) -> Evaluate:
+def _applied(name: str, function: Callable[..., object], arguments: list[Evaluate]) -> Evaluate:
+    if not signatures.takes(name, len(arguments)):
+        raise Refused(f"{name}() does not take {len(arguments)} arguments")
     if len(arguments) == 1:
         (only,) = arguments
         return lambda run: function(run.effort, only(run))
@@ -274,125 +269,3 @@ def _map(pairs: list[tuple[Evaluate, Evaluate]]) -> Evaluate:
         return found
 
     return made
-
-
-def _unary(operator: str, operand: Evaluate) -> Evaluate:
-    if operator in {"!", "not"}:
-        return lambda run: not boolean(operand(run))
-    return operand if operator == "+" else lambda run: arithmetic.negate(operand(run))
-
-
-def _equality(node: Binary, left: Evaluate, right: Evaluate) -> Evaluate:
-    types = {node.left.nature.type, node.right.nature.type}
-    if types == {"int"}:
-        return lambda run: whole(left(run)) == whole(right(run))
-    if types == {"string"}:
-        return lambda run: text(left(run)) == text(right(run))
-    return lambda run: equal(left(run), right(run), run.effort)
-
-
-type _Operator = Callable[[Evaluate, Evaluate], Evaluate]
-
-
-def _and(left: Evaluate, right: Evaluate) -> Evaluate:
-    """The right side counts as it is, whatever it is."""
-    return lambda run: right(run) if boolean(left(run)) else False
-
-
-def _or(left: Evaluate, right: Evaluate) -> Evaluate:
-    return lambda run: True if boolean(left(run)) else right(run)
-
-
-def _either(left: Evaluate, right: Evaluate) -> Evaluate:
-    def found(run: Run) -> object:
-        value = left(run)
-        return right(run) if is_nil(value) else value
-
-    return found
-
-
-def _matches(left: Evaluate, right: Evaluate) -> Evaluate:
-    def matched(run: Run) -> object:
-        value, pattern = left(run), right(run)
-        if is_nil(value) or is_nil(pattern):
-            return False
-        return run.matches(text(value), text(pattern))
-
-    return matched
-
-
-def _textual(function: Callable[[Effort, object, object], bool]) -> _Operator:
-    """An operator on strings; nil neither has nor is anything."""
-
-    def operator(left: Evaluate, right: Evaluate) -> Evaluate:
-        def applied(run: Run) -> object:
-            value, other = left(run), right(run)
-            return not (is_nil(value) or is_nil(other)) and function(run.effort, value, other)
-
-        return applied
-
-    return operator
-
-
-def _range(left: Evaluate, right: Evaluate) -> Evaluate:
-    def made(run: Run) -> object:
-        first, last = to_integer(left(run)), to_integer(right(run))
-        run.effort.demand(max(last - first, 0) // ITEMS_PER_UNIT)
-        return Integers(range(first, last + 1))
-
-    return made
-
-
-def _within(left: Evaluate, right: Evaluate) -> Evaluate:
-    def found(run: Run) -> object:
-        value, bounds = left(run), right(run)
-        return isinstance(bounds, Bounds) and _at_least(value, bounds.first) and _at_most(value, bounds.last)
-
-    return found
-
-
-_OPERATORS: dict[str, _Operator] = {
-    "and": _and,
-    "&&": _and,
-    "or": _or,
-    "||": _or,
-    "??": _either,
-    "<": lambda left, right: lambda run: less(left(run), right(run)),
-    ">": lambda left, right: lambda run: _greater(left(run), right(run)),
-    "<=": lambda left, right: lambda run: _at_most(left(run), right(run)),
-    ">=": lambda left, right: lambda run: _at_least(left(run), right(run)),
-    "+": lambda left, right: lambda run: arithmetic.add(left(run), right(run), run.effort),
-    "-": lambda left, right: lambda run: arithmetic.subtract(left(run), right(run)),
-    "*": lambda left, right: lambda run: arithmetic.multiply(left(run), right(run)),
-    "/": lambda left, right: lambda run: arithmetic.divide(left(run), right(run)),
-    "%": lambda left, right: lambda run: arithmetic.modulo(left(run), right(run)),
-    "**": lambda left, right: lambda run: arithmetic.power(left(run), right(run)),
-    "^": lambda left, right: lambda run: arithmetic.power(left(run), right(run)),
-    "in": lambda left, right: lambda run: _contained(left(run), right(run), run),
-    "within": _within,
-    "..": _range,
-    "matches": _matches,
-    "contains": _textual(texts.contains),
-    "startsWith": _textual(texts.has_prefix),
-    "endsWith": _textual(texts.has_suffix),
-}
-
-
-def _greater(left: object, right: object) -> bool:
-    return less(right, left)
-
-
-def _at_most(left: object, right: object) -> bool:
-    return less(left, right) or not (less(right, left) or _unordered(left, right))
-
-
-def _at_least(left: object, right: object) -> bool:
-    return _at_most(right, left)
-
-
-def _unordered(left: object, right: object) -> bool:
-    return left != left or right != right  # noqa: PLR0124 - NaN
-
-
-def _contained(sought: object, found: object, run: Run) -> bool:
-    return contains(found, sought, run.effort)

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 
 from receivers.kargo.expressions import arithmetic
+from receivers.kargo.expressions.comparing import ordered
 from receivers.kargo.expressions.errors import ExpressionError, Refused
 from receivers.kargo.expressions.list_functions import descending
-from receivers.kargo.expressions.runs import Evaluate, Run, Scope
+from receivers.kargo.expressions.runs import NOTHING, Evaluate, Run, Scope
 from receivers.kargo.expressions.syntax import Builtin
-from receivers.kargo.expressions.values import AnyMap, boolean, hashed, listed, ordered, type_name
+from receivers.kargo.expressions.values import AnyMap, boolean, hashed, listed, type_name
 
 type _Loop = Callable[["_Loops", Run, Scope], object]
 
@@ -19,10 +20,16 @@ def pointer(name: str) -> Evaluate:
     if name == "index":
         return lambda run: run.scope.index
     if name == "acc":
-        return lambda run: run.scope.accumulated
+        return _accumulated
     if not name:
         return lambda run: run.scope.item
     raise ExpressionError(f"#{name} is not known")
+
+
+def _accumulated(run: Run) -> object:
+    if run.scope.accumulated is NOTHING:
+        raise Refused("#acc is had in reduce() only")
+    return run.scope.accumulated
 
 
 def compiled(node: Builtin, arguments: list[Evaluate], mapped: Evaluate | None, cost: int) -> Evaluate:

@@ -6,9 +6,7 @@ Parts that are not needed go, and with them the errors that they would cause: ``
 
 from collections.abc import Callable
 
-from receivers.kargo.effort import Effort
-from receivers.kargo.expressions import arithmetic
-from receivers.kargo.expressions.natures import BOOL, FLOAT, INT, LIST, STRING, Nature
+from receivers.kargo.expressions.folding import constant, fold, typed
 from receivers.kargo.expressions.syntax import (
     Array,
     Binary,
@@ -18,7 +16,6 @@ from receivers.kargo.expressions.syntax import (
     Node,
     Pointer,
     Predicate,
-    Unary,
 )
 from receivers.kargo.expressions.values import Bounds, IntegerSet, TextSet, wrapped
 
@@ -26,9 +23,6 @@ ADDED = "+"  # the sum of a function's arguments, from the last one on
 
 type _Visit = Callable[[Node], Node]
 
-_NATURES: dict[type, Nature] = {bool: BOOL, int: INT, float: FLOAT, str: STRING, list: LIST}
-_NUMBERS = {int, float}
-_PLENTY = 1_000_000  # of effort: literals are no longer than the source
 _COMBINED = {("all", "and"): "and", ("all", "&&"): "&&", ("any", "or"): "or", ("any", "||"): "||"}
 _COMBINED |= {("none", "and"): "or", ("none", "&&"): "||"}
 
@@ -71,7 +65,7 @@ def _walked(node: Node, visit: _Visit) -> Node:
 def _folded(node: Node) -> Node:
     while True:
         count = [0]
-        node = _walked(node, lambda each, count=count: _counted(each, _fold(each), count))  # type: ignore[misc]
+        node = _walked(node, lambda each, count=count: _counted(each, fold(each), count))  # type: ignore[misc]
         if not count[0]:
             return node
 
@@ -79,88 +73,6 @@ def _folded(node: Node) -> Node:
 def _counted(before: Node, after: Node, count: list[int]) -> Node:
     count[0] += before is not after
     return after
-
-
-def _typed[Made: Node](node: Made, nature: Nature) -> Made:
-    node.nature = nature.plain
-    return node
-
-
-def _constant(value: object) -> Node:
-    return _typed(Constant(value), _NATURES[value.__class__])
-
-
-# Literals
-
-
-def _fold(node: Node) -> Node:
-    match node:
-        case Unary():
-            return _fold_unary(node)
-        case Binary():
-            return _fold_binary(node)
-        case Array(items) if items and all(isinstance(each, Constant) and each.kind in _NATURES for each in items):
-            values = [each.value for each in items if isinstance(each, Constant)]
-            return node if any(isinstance(each, list) for each in values) else _constant(values)
-        case Builtin("filter", [Builtin("filter", [base, Predicate() as one]), Predicate() as other]):
-            both = Predicate(Binary("&&", one.body, other.body))
-            return _typed(Builtin("filter", [base, both]), node.nature)
-    return node
-
-
-def _fold_unary(node: Unary) -> Node:
-    match node.operand:
-        case Constant(value) as operand if operand.kind in _NUMBERS and node.operator in {"-", "+"}:
-            return _constant(arithmetic.negate(value)) if node.operator == "-" else operand
-        case Constant(bool(value)) if node.operator in {"!", "not"}:
-            return _constant(not value)
-    return node
-
-
-def _fold_binary(node: Binary) -> Node:
-    if node.operator in {"and", "&&"}:
-        return _fold_logical(node, neutral=True)
-    if node.operator in {"or", "||"}:
-        return _fold_logical(node, neutral=False)
-    if isinstance(node.left, Constant) and isinstance(node.right, Constant):
-        return _computed(node, node.left, node.right)
-    return node
-
-
-def _fold_logical(node: Binary, *, neutral: bool) -> Node:
-    left, right = _truth(node.left), _truth(node.right)
-    if left is neutral:
-        return _typed(node.right, node.nature)
-    if right is neutral:
-        return _typed(node.left, node.nature)
-    return node if left is None and right is None else _constant(not neutral)
-
-
-def _truth(node: Node) -> bool | None:
-    return node.value if isinstance(node, Constant) and isinstance(node.value, bool) else None
-
-
-def _computed(node: Binary, left: Constant, right: Constant) -> Node:
-    operator, one, other = node.operator, left.value, right.value
-    kinds = {left.kind, right.kind}
-    if operator == "==" and left.kind is right.kind and left.kind in {int, str, bool}:
-        return _constant(one == other)
-    if operator == "+" and (kinds == {str} or kinds <= _NUMBERS):
-        return _constant(arithmetic.add(one, other, Effort(_PLENTY)))
-    if operator == "%" and kinds == {int}:
-        return _constant(arithmetic.modulo(one, other))
-    if kinds <= _NUMBERS and operator in _COMPUTED:
-        return _constant(_COMPUTED[operator](one, other))
-    return node
-
-
-_COMPUTED: dict[str, Callable[[object, object], object]] = {
-    "-": arithmetic.subtract,
-    "*": arithmetic.multiply,
-    "/": arithmetic.divide,
-    "**": arithmetic.power,
-    "^": arithmetic.power,
-}
 
 
 # Sets and ranges
@@ -171,9 +83,9 @@ def _in_list(node: Node) -> Node:
         case Binary("in", left, Array(items)) if items:
             values = [each.value if isinstance(each, Constant) else None for each in items]
             if left.nature.kind == "int" and all(value.__class__ is int for value in values):
-                return _typed(Binary("in", left, Constant(IntegerSet(values))), node.nature)
+                return typed(Binary("in", left, Constant(IntegerSet(values))), node.nature)
             if all(isinstance(value, str) for value in values):
-                return _typed(Binary("in", left, Constant(TextSet(values))), node.nature)
+                return typed(Binary("in", left, Constant(TextSet(values))), node.nature)
     return node
 
 
@@ -181,7 +93,7 @@ def _in_range(node: Node) -> Node:
     match node:
         case Binary("in", left, Binary("..", first, last)) if left.nature.kind == "int" and _integers(first, last):
             bounds = Bounds(*(each.value for each in (first, last) if isinstance(each, Constant)))
-            return _typed(Binary("within", left, Constant(bounds)), node.nature)
+            return typed(Binary("within", left, Constant(bounds)), node.nature)
     return node
 
 
@@ -206,9 +118,9 @@ def _sum_of_range(node: Node) -> Node:
         return node
     count, total = found
     if len(node.arguments) == 1:
-        return _constant(total)
+        return constant(total)
     result = _summed(node.arguments[1], count, total)
-    return node if result is None else _constant(wrapped(result))
+    return node if result is None else constant(wrapped(result))
 
 
 def _summed(predicate: Node, count: int, total: int) -> int | None:
@@ -229,9 +141,9 @@ def _reduced_range(node: Node) -> Node:
             other,
         } == {"", "acc"} and (found := _range(numbers)):
             if not start:
-                return _constant(found[1])
+                return constant(found[1])
             if isinstance(start[0], Constant) and isinstance(start[0].value, int) and _integers(start[0]):
-                return _constant(wrapped(found[1] + start[0].value))
+                return constant(wrapped(found[1] + start[0].value))
     return node
 
 
@@ -241,7 +153,7 @@ def _reduced_range(node: Node) -> Node:
 def _mapped_filter(node: Node) -> Node:
     match node:
         case Builtin("map", [Builtin("filter", arguments, None), Predicate(body)]) if not _has_index(body):
-            return _typed(Builtin("filter", arguments, mapped=body), node.nature)
+            return typed(Builtin("filter", arguments, mapped=body), node.nature)
     return node
 
 
@@ -252,7 +164,7 @@ def _has_index(node: Node) -> bool:
 def _length_of_filter(node: Node) -> Node:
     match node:
         case Builtin("len", [Builtin("filter", arguments)]):
-            return _typed(Builtin("count", arguments), node.nature)
+            return typed(Builtin("count", arguments), node.nature)
     return node
 
 
@@ -269,9 +181,9 @@ def _one_of_filter(node: Node, function: str, index: int, finding: str) -> Node:
         case Member(Builtin("filter", arguments) as found, Constant(int(position)) as key, False) if (
             position == index and key.kind is int
         ):
-            return _typed(Builtin(finding, arguments, found.mapped, throws=True), node.nature)
+            return typed(Builtin(finding, arguments, found.mapped, throws=True), node.nature)
         case Builtin(name, [Builtin("filter", arguments) as found]) if name == function:
-            return _typed(Builtin(finding, arguments, found.mapped), node.nature)
+            return typed(Builtin(finding, arguments, found.mapped), node.nature)
     return node
 
 
@@ -283,7 +195,7 @@ def _combined(node: Node) -> Node:
             Builtin(other_name, [other_items, Predicate() as other]),
         ) if (name, operator) in _COMBINED and name == other_name and _alike(items, other_items):
             both = _combined(Binary(_COMBINED[name, operator], one.body, other.body))
-            return _typed(Builtin(name, [items, Predicate(both)]), node.nature)
+            return typed(Builtin(name, [items, Predicate(both)]), node.nature)
     return node
 
 
@@ -297,14 +209,14 @@ def _alike(one: Node, other: Node) -> bool:
 def _sum_of_list(node: Node) -> Node:
     match node:
         case Builtin("sum", [Array(items)]) if len(items) > 1:
-            return _typed(Builtin(ADDED, items), node.nature)
+            return typed(Builtin(ADDED, items), node.nature)
     return node
 
 
 def _sum_of_map(node: Node) -> Node:
     match node:
         case Builtin("sum", [Builtin("map", arguments)]):
-            return _typed(Builtin("sum", arguments), node.nature)
+            return typed(Builtin("sum", arguments), node.nature)
     return node
 
 
@@ -313,7 +225,7 @@ def _any_counted(node: Node) -> Node:
         case Binary(operator, Builtin("count", [_, _] as arguments), Constant(int(number)) as constant) if (
             constant.kind is int and (operator, number) in {(">", 0), (">=", 1)}
         ):
-            return _typed(Builtin("any", arguments), node.nature)
+            return typed(Builtin("any", arguments), node.nature)
     return node
 
 

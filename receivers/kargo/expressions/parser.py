@@ -4,13 +4,14 @@ It is written by hand: the language is small, its precedences have peculiarities
 library would cost an import at the first delivery. https://expr-lang.org/docs/language-definition
 """
 
-import math
 import re
 
 from receivers import limits
 from receivers.kargo.expressions import signatures
+from receivers.kargo.expressions.cursor import Cursor
 from receivers.kargo.expressions.errors import ExpressionError, Refused
 from receivers.kargo.expressions.lexer import END, Token, tokens
+from receivers.kargo.expressions.reading import literal
 from receivers.kargo.expressions.syntax import (
     Array,
     Binary,
@@ -30,7 +31,6 @@ from receivers.kargo.expressions.syntax import (
     Slice,
     Unary,
 )
-from receivers.kargo.expressions.values import LARGEST_INTEGER, SMALLEST_INTEGER
 
 _UNARY = {"not": 50, "!": 50, "-": 90, "+": 90}
 _BINARY = {
@@ -76,62 +76,16 @@ def parse(source: str) -> Node:
     return _Parser(tokens(source)).whole()
 
 
-class _Parser:
+class _Parser(Cursor):
     def __init__(self, found: list[Token]) -> None:
-        self._tokens = found
-        self._position = 0
-        self._current = found[0]
+        super().__init__(found)
         self._predicates = 0  # that are open
         self._nesting = 0
-        self._nodes = 0
 
     def whole(self) -> Node:
         node = self._sequence()
         if self._current is not END:
             raise self._unexpected()
-        return node
-
-    # Tokens
-
-    def _next(self) -> Token:
-        token = self._current
-        if token is END:
-            raise ExpressionError("the expression ends too early")
-        self._position += 1
-        self._current = self._tokens[self._position]
-        return token
-
-    def _is(self, kind: str, text: str) -> bool:
-        return self._current.kind == kind and self._current.text == text
-
-    def _take(self, kind: str, text: str) -> bool:
-        """Go on if such a token is next; whether it was."""
-        if not self._is(kind, text):
-            return False
-        self._next()
-        return True
-
-    def _expect(self, kind: str, text: str) -> None:
-        if not self._take(kind, text):
-            raise self._unexpected()
-
-    def _expect_name(self) -> str:
-        if self._current.kind != "name":
-            raise self._unexpected()
-        return self._next().text
-
-    def _unexpected(self) -> ExpressionError:
-        return ExpressionError(f"unexpected {self._current}")
-
-    def _made[Made: Node](self, node: Made) -> Made:
-        self._nodes += 1
-        parts = [*node.parts()]
-        node.height = 1 + max((each.height for each in parts), default=0)
-        node.weight = 1 + sum(each.weight for each in parts)
-        if max(self._nodes, node.weight) > limits.FORMULA_NODES:
-            raise Refused(f"the expression has more than {limits.FORMULA_NODES} parts")
-        if node.height > limits.FORMULA_HEIGHT:
-            raise Refused("the expression is nested too deeply")
         return node
 
     # Expressions
@@ -259,7 +213,7 @@ class _Parser:
             case "name":
                 return self._postfixed(self._made(Name(token.text)))
             case "number":
-                return self._made(Constant(_number(token.text)))
+                return self._made(Constant(literal(token.text)))
             case "text":
                 return self._postfixed(self._made(Constant(token.text)))
         if token.text == "[":
@@ -369,27 +323,3 @@ class _Parser:
         stop = None if self._is("bracket", "]") else self._expression(0)
         self._expect("bracket", "]")
         return self._made(Slice(node, start, stop))
-
-
-def _number(text: str) -> float:
-    text = text.replace("_", "").lower()
-    if text.startswith("0x") or not any(each in text for each in ".e"):
-        return _integer(text)
-    try:
-        number = float(text)
-    except ValueError:
-        raise ExpressionError(f"{Token('', text)} is no number") from None
-    if math.isinf(number):
-        raise ExpressionError(f"{Token('', text)} is too large")
-    return number
-
-
-def _integer(text: str) -> int:
-    base = {"0x": 16, "0o": 8, "0b": 2}.get(text[:2], 10)
-    try:
-        number = int(text, base)
-    except ValueError:
-        raise ExpressionError(f"{Token('', text)} is no number") from None
-    if not SMALLEST_INTEGER <= number <= LARGEST_INTEGER:
-        raise ExpressionError(f"{Token('', text)} is too large")
-    return number

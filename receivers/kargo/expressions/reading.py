@@ -7,7 +7,7 @@ import re
 from receivers.kargo.effort import Effort
 from receivers.kargo.expressions.errors import ExpressionError, Refused
 from receivers.kargo.expressions.values import LARGEST_INTEGER, SMALLEST_INTEGER
-from receivers.text import well_formed
+from receivers.text import clipped, well_formed
 
 _CHARACTERS_PER_UNIT = 8  # of JSON that is read: small numbers are the slowest
 _DIGITS = r"\d(?:_?\d)*"
@@ -91,3 +91,28 @@ def _refuse(constant: str) -> float:
 
 
 _DECODER = json.JSONDecoder(parse_int=_number, parse_float=_number, parse_constant=_refuse)
+
+
+def literal(text: str) -> float:
+    """A number of an expression. Raises ExpressionError for what is none, or too large."""
+    text = text.replace("_", "").lower()
+    if text.startswith("0x") or not any(each in text for each in ".e"):
+        return _integer_literal(text)
+    try:
+        number = float(text)
+    except ValueError:
+        raise ExpressionError(f"{clipped(text, 40)} is no number") from None
+    if math.isinf(number):
+        raise ExpressionError(f"{clipped(text, 40)} is too large")
+    return number
+
+
+def _integer_literal(text: str) -> int:
+    base = {"0x": 16, "0o": 8, "0b": 2}.get(text[:2], 10)
+    try:
+        number = int(text, base)
+    except ValueError:
+        raise ExpressionError(f"{clipped(text, 40)} is no number") from None
+    if not SMALLEST_INTEGER <= number <= LARGEST_INTEGER:
+        raise ExpressionError(f"{clipped(text, 40)} is too large")
+    return number

@@ -6,6 +6,8 @@ from receivers.kargo import patterns
 from receivers.kargo.effort import Effort
 from receivers.kargo.expressions.errors import ExpressionError
 
+NOTHING = object()  # is accumulated yet
+
 
 class Scope:
     """The items that a predicate is evaluated for, and how far that is."""
@@ -16,7 +18,7 @@ class Scope:
         self.items = items
         self.length = length
         self.index = 0
-        self.accumulated: object = None
+        self.accumulated: object = NOTHING
 
     @property
     def item(self) -> object:

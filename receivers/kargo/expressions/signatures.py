@@ -94,6 +94,16 @@ FUNCTIONS = {*OVERLOADS, *_OF_ONE, *_AGGREGATES, "get", "take", "concat"}
 BUILTINS = {*FUNCTIONS, *PREDICATES, *REFUSED}
 
 
+def takes(name: str, count: int) -> bool:
+    """Whether a function takes so many arguments."""
+    if name in _AGGREGATES or name == "concat":
+        return count > 0
+    overloads = OVERLOADS.get(name) or TEMPLATE_OVERLOADS.get(name)
+    if overloads:
+        return any(len(wanted) == count for wanted, _ in overloads)
+    return count == (1 if name in _OF_ONE else 2)
+
+
 def result(name: str, arguments: Sequence[Nature]) -> Nature:
     """What a function gives for such arguments. Raises ExpressionError for those that it cannot take."""
     if name in OVERLOADS:

@@ -44,6 +44,10 @@ QUERY = {"tag": "latest"}
 
 _SYMBOL = re.compile(r"<([A-Za-z])>")
 _SECTION = re.compile(r"\[(short [A-Z]|[A-Z])\]")
+_TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
+_PIECES = [*"()[]{},;:?.|#!-1=*\"'`\\", "?.", "??", "..", "||", "not ", " in ", "::", ".5", "1e", "0x", "nil"]
+_PIECES += ["let a = ", "if ", "else", "//", "/*", "==", "**"]
+_UNORDERED = re.compile(r"\b(keys|values|toPairs)\b")
 _UNFITTING = 0.02
 _SHORT = 0.15  # of what could be long
 _ITEM = 0.4  # of what is short and within a predicate
@@ -71,6 +75,18 @@ class Grammar:
 
     def expression(self) -> str:
         return self._named(self._drawn("A", self._random.choice([1, 2, 2, 3, 3, 4]), inside=False))
+
+    def damaged(self) -> str:
+        """An expression that is not written with care. None asks for what Go gives in any order."""
+        source = self.expression()
+        while _UNORDERED.search(source):
+            source = self.expression()
+        tokens = _TOKEN.findall(source)
+        for _ in range(self._random.choice([1, 1, 1, 2])):
+            at = self._random.randrange(len(tokens))
+            damages = ["", tokens[at] * 2, self._random.choice(tokens), self._random.choice(_PIECES)]
+            tokens[at] = self._random.choice(damages)
+        return "".join(tokens)
 
     def _named(self, source: str) -> str:
         return re.sub(r"(?<![\w.$#])body\b", "request.body", source)
