@@ -66,6 +66,11 @@ def tagged(value: object) -> object:  # noqa: PLR0911 - one case a type
     return {"func": ""}
 
 
+def value(source: str, effort: int = PLENTY) -> object:
+    """What an expression gives, in the usual environment."""
+    return compile(source).evaluate(environment(), Effort(effort))
+
+
 def ours(source: str, given: dict[str, object]) -> object:
     return _ours(lambda: compile(source).evaluate(given, Effort(PLENTY)))
 

@@ -199,13 +199,13 @@ _ALPHABET = st.sampled_from(
 
 
 @given(st.text() | st.lists(_ALPHABET, max_size=40).map("".join))
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_any_text_is_answered_or_refused(source: str) -> None:
     evaluated(source)
 
 
 @given(st.integers(0, 2**32), st.data())
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_a_damaged_expression_is_answered_or_refused(seed: int, data: st.DataObject) -> None:
     source = Grammar(seed).expression()
     at = data.draw(st.integers(0, len(source)))
