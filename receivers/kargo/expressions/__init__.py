@@ -2,5 +2,6 @@
 
 from receivers.kargo.expressions.errors import ExpressionError, Refused
 from receivers.kargo.expressions.evaluation import Expression, compile  # noqa: A004 - named as in re
+from receivers.kargo.expressions.signatures import REFUSED
 
-__all__ = ["Expression", "ExpressionError", "Refused", "compile"]
+__all__ = ["REFUSED", "Expression", "ExpressionError", "Refused", "compile"]

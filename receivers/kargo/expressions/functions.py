@@ -66,7 +66,6 @@ BY_NAME: dict[str, Callable[..., object]] = {
 }
 OF_TEMPLATES: dict[str, Callable[..., object]] = {
     "asJSON": quoting.as_json,
-    "asYAML": quoting.as_yaml,
     "quote": quoting.quote,
     "unsafeQuote": quoting.unsafe_quote,
 }
@@ -80,7 +79,8 @@ def call(function: object, arguments: list[object], effort: Effort) -> object:
         raise ExpressionError(f"one argument is wanted, not {len(arguments)}")
     argument = "" if arguments[0] is None else text(arguments[0])
     effort.demand(_CALL + len(argument) // 8)
-    return function(argument)
+    result: object = function(argument)
+    return result
 
 
 _CALL = 20  # units: those of the environment look at a URL's parts

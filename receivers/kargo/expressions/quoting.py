@@ -2,7 +2,6 @@
 
 from receivers.kargo.effort import Effort
 from receivers.kargo.expressions import printing
-from receivers.kargo.expressions.errors import Refused
 
 
 def quote(effort: Effort, value: object) -> str:
@@ -18,8 +17,3 @@ def unsafe_quote(effort: Effort, value: object) -> str:
 def as_json(effort: Effort, value: object) -> str:
     """Indented JSON, and a line's end, in quotes."""
     return f'"{printing.to_json(value, effort, indent="  ")}\n"'
-
-
-def as_yaml(_: Effort, __: object) -> str:
-    """Refused: YAML may be written in many ways, and Kargo's is its library's."""
-    raise Refused("asYAML() is not supported")

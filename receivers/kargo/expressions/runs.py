@@ -51,8 +51,8 @@ class Run:
     def _compiled(self, pattern: str) -> patterns.Expressions:
         try:
             compiled = patterns.compile([pattern], effort=self.effort)
-        except patterns.InvalidPattern as error:
-            raise ExpressionError(f"not a regular expression: {error}") from None
+        except patterns.InvalidPattern:  # whose message could show a payload
+            raise ExpressionError("what a string is matched with is not a regular expression") from None
         self.effort.demand(compiled.preparation)
         return compiled
 

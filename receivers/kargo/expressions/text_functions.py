@@ -14,6 +14,7 @@ from receivers.kargo.expressions.values import (
     NoList,
     NoStrings,
     Strings,
+    encoded,
     listed,
     text,
     to_integer,
@@ -136,7 +137,7 @@ def _bytes_before(given: str, position: int, effort: Effort) -> int:
     if position < 0 or given.isascii():
         return position
     effort.demand(position // CHARACTERS_PER_UNIT)
-    return len(given[:position].encode())
+    return len(encoded(given[:position]))
 
 
 def contains(effort: Effort, value: object, sought: object) -> bool:
@@ -163,7 +164,7 @@ def from_json(effort: Effort, value: object) -> object:
 
 
 def to_base64(effort: Effort, value: object) -> str:
-    return base64.b64encode(_given(value, effort).encode()).decode()
+    return base64.b64encode(encoded(_given(value, effort))).decode()
 
 
 def from_base64(effort: Effort, value: object) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from receivers import limits
 from receivers.kargo.effort import Effort
 from receivers.kargo.expressions.errors import ExpressionError, Refused
+from receivers.text import well_formed
 
 SMALLEST_INTEGER = -(1 << 63)
 LARGEST_INTEGER = (1 << 63) - 1
@@ -130,6 +131,11 @@ def boolean(value: object) -> bool:
     return value is True
 
 
+def encoded(text: str) -> bytes:
+    """A string's bytes, as Go has them."""
+    return well_formed(text).encode()
+
+
 # Numbers
 
 
@@ -220,9 +226,9 @@ def sliced(base: object, start: object, stop: object, effort: Effort) -> object:
     if not isinstance(base, str):
         raise ExpressionError(f"{type_name(base)} cannot be sliced")
     effort.demand(len(base) // CHARACTERS_PER_UNIT)
-    encoded = base.encode()
+    found = encoded(base)
     try:
-        return encoded[_bounds(len(encoded), start, stop)].decode()
+        return found[_bounds(len(found), start, stop)].decode()
     except UnicodeDecodeError:
         raise Refused("a slice of a string begins or ends within a character") from None
 

@@ -6,17 +6,18 @@ from pathlib import Path
 
 from tests.kargo.expressions import answers
 from tests.kargo.expressions.grammar import Grammar
+from tests.kargo.expressions.literals import Literals
 
 _FOLDER = Path(__file__).parent
 _VECTORS = _FOLDER.parent / "vectors"
-_DRAWN = 5_000
+_DRAWN = 3_000  # of either kind
 _SEED = 14
 _LONGEST = 600  # characters of a row
 
 
 def main() -> None:
-    grammar = Grammar(_SEED)
-    drawn = [grammar.expression() for _ in range(_DRAWN)]
+    grammar, literals = Grammar(_SEED), Literals(_SEED)
+    drawn = [draw() for _ in range(_DRAWN) for draw in (grammar.expression, literals.expression)]
     with tempfile.TemporaryDirectory() as folder:
         program = answers.build(Path(folder))
         _write(program, "expressions", "expression", [*_thought_of("rules"), *drawn])

@@ -75,6 +75,7 @@ BOMBS: dict[str, str] = {
     "regex4": "||".join(f"a matches '(x{i}|y){{300}}'" for i in range(70)),
     "predicate": "map(a," * 300 + "#" + ")" * 300,
     "comments": "/*" * 999,
+    "comments2": "/* " * 660,
     "backticks": "`" * 1999,
     "filters": "filter(" * 100 + "a" + ",#)" * 100,
     "sums": "sum([" * 150 + "a" + ",b])" * 150,

@@ -44,7 +44,7 @@ def test_what_is_not_had_here_is_refused(source: str) -> None:
         tokens(source)
 
 
-@pytest.mark.parametrize("source", ["@", "'a", "`a", "1a", "'\\q'", "'\\u{110000}'", "'\\777'", "\x00"])
+@pytest.mark.parametrize("source", ["@", "'a", "`a", "1a", "'\\q'", "'\\u{110000}'", "'\\777'", "/*", "1 /* 2", "\x00"])
 def test_what_is_no_token_is_an_error_that_shows_it(source: str) -> None:
     with pytest.raises(ExpressionError, match=r"cannot be read|names no character"):
         tokens(source)

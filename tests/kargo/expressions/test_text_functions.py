@@ -2,8 +2,8 @@
 
 import pytest
 
-from receivers.kargo.effort import TooMuch
-from receivers.kargo.expressions import Refused
+from receivers.kargo.effort import Effort, TooMuch
+from receivers.kargo.expressions import Refused, compile  # noqa: A004
 from tests.kargo.expressions.answers import value
 
 
@@ -16,6 +16,12 @@ def test_what_python_cannot_tell_is_refused(source: str) -> None:
 def test_positions_are_counted_in_bytes() -> None:
     assert value("indexOf('größe', 'e')") == 6
     assert value("lastIndexOf('aéa', 'a')") == 3
+
+
+def test_half_a_pair_of_a_payload_is_no_character() -> None:
+    given = {"half": "a\ud800b"}
+    assert compile("toBase64(half)").evaluate(given, Effort(100)) == "Ye+/vWI="
+    assert compile("half[1:4] + string(indexOf(half, 'b'))").evaluate(given, Effort(100)) == "\ufffd4"
 
 
 @pytest.mark.parametrize(
