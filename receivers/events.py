@@ -5,7 +5,7 @@ A :class:`WebhookRequest` arrives for a :class:`Receiver`. Its :class:`Provider`
 or Kubernetes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -86,7 +86,7 @@ class Receiver:
     secret: SecretReference | None = None  # None: the secret stands in the settings
     status_path: str = ""  # as Kargo's management controller computed it last; may be old or not there yet
     # What a provider needs beyond its secret: the short texts of its configuration, {"registry": …}, and the whole as
-    # JSON, which is empty where it stands in the settings or is very large.
+    # JSON, which is empty where it is very large, and of receivers in the settings holds their actions alone.
     options: Mapping[str, str] = field(default_factory=dict, hash=False)
     configuration: bytes = field(default=b"", hash=False, repr=False)
 
@@ -161,6 +161,36 @@ class PullRequestClosed(msgspec.Struct, frozen=True, kw_only=True, tag="pull-req
     sender_event_id: str = ""  # for recognising duplicates
 
 
+class Requirement(msgspec.Struct, frozen=True):
+    """What something has to hold, by one of Kubernetes' operators: In, NotIn, Exists or DoesNotExist."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which Warehouses are meant: those that meet all of it."""
+
+    name: str | None = None
+    labels: tuple[Requirement, ...] = ()
+    subscribed_to: tuple[Requirement, ...] = ()  # the normalised URLs of repositories; In or NotIn
+
+
+class Selected(msgspec.Struct, frozen=True, kw_only=True, tag="selected"):
+    """Whoever configured the receiver says which Warehouses are to be refreshed: those of any selection."""
+
+    selections: tuple[Selection, ...]
+    sender_event_id: str = ""  # for recognising duplicates
+
+
+class Faulty(msgspec.Struct, frozen=True, tag="faulty"):
+    """What the receiver's configuration makes of this request is an error."""
+
+    reason: str
+    matched: bool = False  # it is one of selecting; the request is one that is meant
+
+
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
     """The sender tests its registration."""
 
@@ -178,8 +208,8 @@ class Handshake(msgspec.Struct, frozen=True, tag="handshake"):
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
-type Trigger = Pushed | PullRequestClosed  # what can refresh something, and so what is stored
-type Event = Trigger | Ping | Ignored | Handshake
+type Trigger = Pushed | PullRequestClosed | Selected  # what can refresh something, and so what is stored
+type Event = Trigger | Ping | Ignored | Faulty | Handshake
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +250,12 @@ class Home:
     kinds: frozenset[Kind] = frozenset({Kind.IMAGE, Kind.CHART})  # what it tells of
 
 
+# What the sender is told of each event of a delivery to this receiver: what it selected, and whether it was refreshed.
+type Results = Callable[
+    [Receiver, Sequence[tuple[Event, Sequence[tuple[Target, bool]]]]], Sequence[Mapping[str, object]]
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """One sender, and all that is known of it. Whatever else needs to know something of senders asks here.
@@ -240,6 +276,11 @@ class Provider:
     pull_request: Callable[[str, datetime], Example] | None = None  # None: the sender tells of none
     registration: Registration
     serves: tuple[str, ...] = ()  # keys of receivers reachable under this name; empty: its own name only
+    results: Results | None = None  # None: it is told in Kargo's one sentence
+    faults: Callable[[Receiver], Iterable[str]] | None = (
+        None  # what is wrong with a receiver's configuration, to see it
+    )
+    laborious: bool = False  # its requests are read in a thread, one at a time
     requires: tuple[str, ...] = ()  # a receiver's options without which nothing can be understood
     lenient: bool = False  # what is refused it posts again without end, and nothing else until then
 

@@ -10,6 +10,7 @@ from receivers import limits
 
 REQUIRED = ("provider", "name", "secret")
 SECRETS = ("secret", "previousSecret")
+ACTIONS = "actions"  # of a generic receiver: any JSON, which Kargo's rules read
 _PLAIN_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 
 
@@ -23,6 +24,7 @@ class StaticReceiver:
     secret: str = field(repr=False)
     previous_secret: str | None = field(default=None, repr=False)
     options: Mapping[str, str] = field(default_factory=dict)
+    configuration: bytes = b""  # as JSON, of a receiver with actions
 
 
 def parse(text: str) -> tuple[StaticReceiver, ...]:
@@ -57,7 +59,7 @@ def is_text(text: str) -> bool:
 def _receiver(position: int, entry: object) -> StaticReceiver:
     if not isinstance(entry, dict):
         raise ValueError(f"entry {position} must be an object")  # noqa: TRY004 - as above
-    values = {key: _value(position, key, value) for key, value in entry.items() if value is not None}
+    values = {key: _value(position, key, each) for key, each in entry.items() if each is not None and key != ACTIONS}
     for key in REQUIRED:
         if not values.get(key):
             raise ValueError(f"entry {position} has no {key}")
@@ -70,6 +72,7 @@ def _receiver(position: int, entry: object) -> StaticReceiver:
         secret=values.pop("secret"),
         previous_secret=values.pop("previousSecret", None) or None,
         options=values,
+        configuration=json.dumps({ACTIONS: entry[ACTIONS]}).encode() if ACTIONS in entry else b"",
     )
 
 

@@ -26,6 +26,7 @@ HOOKS = tuple(
     Hook(provider=name, name=name, secret=f"canary-secret-of-{name}")
     for name, provider in PROVIDERS.items()
     if not provider.serves  # the others are further names of these
+    and not provider.results  # what it is told means something to its receiver's actions alone
 )
 AZURE = next(hook for hook in HOOKS if hook.provider == "azure")
 ROTATED = Hook(provider="azure", name="rotated", secret="canary-secret-new")

@@ -105,7 +105,7 @@ def pass_time(drill: Drill, seconds: float) -> None:
     drill.service.secrets._clock = lambda: clock() + seconds
 
 
-def told(answer: Answer) -> tuple[int, dict[str, str]]:
+def told(answer: Answer) -> tuple[int, dict[str, object]]:
     return answer.status, dict(answer.body)
 
 

@@ -7,6 +7,7 @@ from itertools import cycle, islice
 from bench.drill.senders import SENDERS, Image, Sender, pushes, usual
 from bench.siege.plan import Plan
 from receivers import providers
+from receivers.kargo.configs import KEYS
 from testbed.objects import KARGO, Hook, Object, project_config, secret, secret_of, warehouse
 
 DEPTH = 9_993  # of JSON; kube-apiserver reads 10,000, with what stands around it in a list
@@ -32,7 +33,12 @@ OLD_ACR = Sender(
 _KNOWN = (*SENDERS, OLD_ACR)
 HONEST_SENDERS = (
     *_KNOWN,
-    *(usual(name) for name in providers.PROVIDERS if name not in {each.route or each.provider for each in _KNOWN}),
+    # Of the others, those that Kargo's own resources configure, and that tell of pushes by themselves.
+    *(
+        usual(name)
+        for name, provider in providers.PROVIDERS.items()
+        if name in KEYS and not provider.results and name not in {each.route or each.provider for each in _KNOWN}
+    ),
 )
 
 

@@ -1,7 +1,7 @@
 """What is kept of the cluster's objects: Warehouses as an index of their subscriptions, configs as receivers."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -10,8 +10,8 @@ from receivers import limits
 from receivers.cluster import records
 from receivers.cluster.records import Identity, Key, UnreadableError
 from receivers.cluster.unreadable import Unreadable
-from receivers.events import Receiver, Target, TargetKind
-from receivers.kargo import configs, promotions, shallow, subscriptions
+from receivers.events import Receiver, Selection, Target, TargetKind
+from receivers.kargo import configs, labels, promotions, shallow, subscriptions
 from receivers.kargo.index import SubscriptionIndex
 from receivers.kargo.promotions import PullRequestIndex
 from receivers.kargo.subscriptions import Decoded, LeftOut
@@ -42,6 +42,15 @@ class _Indexed:
     left_out: bool = False  # for lack of room: it is tried again whenever it is seen
 
 
+@dataclass(frozen=True, slots=True)
+class _Labelled:
+    """The labels of a Warehouse, in one of its versions; None: they are too many to be kept."""
+
+    uid: str
+    version: str
+    labels: Mapping[str, str] | None
+
+
 class WarehouseStore:
     """Warehouses, as an index of their subscriptions. One that becomes unreadable stays as it was until it is gone."""
 
@@ -52,9 +61,15 @@ class WarehouseStore:
         self._indexed: dict[Target, _Indexed] = {}
         self._sizes: Counter[str] = Counter()  # by project
         self._handled: dict[Target, str] = {}
+        self._labelled: dict[Target, _Labelled] = {}  # of those that have, or had, labels
 
     def __len__(self) -> int:
         return len(self._indexed)
+
+    def select(self, selection: Selection, *, project: str | None) -> Iterator[Target | None]:
+        """Look at each Warehouse of a project, or of all: it, if a selection means it, else None."""
+        for target in self.index.targets(project):
+            yield target if self._is_meant(target, selection) else None
 
     def apply(self, encoded: msgspec.Raw) -> Identity:
         warehouse = msgspec.json.decode(encoded, type=records.Warehouse)
@@ -62,6 +77,7 @@ class WarehouseStore:
         target = _target(warehouse.metadata.key)
         if self._is_newer(target, warehouse.metadata):
             self._index(target, warehouse.metadata, subscriptions.decode(warehouse.spec.subscriptions))
+        self._note_labels(target, warehouse.metadata, identity.version)
         self._note_handled(target, warehouse.status)
         return identity
 
@@ -101,6 +117,7 @@ class WarehouseStore:
     def _forget(self, target: Target) -> None:
         self.index.remove(target)
         self._handled.pop(target, None)
+        self._labelled.pop(target, None)
         gone = self._indexed.pop(target, None)
         if gone is not None:
             self._sizes[target.namespace] -= gone.size
@@ -116,6 +133,27 @@ class WarehouseStore:
             or records.bounded(metadata.uid) != known.uid
             or not metadata.generation
             or metadata.generation > known.generation
+        )
+
+    def _note_labels(self, target: Target, metadata: records.Metadata, version: str) -> None:
+        """Keep the labels unless these are older: the generation does not tell of them."""
+        found, known = labels.decode(metadata.labels), self._labelled.get(target)
+        if known is None and found == labels.NONE:
+            return
+        uid = records.bounded(metadata.uid)
+        if known is None or uid != known.uid or not _is_older(version, known.version):
+            self._labelled[target] = _Labelled(uid, version, found)
+
+    def _is_meant(self, target: Target, selection: Selection) -> bool:
+        if selection.name not in (None, target.name):
+            return False
+        if selection.labels:
+            known = self._labelled.get(target)
+            if not labels.meet(known.labels if known else labels.NONE, selection.labels):
+                return False
+        return all(
+            any(self.index.subscribes(target, url) for url in each.values) is (each.operator == "In")
+            for each in selection.subscribed_to
         )
 
     def _note_handled(self, target: Target, status: msgspec.Raw) -> None:
@@ -169,13 +207,9 @@ class PromotionStore:
                 self._forget(target)
 
     def _is_newer(self, target: Target, uid: str, version: str) -> bool:
-        """Whether this is no older state than the known one: the generation does not tell of the status.
-
-        Versions of one object grow: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
-        """
+        """Whether this is no older state than the known one: the generation does not tell of the status."""
         known_uid, known = self._versions.get(target, ("", ""))
-        comparable = version.isdecimal() and known.isdecimal() and uid == known_uid
-        return not comparable or int(version) > int(known)
+        return uid != known_uid or not _is_older(version, known, same=True)
 
     def _put(self, target: Target, urls: tuple[str, ...], uid: str, version: str) -> None:
         self.index.put(target, urls)
@@ -267,6 +301,16 @@ class ConfigStore:
         self.version += 1
         if self.on_changed is not None and before != after:
             self.on_changed(before, after)
+
+
+def _is_older(version: str, known: str, *, same: bool = False) -> bool:
+    """Whether a version of an object is one before the known one, or the ``same``; what cannot be told is not.
+
+    They grow: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+    """
+    if not (version.isdecimal() and known.isdecimal()):
+        return False
+    return int(version) < int(known) or (same and version == known)
 
 
 def _handled_refresh(status: msgspec.Raw) -> str:

@@ -1,7 +1,7 @@
 """What a sender is told. Bodies are one JSON object and a newline, as Kargo's own server writes them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from receivers import limits
@@ -13,7 +13,7 @@ class Answer:
     """An HTTP answer."""
 
     status: int
-    body: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, object] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def encoded(self) -> bytes:
@@ -21,6 +21,15 @@ class Answer:
         # Go's encoder, whose output senders have seen so far, escapes what HTML could misread.
         text = _ENCODER.encode(self.body)
         return (text.translate(_HTML) + "\n").encode()
+
+    @property
+    def text(self) -> str:
+        """What it says, for people: one sentence, or one of each result."""
+        said = self.body.get("msg") or self.body.get("error")
+        results = self.body.get("results")
+        if said is None and isinstance(results, list):
+            return "; ".join(str(each.get("summary", "")) for each in results)
+        return str(said or "")
 
     def identified(self, delivery_id: str) -> "Answer":
         """The same answer, with the id by which its delivery can be looked up."""
@@ -45,6 +54,15 @@ def failed(failures: int, count: int, kind: TargetKind = TargetKind.WAREHOUSE) -
     Kargo's own server answers 500, which means a defect to a sender: Azure DevOps puts a hook on probation for it.
     """
     return _try_again(f"failed to refresh {failures} of {count} {_FAILED[kind]}")
+
+
+def resulted(results: Sequence[Mapping[str, object]], *, status: int, retry: bool = False) -> Answer:
+    """What became of each action of a generic receiver.
+
+    Kargo's own server answers 500 for an expression that fails, which means a defect to a sender; it is 400 here.
+    """
+    headers = {"Retry-After": str(limits.RETRY_AFTER)} if retry else {}
+    return Answer(status=status, body={"results": list(results)}, headers=headers)
 
 
 def queued(waiting: int, warehouses: int) -> Answer:

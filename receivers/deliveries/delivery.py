@@ -9,7 +9,7 @@ from typing import Self
 from receivers.cluster.refresher import Result
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.matching import Refreshes
-from receivers.events import Decision, Event, PullRequestClosed, Pushed, Receiver, Target, TargetKind, Trigger
+from receivers.events import Decision, Event, PullRequestClosed, Pushed, Receiver, Selected, Target, TargetKind, Trigger
 
 
 @dataclass(slots=True)
@@ -41,6 +41,7 @@ class Delivery:
     matched: bool = False  # the cluster's Warehouses were known, so that decisions and outcomes are complete
     decisions: list[Decision] = field(default_factory=list)
     refreshes: Refreshes = field(default_factory=Refreshes)  # those still waiting go on after the answer
+    selected: list[list[Target]] = field(default_factory=list)  # by each event that selects
     others: int = 0  # Warehouses in scope that subscribe to other repositories
     queued: bool = False  # it waits in the retry queue
     duplicate_of: str = ""  # the id of the delivery that told the same shortly before
@@ -60,13 +61,25 @@ class Delivery:
     @property
     def triggers(self) -> list[Trigger]:
         """The events that can refresh something."""
-        return [event for event in self.events if isinstance(event, Pushed | PullRequestClosed)]
+        return [event for event in self.events if isinstance(event, Pushed | PullRequestClosed | Selected)]
 
     @property
     def kind(self) -> TargetKind:
         """What it refreshes, to tell its sender: Promotions where it tells of pull requests alone."""
-        pushed = any(isinstance(event, Pushed) for event in self.triggers)
-        return TargetKind.PROMOTION if self.triggers and not pushed else TargetKind.WAREHOUSE
+        closed = all(isinstance(event, PullRequestClosed) for event in self.triggers)
+        return TargetKind.PROMOTION if self.triggers and closed else TargetKind.WAREHOUSE
+
+    def ended(self) -> list[tuple[Event, list[tuple[Target, bool]]]]:
+        """Each event with what it selected that is not gone, and whether that was refreshed."""
+        selected = iter(self.selected)
+        return [
+            (event, self._refreshed(next(selected, [])) if isinstance(event, Selected) else []) for event in self.events
+        ]
+
+    def _refreshed(self, targets: list[Target]) -> list[tuple[Target, bool]]:
+        results = [(target, self.refreshes.outcomes.get(target)) for target in targets]
+        known = ((target, outcome.result if outcome else None) for target, outcome in results)
+        return [(target, result is Result.REFRESHED) for target, result in known if result is not Result.GONE]
 
     @property
     def unfinished(self) -> list[Target]:

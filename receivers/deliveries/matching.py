@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Outcome, Refresher
 from receivers.cluster.turns import Turns
-from receivers.events import Decision, PullRequestClosed, Pushed, Target, Trigger
+from receivers.events import Decision, PullRequestClosed, Pushed, Selected, Target, Trigger
 from receivers.kargo import changes, repositories
 from receivers.kargo.changes import Change
 from receivers.kargo.effort import DeliveryEffort
@@ -21,6 +22,7 @@ class Match:
 
     decisions: list[Decision]  # by Warehouse
     others: int  # Warehouses that subscribe to other repositories
+    selected: list[list[Target]] = field(default_factory=list)  # by each event that selects Warehouses
 
     @property
     def targets(self) -> list[Target]:
@@ -46,7 +48,8 @@ async def match(mirror: Mirror, events: Iterable[Trigger], *, project: str | Non
     events = list(events)
     closed = dict.fromkeys(event.url for event in events if isinstance(event, PullRequestClosed))
     pushed = any(isinstance(event, Pushed) for event in events)
-    if pushed:
+    selecting = [event for event in events if isinstance(event, Selected)]
+    if pushed or selecting:
         await mirror.warehouses_ready(project)
     if closed:
         await mirror.promotions_ready(project)
@@ -65,10 +68,25 @@ async def match(mirror: Mirror, events: Iterable[Trigger], *, project: str | Non
     for url in closed:
         decisions.update((each.target, each) for each in mirror.pull_requests.decisions(url, project=project))
         await turns.take()
+    selected = [await _selected(mirror, event, project, turns) for event in selecting]
+    for target in chain.from_iterable(selected):
+        decisions[target] = Decision(target=target, refresh=True, reason="the receiver selects it")
     return Match(
+        selected=selected,
         decisions=sorted(decisions.values(), key=lambda each: (each.target.namespace, each.target.name)),
         others=others,
     )
+
+
+async def _selected(mirror: Mirror, event: Selected, project: str | None, turns: Turns) -> list[Target]:
+    """The Warehouses that an event means, by namespace and name, each once."""
+    found: dict[Target, None] = {}
+    for selection in event.selections:
+        for target in mirror.warehouses.select(selection, project=project):
+            if target is not None:
+                found[target] = None
+            await turns.take()
+    return sorted(found)
 
 
 async def _pushed(events: Iterable[Trigger], turns: Turns) -> dict[Repository, Change]:

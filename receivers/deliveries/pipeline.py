@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
+from http import HTTPStatus
 from typing import Protocol, assert_never
 
 from receivers import limits
@@ -18,12 +19,16 @@ from receivers.directory.directory import Directory, Verified
 from receivers.events import (
     Authenticated,
     Event,
+    Faulty,
     Handshake,
     Ignored,
+    Malformed,
     Ping,
     Provider,
     PullRequestClosed,
     Pushed,
+    Results,
+    Selected,
     TooLarge,
     UnknownReceiver,
     WebhookError,
@@ -88,16 +93,24 @@ class Pipeline:
         delivery = Delivery(
             id=new_id(request.received_at), received_at=request.received_at, provider=provider.name, test=test
         )
-        return await self._process(delivery, partial(self._understand, delivery, request, provider))
+        understand = partial(self._understand, delivery, request, provider)
+        return await self._process(delivery, understand, results=provider.results)
 
     async def redeliver(self, delivery: Delivery) -> Answer:
         """Match and refresh a delivery whose receiver and events are known already, once its receiver is verified."""
         return await self._process(delivery, partial(self._confirm, delivery))
 
-    async def _process(self, delivery: Delivery, understand: Understand) -> Answer:
+    async def _process(self, delivery: Delivery, understand: Understand, *, results: Results | None = None) -> Answer:
         loop = asyncio.get_running_loop()
         began = loop.time()
         answer = await self._answer(delivery, understand, deadline=began + self._budget)
+        if (
+            results is not None
+            and delivery.events
+            and delivery.receiver is not None
+            and (delivery.matched or not delivery.triggers)
+        ):
+            answer = _resulted(delivery, answer, results(delivery.receiver, delivery.ended()))
         delivery.answer = answer.identified(delivery.id)
         delivery.duration = loop.time() - began
         self._tell(delivery)
@@ -148,7 +161,7 @@ class Pipeline:
 
     async def _parse(self, provider: Provider, proof: Authenticated, *, deadline: float) -> list[Event]:
         """What the request means. A large body is read in a thread, one at a time: others get their turns meanwhile."""
-        if len(proof.request.body) <= limits.LARGE_BODY:
+        if len(proof.request.body) <= limits.LARGE_BODY and not provider.laborious:
             return provider.events(proof)
         async with asyncio.timeout_at(deadline), self._large:
             return await asyncio.to_thread(provider.events, proof)
@@ -210,7 +223,7 @@ class Pipeline:
             delivery.error = _describe(error)
             return
         delivery.matched = True
-        delivery.decisions, delivery.others = match.decisions, match.others
+        delivery.decisions, delivery.selected, delivery.others = match.decisions, match.selected, match.others
         with delivery.step("refresh"), self._availability.gone() as gone:
             delivery.refreshes = await matching.refresh(
                 self._refresher,
@@ -243,6 +256,13 @@ def _describe(error: Exception) -> str:
     return str(error) or "did not answer in time"
 
 
+def _resulted(delivery: Delivery, answer: Answer, results: Sequence[Mapping[str, object]]) -> Answer:
+    """The same answer, with what became of each action. One that is faulty makes a success a fault of the request."""
+    faulty = any(isinstance(event, Faulty) for event in delivery.events)
+    status = HTTPStatus.BAD_REQUEST if faulty and answer.status == HTTPStatus.OK else answer.status
+    return answers.resulted(results, status=status, retry=status == HTTPStatus.SERVICE_UNAVAILABLE)
+
+
 def _nothing_to_refresh(delivery: Delivery) -> Answer:
     """The answer to events none of which can refresh anything. A handshake or ping outranks what is ignored."""
     answer = answers.ignored(Ignored("the delivery holds no events"))
@@ -254,7 +274,9 @@ def _nothing_to_refresh(delivery: Delivery) -> Answer:
                 return answers.ping()
             case Ignored():
                 answer = answers.ignored(event)
-            case Pushed() | PullRequestClosed():
+            case Faulty():
+                return answers.refused(Malformed(event.reason))
+            case Pushed() | PullRequestClosed() | Selected():
                 continue
             case _:
                 assert_never(event)

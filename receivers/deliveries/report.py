@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from receivers import limits
 from receivers.cluster.refresher import Result
 from receivers.deliveries.delivery import Delivery
-from receivers.events import Event, Handshake, Ignored, Ping, PullRequestClosed, Pushed, Target, TargetKind
+from receivers.events import (
+    Event,
+    Faulty,
+    Handshake,
+    Ignored,
+    Ping,
+    PullRequestClosed,
+    Pushed,
+    Selected,
+    Target,
+    TargetKind,
+)
 from receivers.text import clipped, printable
 
 logger = logging.getLogger(__name__)
@@ -25,14 +36,14 @@ def line(delivery: Delivery) -> str:
     receiver = delivery.receiver
     where = f"{receiver.project or '(cluster)'}/{receiver.name}" if receiver else "(no receiver)"
     status = delivery.answer.status if delivery.answer else 0
-    what = ", ".join(_describe(event) for event in delivery.events[:NAMED]) or delivery.error
+    what = ", ".join(dict.fromkeys(_describe(event) for event in delivery.events[:NAMED])) or delivery.error
     became = "; ".join(_became(delivery))
     milliseconds = round(delivery.duration * 1000)
     text = f"{delivery.provider} {where}: {what} -> {status}{' ' if became else ''}{became}"
     return f"{printable(text)} [{milliseconds} ms, {delivery.id}]"
 
 
-def _describe(event: Event) -> str:
+def _describe(event: Event) -> str:  # noqa: PLR0911 - one for each kind of event
     match event:
         case Pushed():
             pushed = (
@@ -45,12 +56,16 @@ def _describe(event: Event) -> str:
             )
         case PullRequestClosed():
             return f"pull request {clipped(event.url, limits.NAME_SHOWN)}"
+        case Selected():
+            return "selected by the receiver"
         case Ping():
             return "ping"
         case Handshake():
             return "handshake"
         case Ignored():
             return f"ignored, {event.reason}"
+        case Faulty():
+            return event.reason
 
 
 def _became(delivery: Delivery) -> list[str]:

@@ -304,6 +304,7 @@ def _verified(static: StaticReceiver) -> Verified:
         project=static.project,
         source="settings",
         options=static.options,
+        configuration=static.configuration,
     )
     return Verified(
         receiver=receiver,

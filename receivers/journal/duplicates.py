@@ -12,7 +12,7 @@ from hashlib import blake2b
 from receivers import limits
 from receivers.bounded import Bounded
 from receivers.deliveries.delivery import Delivery
-from receivers.events import PullRequestClosed, Trigger
+from receivers.events import PullRequestClosed, Pushed, Selected, Trigger
 
 WINDOW = timedelta(seconds=limits.DUPLICATE_WINDOW)
 EVENT_WINDOW = timedelta(seconds=limits.DUPLICATE_EVENT_WINDOW)
@@ -55,9 +55,13 @@ def _told(delivery: Delivery, trigger: Trigger) -> tuple[object, ...]:
     told_to = (receiver.source, receiver.project, receiver.name) if receiver else ()
     if trigger.sender_event_id:
         return ("id", delivery.provider, told_to, trigger.sender_event_id)
-    if isinstance(trigger, PullRequestClosed):
-        return ("pull request", delivery.provider, told_to, trigger.url)
-    return ("push", delivery.provider, told_to, trigger.repository_urls, trigger.qualifiers, trigger.digest)
+    match trigger:
+        case Pushed():
+            return ("push", delivery.provider, told_to, trigger.repository_urls, trigger.qualifiers, trigger.digest)
+        case PullRequestClosed():
+            return ("pull request", delivery.provider, told_to, trigger.url)
+        case Selected():
+            return ("selected", delivery.provider, told_to, trigger.selections)
 
 
 def _digest(told: tuple[object, ...]) -> bytes:

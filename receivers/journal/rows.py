@@ -8,7 +8,18 @@ from receivers import limits
 from receivers.cluster.refresher import Outcome, Result
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.matching import Match, Refreshes
-from receivers.events import Decision, Event, Handshake, Ignored, Ping, PullRequestClosed, Pushed, Trigger
+from receivers.events import (
+    Decision,
+    Event,
+    Faulty,
+    Handshake,
+    Ignored,
+    Ping,
+    PullRequestClosed,
+    Pushed,
+    Selected,
+    Trigger,
+)
 from receivers.journal.journal import Row, State, WarehouseRow
 from receivers.retries import messages
 from receivers.retries.messages import Message
@@ -20,7 +31,6 @@ def row_of(delivery: Delivery) -> Row:
     receiver = delivery.receiver
     told = _told(next(iter(delivery.triggers), None))
     status = delivery.answer.status if delivery.answer else 0
-    body = delivery.answer.body if delivery.answer else {}
     events = _kept(delivery.triggers)
     return Row(
         id=delivery.id,
@@ -40,7 +50,7 @@ def row_of(delivery: Delivery) -> Row:
         state=state_of(delivery),
         reason=clipped(_reason(delivery)),
         status=status,
-        answer=clipped(body.get("msg") or body.get("error") or ""),
+        answer=clipped(delivery.answer.text if delivery.answer else ""),
         duration=delivery.duration,
         warehouses=[
             warehouse_row(decision, delivery.refreshes.outcomes.get(decision.target), queued=delivery.queued)
@@ -89,22 +99,28 @@ def _told(first: Trigger | None) -> Pushed:
         case PullRequestClosed():
             url = clipped(first.url, limits.NAME_SHOWN)
             return Pushed(repository_urls=(), repository=url, sender_event_id=first.sender_event_id)
+        case Selected():
+            return Pushed(repository_urls=(), sender_event_id=first.sender_event_id)
         case None:
             return Pushed(repository_urls=())
 
 
-def _event(events: Sequence[Event]) -> str:
+def _event(events: Sequence[Event]) -> str:  # noqa: PLR0911 - one for each kind of event
     match next(iter(events), None):
         case Pushed():
             return "push"
         case PullRequestClosed():
             return "pull request"
+        case Selected():
+            return "selection"
         case Ping():
             return "ping"
         case Handshake():
             return "handshake"
         case Ignored():
             return "ignored"
+        case Faulty():
+            return "faulty"
         case None:
             return ""
 
@@ -114,7 +130,7 @@ def state_of(delivery: Delivery) -> State:
     status = delivery.answer.status if delivery.answer else 0
     if delivery.queued:
         return State.QUEUED
-    if 400 <= status < 500:  # noqa: PLR2004 - the sender's fault, in HTTP
+    if 400 <= status < 500 and not delivery.triggers:  # noqa: PLR2004 - the sender's fault, in HTTP
         return State.REFUSED
     if status >= 500:  # noqa: PLR2004
         return State.FAILED
@@ -124,7 +140,8 @@ def state_of(delivery: Delivery) -> State:
 
 
 def _reason(delivery: Delivery) -> str:
-    reasons = [event.reason for event in delivery.events if isinstance(event, Ignored)]
+    reasons = [event.reason for event in delivery.events if isinstance(event, Faulty)]
+    reasons += [event.reason for event in delivery.events if isinstance(event, Ignored)]
     return delivery.error or next(iter(reasons), "")
 
 

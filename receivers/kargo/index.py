@@ -52,6 +52,14 @@ class SubscriptionIndex:
         """How many Warehouses a project has, or all projects together."""
         return len(self) if project is None else self._warehouses_in[project]
 
+    def targets(self, project: str | None) -> list[Target]:
+        """The Warehouses of a project, or of all, in no particular order."""
+        return [target for target in self._urls if project in (None, target.namespace)]
+
+    def subscribes(self, target: Target, url: str) -> bool:
+        """Whether a Warehouse subscribes to a repository, given by its normalised URL or another of its names."""
+        return aliases.canonical(url) in self._urls.get(target, ())
+
     def put(self, target: Target, subscriptions: object) -> None:
         """Add or replace a Warehouse; ``subscriptions`` is the JSON of its ``spec.subscriptions``, anything at all."""
         self.remove(target)

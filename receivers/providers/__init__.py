@@ -21,6 +21,7 @@ _PLACES = {  # module and name
     "gitea": ("gitea", "GITEA"),
     "github": ("github", "GITHUB"),
     "gitlab": ("gitlab", "GITLAB"),
+    "generic": ("generic", "GENERIC"),
     "distribution": ("distribution", "DISTRIBUTION"),
     "zot": ("zot", "ZOT"),
     "nexus": ("nexus", "NEXUS"),

@@ -11,7 +11,7 @@ import pytest
 from receivers import limits
 from receivers.cluster.records import Key, UnreadableError
 from receivers.cluster.stores import ConfigStore, PromotionStore, WarehouseStore
-from receivers.events import Pushed, Receiver, Target, TargetKind
+from receivers.events import Pushed, Receiver, Requirement, Selection, Target, TargetKind
 from testbed.objects import IMAGE, PROJECT, Hook, Object, project_config, promotion, warehouse
 
 OTHER = "registry.azurecr.io/team/other"
@@ -302,3 +302,68 @@ def test_a_project_has_only_so_many_waiting_promotions(monkeypatch: pytest.Monke
     with pytest.raises(UnreadableError, match="wait for pull requests"):
         store.apply(msgspec.Raw(msgspec.json.encode(other)))
     assert len(store) == 1
+
+
+# Selections of Warehouses
+
+
+def labelled(name: str, labels: object, *, version: str = "1", uid: str = "u", namespace: str = "kargo-demo") -> bytes:
+    metadata = {"name": name, "namespace": namespace, "uid": uid, "generation": 1, "resourceVersion": version}
+    subscriptions = [{"image": {"repoURL": f"registry.example.com/{name}"}}]
+    return json.dumps({"metadata": metadata | {"labels": labels}, "spec": {"subscriptions": subscriptions}}).encode()
+
+
+def chosen(store: WarehouseStore, selection: Selection, *, project: str | None = "kargo-demo") -> list[str]:
+    return sorted(target.name for target in store.select(selection, project=project) if target)
+
+
+@pytest.fixture
+def labels() -> WarehouseStore:
+    store = WarehouseStore()
+    store.apply(msgspec.Raw(labelled("a", {"team": "one"})))
+    store.apply(msgspec.Raw(labelled("b", {"team": "two"})))
+    store.apply(msgspec.Raw(labelled("c", None)))
+    store.apply(msgspec.Raw(labelled("d", {"team": "x" * limits.LABELS})))
+    store.apply(msgspec.Raw(labelled("e", {"team": "one"}, namespace="other")))
+    return store
+
+
+URL = "registry.example.com/a"
+
+
+@pytest.mark.parametrize(
+    ("selection", "names"),
+    [
+        (Selection(), ["a", "b", "c", "d"]),
+        (Selection(name="a"), ["a"]),
+        (Selection(name="none"), []),
+        (Selection(labels=(Requirement("team", "In", ("one",)),)), ["a", "d"]),
+        (Selection(labels=(Requirement("team", "NotIn", ("one",)),)), ["b", "c", "d"]),
+        (Selection(subscribed_to=(Requirement("subscribedURLs", "In", (URL,)),)), ["a"]),
+        (Selection(subscribed_to=(Requirement("subscribedURLs", "NotIn", (URL,)),)), ["b", "c", "d"]),
+        (Selection(name="b", subscribed_to=(Requirement("subscribedURLs", "In", (URL,)),)), []),
+    ],
+)
+def test_a_selection_means_what_meets_all_of_it(labels: WarehouseStore, selection: Selection, names: list[str]) -> None:
+    assert chosen(labels, selection) == names
+
+
+def test_of_all_projects_others_are_selected_too(labels: WarehouseStore) -> None:
+    assert chosen(labels, Selection(labels=(Requirement("team", "In", ("one",)),)), project=None) == ["a", "d", "e"]
+
+
+@pytest.mark.parametrize(
+    ("version", "uid", "names"),
+    [("2", "u", []), ("1", "u", []), ("0", "u", ["a"]), ("0", "another", []), ("x", "u", [])],
+)
+def test_labels_change_with_the_version_and_never_back(version: str, uid: str, names: list[str]) -> None:
+    store = WarehouseStore()
+    store.apply(msgspec.Raw(labelled("a", {"team": "one"})))
+    store.apply(msgspec.Raw(labelled("a", {}, version=version, uid=uid)))
+    assert chosen(store, Selection(labels=(Requirement("team", "Exists"),))) == names
+
+
+def test_labels_are_forgotten_with_the_warehouse(labels: WarehouseStore) -> None:
+    labels.delete(Key("kargo-demo", "a"))
+    assert chosen(labels, Selection(labels=(Requirement("team", "In", ("one",)),))) == ["d"]
+    assert len(labels._labelled) == 3

@@ -21,6 +21,7 @@ def deliver(
     *,
     method: str = "POST",
     options: Mapping[str, str] | None = None,
+    configuration: Any = None,  # noqa: ANN401 - any JSON
 ) -> list[Event]:
     """What a provider makes of a request."""
     request = WebhookRequest(
@@ -33,8 +34,19 @@ def deliver(
     )
     sender = PROVIDERS[provider]
     told = options or dict.fromkeys(sender.requires, sender.home.repository.partition("/")[0])
-    receiver = Receiver(provider=provider, name="builds", project="demo", source="test", options=told)
+    receiver = Receiver(
+        provider=provider,
+        name="builds",
+        project="demo",
+        source="test",
+        options=told,
+        configuration=json.dumps(configuration).encode() if configuration else b"",
+    )
     return sender.parse(Authenticated(request=request, receiver=receiver))
+
+
+def _plain(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else msgspec.to_builtins(value)
 
 
 def samples() -> list[Path]:
@@ -61,5 +73,5 @@ def as_json(event: Event) -> dict[str, Any]:
         for field in msgspec.structs.fields(event)
         if (value := getattr(event, field.name)) or field.required
     }
-    normalised = json.loads(json.dumps(fields, default=sorted))
+    normalised = json.loads(json.dumps(fields, default=_plain))
     return {"type": type(event).__name__} | {name: value for name, value in normalised.items() if value != {}}

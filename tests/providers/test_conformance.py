@@ -34,8 +34,10 @@ def test_the_registry_imports_what_it_is_asked_for() -> None:
     assert "nobody" not in PROVIDERS
 
 
-def test_every_provider_tells_of_something() -> None:
-    assert {telling.provider for telling in tellings()} == set(PROVIDERS)
+def test_every_provider_tells_of_something_unless_its_receiver_says_what() -> None:
+    assert {telling.provider for telling in tellings()} == {
+        name for name, each in PROVIDERS.items() if not each.results
+    }
 
 
 @every_telling

@@ -8,7 +8,7 @@ import pytest
 from receivers.providers import PROVIDERS, SECRET_KEYS, serving
 
 
-@pytest.mark.parametrize("kind", [*PROVIDERS, "generic", ""])
+@pytest.mark.parametrize("kind", [*PROVIDERS, "unknown", ""])
 def test_the_providers_that_serve_a_kind_are_those_that_say_so(kind: str) -> None:
     assert serving(kind) == [provider for provider in PROVIDERS.values() if kind in provider.kinds]
 

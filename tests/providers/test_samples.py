@@ -15,6 +15,7 @@ def test_a_sample_means_its_events(folder: Path) -> None:
         sample_body(folder),
         sample_json(folder, "headers.json"),
         options=sample_json(folder, "options.json"),
+        configuration=sample_json(folder, "configuration.json"),
     )
     assert [as_json(event) for event in events] == sample_json(folder, "event.json")
 

@@ -5,6 +5,7 @@ have the functions of quoting.py in addition.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from receivers import limits
 from receivers.kargo.effort import Effort
@@ -26,7 +27,7 @@ def evaluate(source: str, environment: Mapping[str, object], effort: Effort) -> 
         TooMuch: it would cost more effort than is left.
     """
     parts = _parts(source)
-    return source if parts == [source] else _typed(_said(_texts(parts, environment, effort)), effort)
+    return source if parts == (source,) else _typed(_said(_texts(parts, environment, effort)), effort)
 
 
 def text(source: str, environment: Mapping[str, object], effort: Effort) -> str:
@@ -40,7 +41,7 @@ def text(source: str, environment: Mapping[str, object], effort: Effort) -> str:
         TooMuch: it would cost more effort than is left.
     """
     parts = _parts(source)
-    if parts == [source]:
+    if parts == (source,):
         return source
     texts = [*_texts(parts, environment, effort)]
     said = _said(texts)
@@ -52,7 +53,8 @@ def text(source: str, environment: Mapping[str, object], effort: Effort) -> str:
     return said
 
 
-def _parts(source: str) -> list[str | Expression]:
+@lru_cache(maxsize=limits.TEMPLATES_REMEMBERED)
+def _parts(source: str) -> tuple[str | Expression, ...]:
     """Its texts and expressions in turn."""
     if len(source) > limits.FORMULA:
         raise Refused(f"the text is longer than {limits.FORMULA} characters")
@@ -61,11 +63,11 @@ def _parts(source: str) -> list[str | Expression]:
     while found := _first(rest):
         before, expression, rest = found
         if not expression:
-            return [*parts, before + rest, ""]
+            return (*parts, before + rest, "")
         if len(parts) >= 2 * limits.TEMPLATE_EXPRESSIONS:
             raise Refused(f"the text has more than {limits.TEMPLATE_EXPRESSIONS} expressions")
         parts += [before, compile(expression, template=True)]
-    return [*parts, rest]
+    return (*parts, rest)
 
 
 def _first(source: str) -> tuple[str, str, str] | None:
@@ -82,7 +84,7 @@ def _first(source: str) -> tuple[str, str, str] | None:
 
 
 def _texts(
-    parts: list[str | Expression], environment: Mapping[str, object], effort: Effort
+    parts: tuple[str | Expression, ...], environment: Mapping[str, object], effort: Effort
 ) -> Iterator[tuple[str, bool]]:
     """What each part says, and whether it was text."""
     for part in parts:

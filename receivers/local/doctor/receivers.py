@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from receivers import limits
 from receivers.cluster.api import ClusterError
@@ -29,7 +30,15 @@ async def _check_one(service: Runtime, address: Address) -> list[Finding]:
     served = (
         await _check_serving(service, address) if not any(each.severity is Severity.ERROR for each in weak) else None
     )
-    return [*weak, served] if served else weak
+    return [*weak, *([served] if served else []), *_faults(address)]
+
+
+def _faults(address: Address) -> Iterator[Finding]:
+    """What its configuration has wrong, each by itself: a generic receiver may have many actions."""
+    provider = PROVIDERS.get(address.receiver.provider)
+    for fault in provider.faults(address.receiver) if provider and provider.faults else ():
+        remedy = "correct the receiver; what it refuses though Kargo takes it is listed in docs/senders/generic.md"
+        yield replace(_about(address, fault, remedy), subject=f"receiver {address.name}, {fault.partition(':')[0]}")
 
 
 async def _weak_secrets(service: Runtime, address: Address) -> list[Finding]:

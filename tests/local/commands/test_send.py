@@ -38,8 +38,9 @@ def test_what_is_sent_by_itself_refreshes_a_warehouse(
 
 RECEIVERS = json.dumps(
     [
-        {"provider": provider, "name": f"of-{provider}", "secret": f"secret-of-{provider}-in-tests"}
-        for provider in PROVIDERS
+        {"provider": name, "name": f"of-{name}", "secret": f"secret-of-{name}-in-tests"}
+        | dict.fromkeys(provider.requires, "registry.example.com")
+        for name, provider in PROVIDERS.items()
     ]
 )
 

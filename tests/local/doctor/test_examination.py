@@ -276,12 +276,19 @@ async def test_two_receivers_with_one_url(api_server: ApiServer) -> None:
     assert "kargodemo/builds" in subject
 
 
-async def test_a_receiver_of_a_sender_that_is_not_served_is_a_warning(api_server: ApiServer) -> None:
+async def test_an_expression_that_is_none_is_found(api_server: ApiServer) -> None:
     hook = Hook(provider="generic")
-    await api_server.apply(secret_of(hook), project_config([hook]))
+    config = project_config([hook])
+    criteria = [{"kind": "Warehouse", "name": "app"}]
+    actions = [
+        {"action": "Refresh", "whenExpression": each, "targetSelectionCriteria": criteria} for each in ("1", "((")
+    ]
+    config["spec"]["webhookReceivers"][0]["generic"]["actions"] = actions
+    await api_server.apply(secret_of(hook), config)
     examination = await examine({"KUBECONFIG": str(api_server.kubeconfig("admin"))})
-    assert severities(examination) == {"receiver kargo-demo/builds": Severity.WARNING}
-    assert "generic" in found(examination)["receiver kargo-demo/builds"]
+    subject = "receiver kargo-demo/builds, actions[1].whenExpression"
+    assert severities(examination) == {subject: Severity.ERROR}
+    assert "docs/senders/generic.md" in next(each.remedy for each in examination.findings)
 
 
 async def test_receivers_of_the_clusterconfig_are_looked_at(api_server: ApiServer) -> None:

@@ -1,0 +1,259 @@
+"""Kargo's generic receiver: actions whose conditions and targets are expressions of whoever configures them.
+
+https://docs.kargo.io/user-guide/reference-docs/webhook-receivers/generic
+
+Mended here: ``NotEquals``, several indices of one criterion, which all count, parameters, which may hold expressions,
+and texts of a payload that look like numbers.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
+
+from receivers import limits
+from receivers.events import Event, Faulty, Ignored, Kind, Requirement, Selected, Selection, Target
+from receivers.kargo import urls
+from receivers.kargo.effort import Effort, TooMuch
+from receivers.kargo.expressions import Expression, ExpressionError, compile, templates  # noqa: A004 - named as in re
+from receivers.text import clipped, printable
+
+REFRESH, WAREHOUSE, SUBSCRIBED = "Refresh", "Warehouse", "subscribedURLs"
+NOT_APPLICABLE = "Request did not match whenExpression"  # Kargo's words, as the others
+_WHEN, _CRITERIA = "Error evaluating whenExpression", "Error evaluating targetSelectionCriteria"
+
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+_LABEL_NAME = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?", re.ASCII
+)
+_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[\w.-]{0,61}[A-Za-z0-9])?)?", re.ASCII)
+
+
+class MatchExpression(msgspec.Struct, omit_defaults=True):
+    """What a label has to hold; the values are templates."""
+
+    key: str = ""
+    operator: str = ""
+    values: list[str] = []
+
+
+class LabelSelector(msgspec.Struct, rename="camel", omit_defaults=True):
+    """Which labels; the values are templates."""
+
+    match_labels: dict[str, str] = {}
+    match_expressions: list[MatchExpression] = []
+
+
+class MatchIndex(msgspec.Struct):
+    """What an index has to hold; the value is a template."""
+
+    key: str = ""
+    operator: str = ""
+    value: str = ""
+
+
+class IndexSelector(msgspec.Struct, rename="camel", omit_defaults=True):
+    """Which indices."""
+
+    match_indices: list[MatchIndex] = []
+
+
+class Criterion(msgspec.Struct, rename="camel"):
+    """Which objects an action concerns: those that meet all of it."""
+
+    kind: str = ""
+    name: str | msgspec.UnsetType = msgspec.UNSET  # a template
+    label_selector: LabelSelector = msgspec.field(default_factory=LabelSelector)
+    index_selector: IndexSelector = msgspec.field(default_factory=IndexSelector)
+
+
+class Action(msgspec.Struct, rename="camel"):
+    """What is done, when, and to what."""
+
+    action: str = ""
+    when_expression: str = ""
+    parameters: dict[str, str] = {}
+    target_selection_criteria: list[Criterion] = []
+
+
+class _Configuration(msgspec.Struct):
+    actions: list[Action] = []
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What expressions see of a request."""
+
+    body: object  # decoded JSON, whose numbers are floats; None: empty
+    headers: Mapping[str, str]  # names in lower case
+    query: Mapping[str, str]
+
+
+@lru_cache(maxsize=limits.CONFIGURATIONS_REMEMBERED)
+def actions(configuration: bytes) -> tuple[Action, ...]:
+    """The actions of a receiver's configuration. Raises ValueError for what is not as Kargo's CRD has it."""
+    try:
+        return tuple(msgspec.json.decode(configuration or b"{}", type=_Configuration).actions)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ValueError("the receiver's actions cannot be read") from None
+
+
+def act(configuration: bytes, request: Request) -> list[Event]:
+    """What each action means, in their order: what it selects, that it does not apply, or what is wrong with it."""
+    effort = Effort(limits.PROJECT_EFFORT)
+    try:
+        return [_act(action, request, effort) for action in actions(configuration)]
+    except ValueError as unreadable:
+        return [Faulty(str(unreadable))]
+
+
+def result(action: Action, event: Event, targets: Sequence[tuple[Target, bool]]) -> Mapping[str, object]:
+    """How an action ended, as Kargo's server tells it: ``targets`` are what it selected, and whether each was done."""
+    done = sum(success for _, success in targets)
+    told: dict[str, object] = {"action": action.action}
+    if action.when_expression:
+        told["whenExpression"] = action.when_expression
+    if action.parameters:
+        told["parameters"] = dict(sorted(action.parameters.items()))
+    if action.target_selection_criteria:
+        told["targetSelectionCriteria"] = [*map(_as_configured, action.target_selection_criteria)]
+    match event:
+        case Faulty(matched=matched):
+            ended = {"matchedWhenExpression": matched, "result": "Error", "summary": _CRITERIA if matched else _WHEN}
+        case Selected():
+            outcome = "Success" if done == len(targets) else "PartialSuccess" if done else "Failure"
+            ended = {
+                "matchedWhenExpression": True,
+                **({"selectedTargets": [_told(target, success) for target, success in targets]} if targets else {}),
+                "result": outcome,
+                "summary": f"Refreshed {done} of {len(targets)} selected resources",
+            }
+        case _:
+            ended = {"matchedWhenExpression": False, "result": "NotApplicable", "summary": NOT_APPLICABLE}
+    return told | ended
+
+
+def faults(configuration: bytes) -> Iterator[str]:
+    """What can be told to be wrong with a configuration without any request."""
+    try:
+        found = actions(configuration)
+    except ValueError as unreadable:
+        yield str(unreadable)
+        return
+    for position, action in enumerate(found):
+        try:
+            _when(action.when_expression)
+        except ExpressionError as error:
+            yield f"actions[{position}].whenExpression: {_shown(error)}"
+
+
+def _as_configured(criterion: Criterion) -> object:
+    labels = criterion.label_selector
+    ordered = msgspec.structs.replace(labels, match_labels=dict(sorted(labels.match_labels.items())))
+    name = criterion.name or msgspec.UNSET
+    return msgspec.to_builtins(msgspec.structs.replace(criterion, name=name, label_selector=ordered))
+
+
+def _told(target: Target, success: bool) -> Mapping[str, object]:
+    return {"namespace": target.namespace, "name": target.name, "success": success}
+
+
+def _act(action: Action, request: Request, effort: Effort) -> Event:
+    try:
+        parameters = _parameters(action.parameters, request, effort)
+        environment = _environment(request, parameters)
+        if not _applies(action.when_expression, environment, effort):
+            return Ignored(NOT_APPLICABLE)
+    except (ExpressionError, TooMuch) as error:
+        return Faulty(f"{_WHEN}: {_shown(error)}")
+    if action.action != REFRESH:
+        return Faulty(f"action {_shown(action.action)} is none", matched=True)
+    try:
+        selections = tuple(_selection(each, environment, effort) for each in action.target_selection_criteria)
+    except (ExpressionError, TooMuch) as error:
+        return Faulty(f"{_CRITERIA}: {_shown(error)}", matched=True)
+    return Selected(selections=selections)
+
+
+def _applies(expression: str, environment: Mapping[str, object], effort: Effort) -> bool:
+    compiled = _when(expression)
+    value = True if compiled is None else compiled.evaluate(environment, _share(effort))
+    if not isinstance(value, bool):
+        raise ExpressionError("it is neither true nor false")
+    return value
+
+
+@lru_cache(maxsize=limits.CONFIGURATIONS_REMEMBERED)
+def _when(expression: str) -> Expression | None:
+    """None: it always applies."""
+    return compile(expression) if expression else None
+
+
+def _parameters(written: Mapping[str, str], request: Request, effort: Effort) -> Mapping[str, object]:
+    environment = _environment(request, {})
+    return {name: templates.evaluate(text, environment, _share(effort)) for name, text in written.items()}
+
+
+def _environment(request: Request, parameters: Mapping[str, object]) -> Mapping[str, object]:
+    return {
+        "request": {
+            "body": request.body,
+            "header": lambda name: request.headers.get(name.lower(), ""),
+            "headers": lambda name: [request.headers[name.lower()]] if name.lower() in request.headers else [],
+            "params": lambda name: request.query.get(name, ""),
+        },
+        "params": parameters,
+        "normalizeGit": _normaliser(Kind.GIT),
+        "normalizeImage": _normaliser(Kind.IMAGE),
+        "normalizeChart": _normaliser(Kind.CHART),
+    }
+
+
+def _normaliser(kind: Kind) -> Callable[[str], str]:
+    return lambda url: urls.normalise(kind, url)
+
+
+def _selection(criterion: Criterion, environment: Mapping[str, object], effort: Effort) -> Selection:
+    if criterion.kind != WAREHOUSE:
+        raise ExpressionError(f"kind {criterion.kind} cannot be selected")
+
+    def text(template: str) -> str:
+        return templates.text(template, environment, _share(effort))
+
+    labels = criterion.label_selector
+    return Selection(
+        name=None if criterion.name is msgspec.UNSET or not criterion.name else text(criterion.name),
+        labels=(
+            *(_label(key, "In", [text(value)]) for key, value in labels.match_labels.items()),
+            *(_label(each.key, each.operator, [*map(text, each.values)]) for each in labels.match_expressions),
+        ),
+        subscribed_to=tuple(_index(each, text) for each in criterion.index_selector.match_indices),
+    )
+
+
+def _label(key: str, operator: str, values: list[str]) -> Requirement:
+    if operator not in {"In", "NotIn", "Exists", "DoesNotExist"}:
+        raise ExpressionError(f"label {key}: operator {operator} is none")
+    if bool(values) != (operator in {"In", "NotIn"}):
+        raise ExpressionError(f"label {key}: {operator} takes {'no values' if values else 'at least one value'}")
+    if not _LABEL_NAME.fullmatch(key) or not all(map(_LABEL_VALUE.fullmatch, values)):
+        raise ExpressionError(f"label {key}: its name or a value is none that Kubernetes accepts")
+    return Requirement(key, operator, tuple(values))
+
+
+def _index(index: MatchIndex, text: Callable[[str], str]) -> Requirement:
+    if index.key != SUBSCRIBED:
+        raise ExpressionError(f"Warehouses have no index {index.key}")
+    if index.operator not in {"Equals", "NotEquals"}:
+        raise ExpressionError(f"index {index.key}: operator {index.operator} is none")
+    return Requirement(index.key, "In" if index.operator == "Equals" else "NotIn", (text(index.value),))
+
+
+def _share(effort: Effort) -> Effort:
+    return Effort(limits.EVALUATION_EFFORT, within=effort)
+
+
+def _shown(what: object) -> str:
+    return printable(clipped(str(what)))

@@ -1,0 +1,84 @@
+"""Kargo's generic receiver: any JSON, of which the receiver's own actions say what it means.
+
+Not a sender: whoever configures the receiver knows what comes. What an action says is Kargo's: receivers.kargo.generic.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from receivers.events import (
+    Authenticated,
+    Event,
+    Example,
+    Home,
+    Provider,
+    Push,
+    Receiver,
+    Registration,
+    Target,
+)
+from receivers.kargo import generic
+from receivers.wire import examples
+from receivers.wire.authentication import by_url
+from receivers.wire.go_json import Json, read
+
+
+def parse(proof: Authenticated) -> list[Event]:
+    """What each of the receiver's actions makes of the request. Raises Malformed for a body that is not JSON."""
+    request = proof.request
+    body = _plain(read(request.body)) if request.body else None
+    return generic.act(
+        proof.receiver.configuration, generic.Request(body=body, headers=request.headers, query=request.query)
+    )
+
+
+def _plain(document: Json) -> object:
+    """As Go decodes it: an object is a map, of equal names the last one counts, and every number is a float."""
+    match document:
+        case tuple():
+            return {name: _plain(value) for name, value in document}
+        case list():
+            return [_plain(value) for value in document]
+        case bool() | None | str():
+            return document
+        case _:
+            return float(document)
+
+
+def results(
+    receiver: Receiver, ended: Sequence[tuple[Event, Sequence[tuple[Target, bool]]]]
+) -> Sequence[Mapping[str, object]]:
+    """How each action ended, in their order."""
+    try:
+        actions = generic.actions(receiver.configuration)
+    except ValueError:
+        return []
+    return [generic.result(action, *each) for action, each in zip(actions, ended, strict=False)]
+
+
+def faults(receiver: Receiver) -> Iterable[str]:
+    """What is wrong with its actions, as far as that can be told without any request."""
+    return generic.faults(receiver.configuration)
+
+
+def example(push: Push, now: datetime) -> Example:
+    """A push as some pipeline might tell it; whether the receiver's actions understand it is theirs to say."""
+    told = {"repository": push.repository, "ref": push.ref} if push.ref else {"image": push.repository, "tag": push.tag}
+    return examples.json_example({**told, "timestamp": examples.timestamp(now)}, user_agent="curl/8.5.0")
+
+
+GENERIC = Provider(
+    name="generic",
+    secret_keys=("secret",),
+    authentication=by_url,
+    parse=parse,
+    results=results,
+    faults=faults,
+    laborious=True,
+    home=Home(repository="registry.example.com/team/app", kinds=frozenset()),
+    example=example,
+    registration=Registration(
+        steps=("Post any JSON to the URL. The receiver's actions say what it means.",),
+        command='curl --json \'{"image": "registry.example.com/team/app"}\' "$URL"',
+    ),
+)
