@@ -14,10 +14,15 @@ from functools import lru_cache
 import msgspec
 
 from receivers import limits
-from receivers.events import Event, Faulty, Ignored, Kind, Requirement, Selected, Selection, Target
-from receivers.kargo import urls
+from receivers.events import Event, Faulty, Ignored, Requirement, Selected, Selection, Target
 from receivers.kargo.effort import Effort, TooMuch
-from receivers.kargo.expressions import Expression, ExpressionError, compile, templates  # noqa: A004 - named as in re
+from receivers.kargo.expressions import (
+    Expression,
+    ExpressionError,
+    compile,  # noqa: A004 - named as in re
+    environment,
+    templates,
+)
 from receivers.text import clipped, printable
 
 REFRESH, WAREHOUSE, SUBSCRIBED = "Refresh", "Warehouse", "subscribedURLs"
@@ -163,23 +168,23 @@ def _told(target: Target, success: bool) -> Mapping[str, object]:
 def _act(action: Action, request: Request, effort: Effort) -> Event:
     try:
         parameters = _parameters(action.parameters, request, effort)
-        environment = _environment(request, parameters)
-        if not _applies(action.when_expression, environment, effort):
+        known = _environment(request, parameters)
+        if not _applies(action.when_expression, known, effort):
             return Ignored(NOT_APPLICABLE)
     except (ExpressionError, TooMuch) as error:
         return Faulty(f"{_WHEN}: {_shown(error)}")
     if action.action != REFRESH:
         return Faulty(f"action {_shown(action.action)} is none", matched=True)
     try:
-        selections = tuple(_selection(each, environment, effort) for each in action.target_selection_criteria)
+        selections = tuple(_selection(each, known, effort) for each in action.target_selection_criteria)
     except (ExpressionError, TooMuch) as error:
         return Faulty(f"{_CRITERIA}: {_shown(error)}", matched=True)
     return Selected(selections=selections)
 
 
-def _applies(expression: str, environment: Mapping[str, object], effort: Effort) -> bool:
+def _applies(expression: str, known: Mapping[str, object], effort: Effort) -> bool:
     compiled = _when(expression)
-    value = True if compiled is None else compiled.evaluate(environment, _share(effort))
+    value = True if compiled is None else compiled.evaluate(known, _share(effort))
     if not isinstance(value, bool):
         raise ExpressionError("it is neither true nor false")
     return value
@@ -192,35 +197,26 @@ def _when(expression: str) -> Expression | None:
 
 
 def _parameters(written: Mapping[str, str], request: Request, effort: Effort) -> Mapping[str, object]:
-    environment = _environment(request, {})
-    return {name: templates.evaluate(text, environment, _share(effort)) for name, text in written.items()}
+    known = _environment(request, {})
+    return {name: templates.evaluate(text, known, _share(effort)) for name, text in written.items()}
 
 
 def _environment(request: Request, parameters: Mapping[str, object]) -> Mapping[str, object]:
-    return {
-        "request": {
-            "body": request.body,
-            "header": lambda name: request.headers.get(name.lower(), ""),
-            "headers": lambda name: [request.headers[name.lower()]] if name.lower() in request.headers else [],
-            "params": lambda name: request.query.get(name, ""),
-        },
-        "params": parameters,
-        "normalizeGit": _normaliser(Kind.GIT),
-        "normalizeImage": _normaliser(Kind.IMAGE),
-        "normalizeChart": _normaliser(Kind.CHART),
-    }
+    """Of each header and each parameter of the query a host hands over one value."""
+    return environment.of_request(
+        body=request.body,
+        headers={name: [value] for name, value in request.headers.items()},
+        query={name: [value] for name, value in request.query.items()},
+        parameters=parameters,
+    )
 
 
-def _normaliser(kind: Kind) -> Callable[[str], str]:
-    return lambda url: urls.normalise(kind, url)
-
-
-def _selection(criterion: Criterion, environment: Mapping[str, object], effort: Effort) -> Selection:
+def _selection(criterion: Criterion, known: Mapping[str, object], effort: Effort) -> Selection:
     if criterion.kind != WAREHOUSE:
         raise ExpressionError(f"kind {criterion.kind} cannot be selected")
 
     def text(template: str) -> str:
-        return templates.text(template, environment, _share(effort))
+        return templates.text(template, known, _share(effort))
 
     labels = criterion.label_selector
     return Selection(

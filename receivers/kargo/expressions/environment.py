@@ -11,12 +11,12 @@ def of_request(
     body: object,
     headers: Mapping[str, Sequence[str]],
     query: Mapping[str, Sequence[str]],
-    parameters: Mapping[str, str],
+    parameters: Mapping[str, object],
 ) -> dict[str, object]:
     """The variables and functions of one action for one request.
 
     ``body`` is a JSON value as :func:`receivers.kargo.expressions.reading.json_value` reads it, with every number a
-    float, or None. The names of ``headers`` are in lower case. ``parameters`` are the action's.
+    float, or None. The names of ``headers`` are in lower case. ``parameters`` are the action's, evaluated.
     """
     request = {
         "body": body,
