@@ -5,18 +5,26 @@ run, stands in ``nature``.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from receivers.kargo.expressions.natures import UNVISITED, Nature
 
 
-@dataclass(slots=True)
-class Node:
+class Node(msgspec.Struct, kw_only=True, eq=False):
     """A part of an expression. Two are equal that are written alike."""
 
-    nature: Nature = field(default=UNVISITED, init=False, compare=False, repr=False)
-    height: int = field(default=1, init=False, compare=False, repr=False)
-    weight: int = field(default=1, init=False, compare=False, repr=False)  # parts, and each as often as it is used
+    nature: Nature = UNVISITED
+    height: int = 1
+    weight: int = 1  # parts, and each as often as it is used
+
+    def __eq__(self, other: object) -> bool:
+        written = set(self.__struct_fields__) - set(Node.__struct_fields__)
+        return self.__class__ is other.__class__ and all(
+            getattr(self, each) == getattr(other, each) for each in written
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
     def parts(self) -> "tuple[Node, ...]":
         """What it consists of, in the order in which it is written."""
@@ -26,33 +34,35 @@ class Node:
         """Change each of these parts; what only optimizing adds is left alone."""
 
 
-@dataclass(slots=True)
-class Constant(Node):
+class Constant(Node, eq=False):
     """nil, a truth value, a number or a text; a list of some of these, or a set to look into, once it is optimized."""
 
     value: object
-    kind: type = field(init=False)  # as 1, 1.0 and true are not written alike
 
-    def __post_init__(self) -> None:
-        self.kind = type(self.value)
+    @property
+    def kind(self) -> type:
+        return type(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        """1, 1.0 and true are not written alike."""
+        return isinstance(other, Constant) and self.kind is other.kind and self.value == other.value
+
+    __hash__ = None
 
 
-@dataclass(slots=True)
-class Name(Node):
+class Name(Node, eq=False):
     """A variable."""
 
     name: str
 
 
-@dataclass(slots=True)
-class Pointer(Node):
+class Pointer(Node, eq=False):
     """``#``, ``#index`` or ``#acc``."""
 
     name: str
 
 
-@dataclass(slots=True)
-class Unary(Node):
+class Unary(Node, eq=False):
     operator: str
     operand: Node
 
@@ -63,8 +73,7 @@ class Unary(Node):
         self.operand = change(self.operand)
 
 
-@dataclass(slots=True)
-class Binary(Node):
+class Binary(Node, eq=False):
     operator: str
     left: Node
     right: Node
@@ -76,8 +85,7 @@ class Binary(Node):
         self.left, self.right = change(self.left), change(self.right)
 
 
-@dataclass(slots=True)
-class Chain(Node):
+class Chain(Node, eq=False):
     """What is nil as a whole where one of its optional members is a member of nil."""
 
     body: Node
@@ -89,8 +97,7 @@ class Chain(Node):
         self.body = change(self.body)
 
 
-@dataclass(slots=True)
-class Member(Node):
+class Member(Node, eq=False):
     base: Node
     key: Node
     optional: bool = False
@@ -102,8 +109,7 @@ class Member(Node):
         self.base, self.key = change(self.base), change(self.key)
 
 
-@dataclass(slots=True)
-class Slice(Node):
+class Slice(Node, eq=False):
     base: Node
     start: Node | None
     stop: Node | None
@@ -116,8 +122,7 @@ class Slice(Node):
         self.start, self.stop = (each and change(each) for each in (self.start, self.stop))
 
 
-@dataclass(slots=True)
-class Call(Node):
+class Call(Node, eq=False):
     callee: Node
     arguments: list[Node]
 
@@ -128,8 +133,7 @@ class Call(Node):
         self.callee, *self.arguments = map(change, (self.callee, *self.arguments))
 
 
-@dataclass(slots=True)
-class Builtin(Node):
+class Builtin(Node, eq=False):
     """The call of a function of the language. What optimizing adds are ``mapped``, ``throws`` and ``enough``."""
 
     name: str
@@ -145,8 +149,7 @@ class Builtin(Node):
         self.arguments = [*map(change, self.arguments)]
 
 
-@dataclass(slots=True)
-class Predicate(Node):
+class Predicate(Node, eq=False):
     """What is evaluated for each item."""
 
     body: Node
@@ -158,8 +161,7 @@ class Predicate(Node):
         self.body = change(self.body)
 
 
-@dataclass(slots=True)
-class Condition(Node):
+class Condition(Node, eq=False):
     test: Node
     then: Node
     otherwise: Node
@@ -171,8 +173,7 @@ class Condition(Node):
         self.test, self.then, self.otherwise = map(change, self.parts())
 
 
-@dataclass(slots=True)
-class Let(Node):
+class Let(Node, eq=False):
     name: str
     value: Node
     body: Node
@@ -184,8 +185,7 @@ class Let(Node):
         self.value, self.body = change(self.value), change(self.body)
 
 
-@dataclass(slots=True)
-class Sequence(Node):
+class Sequence(Node, eq=False):
     nodes: list[Node]
 
     def parts(self) -> tuple[Node, ...]:
@@ -195,8 +195,7 @@ class Sequence(Node):
         self.nodes = [*map(change, self.nodes)]
 
 
-@dataclass(slots=True)
-class Array(Node):
+class Array(Node, eq=False):
     items: list[Node]
 
     def parts(self) -> tuple[Node, ...]:
@@ -206,8 +205,7 @@ class Array(Node):
         self.items = [*map(change, self.items)]
 
 
-@dataclass(slots=True)
-class Map(Node):
+class Map(Node, eq=False):
     pairs: list[tuple[Node, Node]]
 
     def parts(self) -> tuple[Node, ...]:
