@@ -46,6 +46,11 @@ def push(provider: Provider, subscriptions: Iterable[Subscription] = (), *, rece
     return _git(home.repository, MAIN) if Kind.GIT in home.kinds else _push(home.repository, "1.2.3", Kind.IMAGE)
 
 
+def artifact() -> Push:
+    """A push of an image that is made up."""
+    return _push("registry.example.com/team/app", "1.2.3", Kind.IMAGE)
+
+
 def _pushes(subscription: Subscription) -> Iterator[Push]:
     """Pushes that a subscription may want, the likely ones first."""
     if subscription.kind is Kind.GIT:

@@ -99,6 +99,8 @@ CHANGED_FILES = 20_000  # of one push of Git; with more, no subscription is filt
 BATCH = 5_000  # events; Event Grid's own maximum
 VALUES = 100_000  # of one body, counted by , : [ and {: some 20 ms to decode. Event Grid's megabyte has some 60,000
 LARGE_BODY = 32 * 1024  # read in a thread, one at a time, so that the event loop gets its turns
+MANY_OBJECTS = 1_000  # in one body; with more it is read there too: each may take 5 us
+REPOSITORY_URLS = 20  # of what was pushed; senders tell two, or four
 
 # What subscriptions want. Work is counted in units, each about a microsecond of one core at worst (kargo/effort.py)
 REPOSITORY_URL = 1_000  # characters; a registry, a repository, a tag and a digest together have at most 720

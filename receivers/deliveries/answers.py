@@ -100,6 +100,11 @@ def unavailable() -> Answer:
     return _try_again("the cluster cannot be reached, try again later")
 
 
+def busy() -> Answer:
+    """Others' large requests took the time; the sender may try again."""
+    return _try_again("busy with other large requests, try again later")
+
+
 def defect() -> Answer:
     """Our own fault. The log says more; the sender is told nothing."""
     return Answer(status=500)

@@ -12,12 +12,12 @@ from receivers.cluster.api import ClusterError
 from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Refresher
-from receivers.deliveries import answers, matching
+from receivers.deliveries import answers, matching, reading
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery, new_id
+from receivers.deliveries.reading import BusyError, Reading
 from receivers.directory.directory import Directory, Verified
 from receivers.events import (
-    Authenticated,
     Event,
     Faulty,
     Handshake,
@@ -86,7 +86,7 @@ class Pipeline:
         self._budget = answer_budget
         self._reserve = limits.QUEUE_RESERVE if queue else 0.0
         self._observers = tuple(observers)
-        self._large = asyncio.Lock()  # held while a large body is read
+        self._reading = Reading()
 
     async def deliver(self, request: WebhookRequest, provider: Provider, *, test: bool = False) -> Answer:
         """Answer one request. Raises nothing: what goes wrong is an answer too. A ``test`` is journalled as such."""
@@ -123,7 +123,9 @@ class Pipeline:
             except Exception:
                 logger.exception("delivery %s was answered, but not recorded", delivery.id)
 
-    async def _answer(self, delivery: Delivery, understand: Understand, *, deadline: float) -> Answer:
+    async def _answer(  # noqa: PLR0911 - one for each way to end
+        self, delivery: Delivery, understand: Understand, *, deadline: float
+    ) -> Answer:
         try:
             await understand(deadline)
             if not delivery.triggers:
@@ -138,6 +140,9 @@ class Pipeline:
         except WebhookError as error:
             delivery.error = error.message or str(type(error).__doc__).partition(".")[0]
             return answers.refused(error)
+        except BusyError as error:
+            delivery.error = str(error)
+            return answers.busy()
         except (ClusterError, TimeoutError) as error:
             delivery.error = _describe(error)
             return answers.unavailable()
@@ -156,15 +161,12 @@ class Pipeline:
         if len(request.body) > limits.BODY:
             raise TooLarge(f"content exceeds limit of {limits.BODY} bytes")
         with delivery.step("parse"):
-            proof = provider.authentication.authenticate(request, verified.receiver, verified.secrets)
-            delivery.events = await self._parse(provider, proof, deadline=deadline)
-
-    async def _parse(self, provider: Provider, proof: Authenticated, *, deadline: float) -> list[Event]:
-        """What the request means. A large body is read in a thread, one at a time: others get their turns meanwhile."""
-        if len(proof.request.body) <= limits.LARGE_BODY and not provider.laborious:
-            return provider.events(proof)
-        async with asyncio.timeout_at(deadline), self._large:
-            return await asyncio.to_thread(provider.events, proof)
+            read = partial(_read, provider, request, verified)
+            if provider.laborious or reading.is_laborious(request.body):
+                owner = verified.receiver.project or ""
+                delivery.events = await self._reading.read(read, owner=owner, until=deadline)
+            else:
+                delivery.events = read()
 
     async def _confirm(self, delivery: Delivery, deadline: float) -> None:
         """Have the cluster verify what something else vouched for on arrival; as long as it cannot, that stays so."""
@@ -250,6 +252,11 @@ class Pipeline:
             return answers.unavailable()
         delivery.queued = True
         return answers.queued(unfinished, delivery.wanted) if delivery.matched else answers.queued_unmatched()
+
+
+def _read(provider: Provider, request: WebhookRequest, verified: Verified) -> list[Event]:
+    """What a request means, once it has proven itself."""
+    return provider.events(provider.authentication.authenticate(request, verified.receiver, verified.secrets))
 
 
 def _describe(error: Exception) -> str:

@@ -109,7 +109,9 @@ def act(configuration: bytes, request: Request) -> list[Event]:
     """What each action means, in their order: what it selects, that it does not apply, or what is wrong with it."""
     effort = Effort(limits.PROJECT_EFFORT)
     try:
-        return [_act(action, request, effort) for action in actions(configuration)]
+        return [_act(each, request, effort) for each in actions(configuration)] or [
+            Ignored("the receiver has no actions")
+        ]
     except ValueError as unreadable:
         return [Faulty(str(unreadable))]
 

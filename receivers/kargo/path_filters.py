@@ -110,7 +110,7 @@ def _of_glob(name: str, glob: str, effort: Effort) -> str:
     if len(glob) > limits.EXPRESSION:
         raise TooMuch(f"a glob is longer than {limits.EXPRESSION} characters")
     alternatives = min(limits.GLOB_ALTERNATIVES, 2 ** glob.count(","))  # each is read by itself
-    effort.demand(_GLOB_CHARACTER * len(glob) * alternatives)
+    effort.demand(_GLOB_CHARACTER * len(glob) * (alternatives + glob.count("{")))  # and each brace has it written anew
     try:
         return globs.expression(glob)
     except globs.InvalidGlob as invalid:

@@ -63,7 +63,7 @@ def _aliases(steps: msgspec.Raw, current: int) -> tuple[str, ...]:
         step = _decoded(encoded, _Step)
         if step is not None and _text(step.uses) == WAITING_STEP and _ALIAS.fullmatch(name := _text(step.alias)):
             names[name] = None
-    return tuple(names)[: limits.PROMOTION_PULL_REQUESTS]
+    return tuple(names)[-limits.PROMOTION_PULL_REQUESTS :]  # the latest: those before are closed already
 
 
 def _url(output: msgspec.Raw) -> str:

@@ -159,7 +159,7 @@ def _ping(commands: _Commands) -> None:
         "ping",
         about=(
             "Ask a running service whether it lives and is ready, and post a ping to every receiver whose sender has "
-            "one (azure). Nothing is refreshed."
+            "one. Nothing is refreshed."
         ),
         example="kargo-receivers ping --base-url https://my-receivers.azurewebsites.net",
         exit_codes="0  every answer was 2xx\n  1  one was not, or there was none",

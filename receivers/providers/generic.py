@@ -11,6 +11,7 @@ from receivers.events import (
     Event,
     Example,
     Home,
+    Malformed,
     Provider,
     Push,
     Receiver,
@@ -20,13 +21,16 @@ from receivers.events import (
 from receivers.kargo import generic
 from receivers.wire import examples
 from receivers.wire.authentication import by_url
-from receivers.wire.go_json import Json, read
+from receivers.wire.go_json import INVALID, Json, read
 
 
 def parse(proof: Authenticated) -> list[Event]:
     """What each of the receiver's actions makes of the request. Raises Malformed for a body that is not JSON."""
     request = proof.request
-    body = _plain(read(request.body)) if request.body else None
+    try:
+        body = _plain(read(request.body)) if request.body else None
+    except RecursionError:
+        raise Malformed(INVALID) from None
     return generic.act(
         proof.receiver.configuration, generic.Request(body=body, headers=request.headers, query=request.query)
     )

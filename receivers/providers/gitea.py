@@ -93,7 +93,7 @@ def _header(request: WebhookRequest, name: str) -> str:
 
 def _pushed(payload: PushPayload, delivery: str) -> Event:
     # Of a new branch the latest commits are listed, not those that differ from another one.
-    whole = git_hosts.both_there(payload.before, payload.after) and payload.total_commits <= len(payload.commits)
+    whole = git_hosts.both_there(payload.before, payload.after) and len(payload.commits) >= payload.total_commits > 0
     repository = payload.repository
     return commits_pushed(
         repository_urls=(repository.clone_url, repository.ssh_url),

@@ -162,7 +162,8 @@ def _published(action: str, package: Package, delivery: str) -> Event:
     metadata, tag = package.package_version.container_metadata, package.package_version.container_metadata.tag
     url = package.package_version.package_url.removesuffix(":").removesuffix(f":{tag.name}")
     host, _, repository = url.partition("/")
-    if not tags((tag.name,)) and ":" in f"{tag.name}{tag.digest}{package.package_version.version}":
+    named = tags((tag.name,)) or ":" in repository.partition("@")[0]  # the URL may name a tag that the metadata do not
+    if not named and ":" in f"{tag.name}{tag.digest}{package.package_version.version}":
         return pushed_by_digest(repository)
     return artifact_pushed(
         repository_urls=(url,),

@@ -80,7 +80,7 @@ def parse(proof: Authenticated) -> list[Event]:
         case "push":
             # Of a new branch the commits that it shares with others are not listed.
             there = git_hosts.both_there(payload.before, payload.after)
-            whole = there and payload.total_commits_count <= len(payload.commits)
+            whole = there and len(payload.commits) >= payload.total_commits_count > 0
             return [_pushed(payload, commits.changed_files(payload.commits, complete=whole), delivery)]
         case "tag_push":
             return [_pushed(payload, None, delivery)]

@@ -33,7 +33,9 @@ def artifact_pushed(
     qualifiers than the limit, told once or more often, there are none, which refreshes every subscriber: too much is
     safe, too little is not.
     """
-    urls = _matched(repository_urls)
+    urls = _matched(islice(filter(None, repository_urls), limits.REPOSITORY_URLS + 1))
+    if len(urls) > limits.REPOSITORY_URLS:
+        raise Malformed(f"what was pushed has more than {limits.REPOSITORY_URLS} repositories")
     counted = list(islice(filter(None, qualifiers), limits.QUALIFIERS + 1))  # no more is looked at than may count
     tags = _matched(counted)
     return Pushed(

@@ -9,6 +9,8 @@ import msgspec
 from receivers.events import Push
 from receivers.wire import examples
 
+_CUT = 3_000  # files of one commit, of which GitHub tells no more: https://docs.github.com/rest/commits/commits
+
 
 class Commit(msgspec.Struct, frozen=True):
     """One commit, as GitHub, GitLab and Gitea describe it."""
@@ -24,9 +26,10 @@ def changed_files(commits: Iterable[Commit], *, complete: bool) -> frozenset[str
     A push without a file is a new branch or tag, or commits that the host does not describe: neither tells that nothing
     changed.
     """
-    if not complete:
+    told = list(commits)
+    if not complete or any(len(each.added) + len(each.modified) + len(each.removed) >= _CUT for each in told):
         return None
-    return frozenset(file for each in commits for file in (*each.added, *each.modified, *each.removed)) or None
+    return frozenset(file for each in told for file in (*each.added, *each.modified, *each.removed)) or None
 
 
 def example(push: Push, now: datetime) -> dict[str, object]:

@@ -152,12 +152,15 @@ def test_however_many_paths_and_files_they_are_the_event_loop_is_not_held(hostil
         "[!" * 480 + "%d",
         "é" * 990 + "%d",
         "{" * 990 + "%d",
+        "{" * 490 + "a" + "}" * 490 + "%d",
+        "{" * 190 + "a" + "}" * 190 + "%d",
+        "{}" * 490 + "%d",
         "{a" + "," * 60 + "b}/%d",
         "%d/**",
         "*a*a*a%d",
     ],
 )
-@pytest.mark.parametrize("count", [16, 150, limits.PATHS], ids=["a few", "many", "as many as may be"])
+@pytest.mark.parametrize("count", [9, 16, 150, limits.PATHS], ids=["a few", "some", "many", "as many as may be"])
 def test_reading_a_warehouse_is_bounded_whatever_globs_it_holds(glob: str, count: int) -> None:
     paths = [f"glob:{glob.replace('%d', str(number))}" for number in range(count)]
 

@@ -37,7 +37,7 @@ def test_a_body_is_decoded_as_go_does(body: bytes, when: str) -> None:
     assert isinstance(event, Selected), event
 
 
-@pytest.mark.parametrize("body", [b"x", b"{", b'{"a": 1} x', b"\xef\xbb\xbf{}", b"NaN"])
+@pytest.mark.parametrize("body", [b"x", b"{", b'{"a": 1} x', b"\xef\xbb\xbf{}", b"NaN", b"[" * 990 + b"]" * 990])
 def test_a_body_that_is_not_json_is_malformed(body: bytes) -> None:
     with pytest.raises(Malformed, match="invalid request body"):
         told(body)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from receivers import examples
-from receivers.events import Example, Provider, Push, Receiver
+from receivers.events import Example, Kind, Provider, Push, Receiver
 from receivers.local import cluster, posting
 from receivers.local.addresses import Address, addresses, base_url, masked
 from receivers.local.commands import output
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _shown(push: Push, options: argparse.Namespace) -> str:
-    if options.pull_request:
+    if options.pull_request is not None:
         return str(options.pull_request)
     if push.ref:
         return f"{push.repository} {push.ref}"
@@ -50,6 +50,8 @@ def _shown(push: Push, options: argparse.Namespace) -> str:
 
 async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
     provider = PROVIDERS[options.provider]
+    if options.pull_request == "":
+        raise Unable("--pull-request needs the URL of one")
     if options.url:
         url, push, receiver = options.url, examples.push(provider), _unknown(provider)
         secret = os.environ.get(SECRET, "").encode(errors="surrogateescape")
@@ -61,6 +63,8 @@ async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
         )
     if options.ref and not push.ref:  # the Warehouses here subscribe to no Git repository
         push = examples.push(provider)
+    if push.ref and _is_of_artifact(options):
+        push = examples.artifact()
     push = _as_told(push, options)
     example = provider.proven(_example(provider, push, options), receiver, secret)
     return url, push, await posting.post(url, example.headers, example.body)
@@ -68,7 +72,7 @@ async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
 
 def _example(provider: Provider, push: Push, options: argparse.Namespace) -> Example:
     now = datetime.now(UTC)
-    if not options.pull_request:
+    if options.pull_request is None:
         return provider.example(push, now)
     if provider.pull_request is None:
         raise Unable(f"{provider.name} tells of no pull requests")
@@ -85,6 +89,8 @@ async def _from_cluster(provider: Provider, options: argparse.Namespace) -> tupl
         found = await addresses(service.directory)
         address = choose(found, provider=provider, name=options.receiver, project=options.project)
         subscriptions = service.mirror.index.subscriptions(address.receiver.project)
+        if _is_of_artifact(options):
+            subscriptions = [each for each in subscriptions if each.kind is not Kind.GIT]
         url = address.url(base_url(service.settings, options.base_url), provider=provider.name)
         push = examples.push(provider, subscriptions, receiver=address.receiver)
         return url, push, address.receiver, address.secret
@@ -120,3 +126,8 @@ def _as_told(push: Push, options: argparse.Namespace) -> Push:
         "changed_files": tuple(options.changed_file) if options.changed_file else None,
     }
     return replace(push, **{name: value for name, value in told.items() if value is not None})
+
+
+def _is_of_artifact(options: argparse.Namespace) -> bool:
+    """Whether a tag or a repository in a registry is told: then it is no push of Git."""
+    return options.ref is None and (options.tag is not None or "://" not in (options.repository or "://"))

@@ -111,6 +111,27 @@ def test_a_ref_without_a_repository_is_of_one_that_a_warehouse_subscribes_to(
     assert document["repository"] == "https://github.com/example/guestbook-config"
 
 
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        (("--repository", "ghcr.io/team/app", "--tag", "1.2.3"), "ghcr.io/team/app:1.2.3"),
+        (("--repository", "ghcr.io/team/app"), "ghcr.io/team/app:1.2.3"),
+        (("--tag", "1.4.0"), "myregistry.azurecr.io/team/guestbook:1.4.0"),
+    ],
+)
+def test_a_git_host_can_tell_of_its_registry(
+    among_everybody: Serving, capsys: pytest.CaptureFixture[str], told: tuple[str, ...], shown: str
+) -> None:
+    document = sent(capsys, "github", "--receiver", "of-github", *told)
+    assert (f"{document['repository']}:{document['tag']}", document["ref"]) == (shown, "")
+    among_everybody.line(f"{shown} -> 200")
+
+
+def test_a_pull_request_without_a_url_is_none(among_everybody: Serving, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["send", "github", "--receiver", "of-github", "--pull-request", ""]) == 2
+    assert "--pull-request needs" in capsys.readouterr().err
+
+
 def test_a_merged_pull_request_can_be_told(among_everybody: Serving, capsys: pytest.CaptureFixture[str]) -> None:
     url = "https://github.com/team/app/pull/7"
     assert sent(capsys, "github", "--receiver", "of-github", "--pull-request", url)["pullRequest"] == url
