@@ -109,7 +109,9 @@ def test_a_promotion_of_many_steps_has_only_so_many_pull_requests() -> None:
     names = [f"wait-{position}" for position in range(limits.PROMOTION_PULL_REQUESTS + 5)]
     steps = [{"uses": "git-wait-for-pr", "as": name} for name in names]
     state = {name: {"pr": {"url": f"{URL}/{name}"}} for name in names}
-    assert len(waits_for(steps, currentStep=1000, state=state)) == limits.PROMOTION_PULL_REQUESTS
+    found = waits_for(steps, currentStep=1000, state=state)
+    assert len(found) == limits.PROMOTION_PULL_REQUESTS
+    assert found[-1] == state[names[-1]]["pr"]["url"]  # the one under way is among them
 
 
 def test_a_large_state_is_passed_over() -> None:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from receivers import limits
 from receivers.events import Event, Ignored, Malformed, Ping, PullRequestClosed, Push, Pushed, Unauthenticated
 from receivers.providers.bitbucket import BITBUCKET
 from tests.providers.deliveries import deliver
@@ -177,3 +178,11 @@ def test_the_example_of_a_pull_request_is_of_the_bitbucket_that_it_is_at(url: st
     assert isinstance(event, PullRequestClosed)
     assert event.url == url
     assert ("x-request-uuid" in example.headers) is ("bitbucket.org" in url)
+
+
+def test_a_repository_with_more_urls_than_any_is_malformed() -> None:
+    clone = [
+        {"name": "http", "href": f"https://git.example.com/{number}"} for number in range(limits.REPOSITORY_URLS + 1)
+    ]
+    with pytest.raises(Malformed, match="more than 20 repositories"):
+        to_center({"type": "UPDATE", "toHash": COMMIT, "ref": {"id": "refs/heads/main"}}, clone=clone)

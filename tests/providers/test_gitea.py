@@ -101,6 +101,7 @@ def test_the_files_of_all_commits_count() -> None:
     "odd",
     [
         {"total_commits": 4},
+        {"total_commits": None},
         {"before": ZEROS},
         {"after": ZEROS},
         {"commits": [None], "total_commits": 0},

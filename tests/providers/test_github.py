@@ -238,3 +238,18 @@ def test_signatures_are_those_of_the_standard_library() -> None:
     body = b'{"a": 1}'
     expected = hmac.new(SECRET, body, hashlib.sha256).hexdigest()
     assert GITHUB.authentication.prove(body, receiver(), SECRET) == {"x-hub-signature-256": f"sha256={expected}"}
+
+
+def test_files_of_a_commit_that_github_cut_filter_nothing() -> None:
+    files = [f"file-{number}" for number in range(3_000)]
+    whole, cut = {"added": files[1:]}, {"added": files[:2_000], "modified": files[2_000:]}
+    assert pushed(commits=[whole]).changed_files == frozenset(files[1:])
+    assert pushed(commits=[whole, cut]).changed_files is None
+
+
+def test_a_package_whose_url_alone_names_a_tag_is_no_push_by_digest() -> None:
+    version = {"version": f"sha256:{'5' * 64}", "package_url": "ghcr.io/team/app:1.2.3", "container_metadata": None}
+    package = {"package_type": "CONTAINER", "ecosystem": "CONTAINER", "package_version": version}
+    event = told("package", {"action": "published", "package": package})
+    assert isinstance(event, Pushed)
+    assert event.qualifiers == ()

@@ -89,6 +89,7 @@ def test_the_files_of_all_commits_count() -> None:
     "odd",
     [
         {"total_commits_count": 3},
+        {"total_commits_count": 0},
         {"before": ZEROS},
         {"after": ZEROS},
         {"commits": [None], "total_commits_count": 0},
