@@ -26,7 +26,7 @@ HOOKS = tuple(
     Hook(provider=name, name=name, secret=f"canary-secret-of-{name}")
     for name, provider in PROVIDERS.items()
     if not provider.serves  # the others are further names of these
-    and not provider.results  # what it is told means something to its receiver's actions alone
+    and provider.home.kinds  # what the others are told means what their receivers say
 )
 AZURE = next(hook for hook in HOOKS if hook.provider == "azure")
 ROTATED = Hook(provider="azure", name="rotated", secret="canary-secret-new")

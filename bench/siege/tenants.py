@@ -37,7 +37,7 @@ HONEST_SENDERS = (
     *(
         usual(name)
         for name, provider in providers.PROVIDERS.items()
-        if name in KEYS and not provider.results and name not in {each.route or each.provider for each in _KNOWN}
+        if name in KEYS and provider.home.kinds and name not in {each.route or each.provider for each in _KNOWN}
     ),
 )
 
