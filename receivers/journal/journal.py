@@ -68,7 +68,9 @@ class Row(msgspec.Struct, kw_only=True):
     # What vouches for the receiver's URL and where the receiver is configured, until the cluster has proven it.
     voucher: str = ""
     source: str = ""
-    event: str = ""  # push, pull request, ping, handshake, ignored; empty when the request was refused
+    event: str = (
+        ""  # push, pull request, selection, ping, handshake, ignored, faulty; empty when the request was refused
+    )
     registry: str = ""
     repository: str = ""
     tag: str = ""

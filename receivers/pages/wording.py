@@ -29,6 +29,8 @@ LABELS = {
 EVENTS = {
     "push": "Push",
     PULL_REQUEST: "Pull request",
+    "selection": "What its receiver selects",
+    "faulty": "A fault of its receiver",
     "ping": "Ping",
     "handshake": "Handshake",
     "ignored": "Another event",
@@ -74,6 +76,8 @@ def _why_nothing(row: Row) -> str:
             return f"{warehouse.name}: {warehouse.reason}{more}"
     if row.event == PULL_REQUEST:
         return "no Promotion waits for it"
+    if row.event == "selection":
+        return "its receiver selects no Warehouse that there is"
     return "no Warehouse subscribes to it" if row.event == "push" else row.reason
 
 
@@ -84,6 +88,8 @@ def kind(row: Row) -> str:
 
 def nobody(row: Row) -> str:
     """Why a delivery concerns nobody."""
+    if row.event == "selection":
+        return "Its receiver selects no Warehouse that there is."
     if row.event == PULL_REQUEST:
         return "No Promotion in reach of this receiver waits for this pull request."
     return "No Warehouse in reach of this receiver subscribes to this repository."

@@ -73,6 +73,8 @@ def test_what_is_no_duration_says_what_would_be(text: str) -> None:
         ({"repository": "team/app", "digest": "sha256:0123456789abcdef"}, "team/app@sha256:0123456789ab…"),
         ({"registry": "quay.io", "repository": "team/app"}, "quay.io/team/app"),
         ({"event": "ping"}, "Ping"),
+        ({"event": "selection"}, "What its receiver selects"),
+        ({"event": "faulty"}, "A fault of its receiver"),
         ({"event": ""}, "Request that was refused"),
     ],
 )
@@ -117,3 +119,9 @@ def test_promotions_are_named_as_such() -> None:
     assert (wording.kind(nobody), wording.kind(row(State.NOTHING))) == ("Promotion", "Warehouse")
     assert "waits for this pull request" in wording.nobody(nobody)
     assert "subscribes to this repository" in wording.nobody(row(State.NOTHING))
+
+
+def test_a_selection_of_nothing_is_told_as_such() -> None:
+    nobody = row(State.NOTHING, event="selection")
+    assert wording.summary(nobody) == "its receiver selects no Warehouse that there is"
+    assert wording.nobody(nobody) == "Its receiver selects no Warehouse that there is."
