@@ -276,3 +276,29 @@ def test_an_action_without_criteria_has_none_to_repeat() -> None:
     told = result(SELECTED, targetSelectionCriteria=[])
     assert "targetSelectionCriteria" not in told
     assert "parameters" not in told
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "int(request.body.said) == 1",
+        "float(request.body.said) == 1",
+        '"x" matches request.body.said',
+        "request.body.said",
+        "fromJSON(request.body.said) == 1",
+        "request.body.said + 1 == 2",
+        "request.body[request.body.said].x",
+        'fromBase64(request.body.said) == "x"',
+        'repeat(request.body.said, -1) == ""',
+        '{"a": 1}[request.body.said].b',
+        "request.body.said.x",
+        "request.body.said % 2 == 1",
+        "sum([request.body.said]) == 1",
+        "get(request.body, request.body.said).x == 1",
+    ],
+)
+def test_no_fault_repeats_what_a_sender_said(when: str) -> None:
+    labelled = {"kind": "Warehouse", "labelSelector": {"matchLabels": {"a": "${{ request.body.said }}"}}}
+    named = {"kind": "Warehouse", "name": f"${{{{ {when} }}}}"}
+    events = act(action(when), action("", labelled), action("", named), told=request({"said": "(canary[" * 3}))
+    assert not [event for event in events if "canary" in getattr(event, "reason", "")]
