@@ -36,14 +36,15 @@ def line(delivery: Delivery) -> str:
     receiver = delivery.receiver
     where = f"{receiver.project or '(cluster)'}/{receiver.name}" if receiver else "(no receiver)"
     status = delivery.answer.status if delivery.answer else 0
-    what = ", ".join(dict.fromkeys(_describe(event) for event in delivery.events[:NAMED])) or delivery.error
+    what = ", ".join(dict.fromkeys(described(event) for event in delivery.events[:NAMED])) or delivery.error
     became = "; ".join(_became(delivery))
     milliseconds = round(delivery.duration * 1000)
     text = f"{delivery.provider} {where}: {what} -> {status}{' ' if became else ''}{became}"
     return f"{printable(text)} [{milliseconds} ms, {delivery.id}]"
 
 
-def _describe(event: Event) -> str:  # noqa: PLR0911 - one for each kind of event
+def described(event: Event) -> str:  # noqa: PLR0911 - one for each kind of event
+    """An event in a few words: ``quay.io/team/app:1.2.3``."""
     match event:
         case Pushed():
             pushed = (

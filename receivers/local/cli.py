@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     _serve(commands)
     _urls(commands)
     _send(commands)
+    _explain(commands)
     _ping(commands)
     _doctor(commands)
     _deliveries(commands)
@@ -151,6 +152,33 @@ def _send(commands: _Commands) -> None:
         "--changed-file", metavar="FILE", action="append", help="of Git; again for each further one (default: as --ref)"
     )
     command.add_argument("--pull-request", metavar="URL", help="tell that this pull request was merged, and of no push")
+
+
+def _explain(commands: _Commands) -> None:
+    command = _command(
+        commands,
+        "explain",
+        about=(
+            "Say what a request would mean to a receiver, and which Warehouses it would refresh. Nothing is posted and "
+            "nothing refreshed; what proves the sender is not looked at."
+        ),
+        example="kargo-receivers explain generic --body body.json --header 'X-Event: published'",
+        exit_codes="0  it would be understood, whatever it means\n  1  it would be refused",
+    )
+    command.add_argument("provider", choices=tuple(PROVIDERS), help="the sender: %(choices)s", metavar="PROVIDER")
+    command.add_argument(
+        "--body", default="-", metavar="FILE", help="of the request; - for stdin (default: %(default)s)"
+    )
+    command.add_argument(
+        "--header",
+        metavar="'NAME: VALUE'",
+        action="append",
+        default=[],
+        help="of the request; again for each further one",
+    )
+    command.add_argument("--query", default="", metavar="NAME=VALUE&…", help="of the request's URL")
+    command.add_argument("--receiver", metavar="NAME", help="of several receivers, the one of this name")
+    command.add_argument("--project", metavar="NAME", help="of several receivers, the one of this project")
 
 
 def _ping(commands: _Commands) -> None:

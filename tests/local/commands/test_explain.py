@@ -1,0 +1,88 @@
+"""``explain``: what a request would mean, without posting it."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from receivers.local.cli import main
+from tests.local.commands.running import Serving
+
+ACTIONS = [
+    {
+        "action": "Refresh",
+        "whenExpression": 'request.header("X-Event") == "push" and request.params("team") == "a"',
+        "targetSelectionCriteria": [{"kind": "Warehouse", "name": "${{ request.body.name }}"}],
+    },
+    {
+        "action": "Refresh",
+        "whenExpression": "request.body.none.deeper",
+        "targetSelectionCriteria": [{"kind": "Warehouse", "name": "app"}],
+    },
+]
+GENERIC = {"provider": "generic", "name": "ci", "project": "kargo-demo", "secret": "s" * 16, "actions": ACTIONS}
+
+
+@pytest.fixture
+def with_actions(in_sample: Serving, settings: pytest.MonkeyPatch) -> Serving:
+    settings.setenv("RECEIVERS", json.dumps([GENERIC]))
+    return in_sample
+
+
+def given(tmp_path: Path, document: object) -> str:
+    file = tmp_path / "body.json"
+    file.write_text(json.dumps(document))
+    return str(file)
+
+
+@pytest.mark.usefixtures("in_sample")
+def test_a_push_is_explained_warehouse_by_warehouse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = {"repository": "team/guestbook", "tag": "2.0.0"}
+    body = {"action": "push", "target": target, "request": {"host": "myregistry.azurecr.io"}}
+    assert main(["explain", "azure", "--body", given(tmp_path, body)]) == 0
+    what, *decisions = capsys.readouterr().out.splitlines()
+    assert what == "myregistry.azurecr.io/team/guestbook:2.0.0"
+    assert "  would not refresh Warehouse kargo-demo/guestbook: tag 2.0.0 does not satisfy ^1.0.0" in decisions
+
+
+@pytest.mark.usefixtures("with_actions")
+def test_each_action_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = ("--body", given(tmp_path, {"name": "guestbook"}), "--header", "X-Event: push", "--query", "team=a")
+    assert main(["explain", "generic", *told]) == 0
+    first, second, decision = capsys.readouterr().out.splitlines()
+    assert first == "1: selected by the receiver"
+    assert second.startswith("2: Error evaluating whenExpression: ")
+    assert decision == "  would refresh Warehouse kargo-demo/guestbook: the receiver selects it"
+
+
+@pytest.mark.usefixtures("with_actions")
+def test_json_is_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "generic", "--output", "json", "--body", given(tmp_path, {"name": "x"})]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert [each["kind"] for each in document["events"]] == ["Ignored", "Faulty"]
+    assert document["decisions"] == []
+
+
+@pytest.mark.usefixtures("in_sample")
+def test_a_push_that_nobody_subscribes_to_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = io.TextIOWrapper(io.BytesIO(b'{"docker_url": "quay.io/a/b", "updated_tags": ["1"]}'))
+    monkeypatch.setattr(sys, "stdin", body)
+    assert main(["explain", "quay"]) == 0
+    assert capsys.readouterr().out == "quay.io/a/b:1\n  concerns no Warehouse\n"
+
+
+@pytest.mark.usefixtures("in_sample")
+def test_a_body_that_would_be_refused_is_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "quay", "--body", given(tmp_path, [])]) == 1
+    assert capsys.readouterr().out == "400 invalid request body\n"
+
+
+@pytest.mark.usefixtures("in_sample")
+@pytest.mark.parametrize("odd", [("--body", "/no/such/file"), ("--header", "x", "--body", "/dev/null")])
+def test_what_cannot_be_read_is_code_2(odd: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "quay", *odd]) == 2
+    assert capsys.readouterr().err.startswith("kargo-receivers explain: ")
