@@ -29,6 +29,7 @@ _PLACES = {  # module and name
     "alibaba": ("alibaba", "ALIBABA"),
     "push": ("push", "PUSH"),
     "cdevents": ("cdevents", "CDEVENTS"),
+    "gar": ("gar", "GAR"),
     "refresh": ("refresh", "REFRESH"),
 }
 
