@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check fuzz bench drill siege fmt providers layers envtest gitea azurite azure-cli browser package deploy lock clean
+.PHONY: help run test check fuzz bench drill siege fmt providers layers envtest gitea registry azurite azure-cli browser package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -60,6 +60,9 @@ envtest: ## build kube-apiserver and etcd for the tests (once, a few minutes, ne
 
 gitea: ## build Gitea for the tests (once, some five minutes, needs Go 1.26 and a C compiler)
 	@tests/gitea/build
+
+registry: ## install docker-registry and skopeo for the tests (by apt-get, as root)
+	@scripts/registry
 
 azurite: .venv/ready ## install the emulator of Azure Storage for the tests (once, needs Node 20 and npm)
 	@$(BIN)/python -m receivers.local.azurite
