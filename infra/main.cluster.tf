@@ -27,8 +27,12 @@ locals {
   cluster_config   = anytrue([for receiver in values(local.receivers_managed) : receiver.project == null])
   webhook_receivers = {
     for key, receiver in local.receivers_managed : key => {
-      name                = receiver.name
-      (receiver.provider) = merge(receiver.options, { secretRef = { name = receiver.secret_name } })
+      name = receiver.name
+      (receiver.provider) = merge(
+        { for option, value in receiver.options : option => value if option != "actions" },
+        try({ actions = jsondecode(receiver.options.actions) }, {}),
+        { secretRef = { name = receiver.secret_name } },
+      )
     }
   }
   # What each Kubernetes Secret holds. It stands here because nobody, no test either, can read a write-only argument.

@@ -333,8 +333,8 @@ variable "receivers" {
     The receivers, by any key of your own.
     `provider`: one of the keys of `providers.json`. Those that are no key of Kargo's (`acr`, the same as `azure` under another path) only with `configured_in = "settings"`.
     `name`: the receiver's name, the key if not given. `project`: the Kargo project; not given, the receiver serves all projects.
-    `registry`: host of the registry, for ACR's legacy `chart_push`, which does not name it.
-    `options`: what else the provider takes, such as Artifactory's `virtualRepoName`.
+    `registry`: host of the registry, for senders that do not name it: zot, Nexus, Alibaba's registry, and ACR's legacy `chart_push`.
+    `options`: what else the provider takes, such as Artifactory's `virtualRepoName`, or a generic receiver's `actions` as JSON (`jsonencode([…])`).
     `configured_in`: `settings` (in this app's own settings) or `cluster` (in the ProjectConfig, or the ClusterConfig).
     `manage_in_cluster`: for `cluster`, create the Kubernetes Secret and the ProjectConfig or ClusterConfig too. Terraform then owns the whole list `webhookReceivers` of that object.
     `secret_name`: name of the Kubernetes Secret, `kargo-receivers-<name>` if not given.
@@ -366,6 +366,15 @@ variable "receivers" {
   validation {
     condition     = alltrue([for receiver in values(var.receivers) : receiver.configured_in == "settings" || try(local.providers[receiver.provider].in_kargo, true)])
     error_message = "receivers: configured_in = cluster takes Kargo's own keys, ${join(", ", [for name, provider in local.providers : name if provider.in_kargo])}; use one of them, or configured_in = settings."
+  }
+  validation {
+    condition = alltrue([
+      for receiver in values(var.receivers) : alltrue([
+        for option in try(local.providers[receiver.provider].requires, []) :
+        try(length(merge({ registry = receiver.registry }, receiver.options)[option]) > 0, false)
+      ])
+    ])
+    error_message = "receivers: ${join(", ", [for name, provider in local.providers : "${name} needs ${join(" and ", provider.requires)}" if length(provider.requires) > 0])}."
   }
   validation {
     condition     = alltrue([for receiver in values(var.receivers) : receiver.configured_in == "cluster" || !receiver.manage_in_cluster])

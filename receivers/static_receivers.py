@@ -72,8 +72,23 @@ def _receiver(position: int, entry: object) -> StaticReceiver:
         secret=values.pop("secret"),
         previous_secret=values.pop("previousSecret", None) or None,
         options=values,
-        configuration=json.dumps({ACTIONS: entry[ACTIONS]}).encode() if ACTIONS in entry else b"",
+        configuration=_actions(position, entry.get(ACTIONS)),
     )
+
+
+def _actions(position: int, value: object) -> bytes:
+    """The actions of a generic receiver as its configuration; they may be a text that is JSON, as Terraform has it."""
+    if value is None:
+        return b""
+    try:
+        actions = json.loads(value) if isinstance(value, str) else value
+        written = json.dumps({ACTIONS: actions}).encode()
+    except (ValueError, RecursionError):
+        actions = None
+    if not isinstance(actions, list):
+        fault = f"entry {position}: {ACTIONS} must be a list, or a text that holds one as JSON"
+        raise ValueError(fault)  # noqa: TRY004 - as above
+    return written
 
 
 def _value(position: int, key: str, value: object) -> str:

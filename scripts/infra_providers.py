@@ -19,9 +19,11 @@ _PATHS = re.compile(r"(?: +- \{path: .*\n)+")
 
 
 def providers(_: str) -> str:
-    """providers.json: by name the data key of a provider's Secret, and whether Kargo's own resources can have it."""
+    """providers.json: by name the data key of a provider's Secret, whether Kargo's own resources can have it, and which
+    options a receiver needs.
+    """
     known = {
-        name: {"data_key": provider.secret_keys[0], "in_kargo": name in KEYS}
+        name: {"data_key": provider.secret_keys[0], "in_kargo": name in KEYS, "requires": provider.requires}
         for name, provider in sorted(PROVIDERS.items())
     }
     return json.dumps(known, indent=2) + "\n"

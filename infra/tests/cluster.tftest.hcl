@@ -114,12 +114,14 @@ run "receivers_of_every_provider_in_the_cluster" {
     receivers = {
       harbor = { provider = "harbor", project = "shop", configured_in = "cluster", manage_in_cluster = true, accept_next = true }
       art    = { provider = "artifactory", project = "shop", configured_in = "cluster", manage_in_cluster = true, options = { virtualRepoName = "docker" } }
+      ci     = { provider = "generic", project = "shop", configured_in = "cluster", manage_in_cluster = true, options = { actions = jsonencode([{ action = "Refresh", targetSelectionCriteria = [{ kind = "Warehouse", name = "app" }] }]) } }
       own    = { provider = "artifactory", options = { authentication = "secret" } }
     }
   }
   assert {
     condition = kubernetes_manifest.project_config["shop"].manifest.spec.webhookReceivers == [
       { name = "art", artifactory = { virtualRepoName = "docker", secretRef = { name = "kargo-receivers-art" } } },
+      { name = "ci", generic = { actions = [{ action = "Refresh", targetSelectionCriteria = [{ kind = "Warehouse", name = "app" }] }], secretRef = { name = "kargo-receivers-ci" } } },
       { name = "harbor", harbor = { secretRef = { name = "kargo-receivers-harbor" } } },
     ]
     error_message = "the ProjectConfig does not hold the receivers with their options"
@@ -129,7 +131,7 @@ run "receivers_of_every_provider_in_the_cluster" {
     error_message = "an option does not reach the settings"
   }
   assert {
-    condition     = { for key, data in local.receiver_secret_data : key => join(" ", keys(data)) } == { harbor = "auth-header auth-header-previous", art = "secret-token" }
+    condition     = { for key, data in local.receiver_secret_data : key => join(" ", keys(data)) } == { harbor = "auth-header auth-header-previous", art = "secret-token", ci = "secret" }
     error_message = "a Secret does not have its value where Kargo looks for it"
   }
 }

@@ -68,6 +68,14 @@ run "a_provider_nobody_serves" {
   expect_failures = [var.receivers]
 }
 
+run "a_sender_that_does_not_tell_its_registry" {
+  command = plan
+  variables {
+    receivers = { zot = { provider = "zot" } }
+  }
+  expect_failures = [var.receivers]
+}
+
 run "acr_is_no_key_of_kargo" {
   command = plan
   variables {
