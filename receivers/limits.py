@@ -56,6 +56,7 @@ PROMOTION_STATES_REMEMBERED = 64  # names of steps, and how to read their state:
 PROJECT_PROMOTIONS = 500  # of one project that wait for pull requests, each once per Stage as a rule
 RECEIVERS = 500  # of one ProjectConfig or ClusterConfig that count
 RECEIVER_CONFIGURATION = 16 * 1024  # of one receiver, as JSON; of a larger one only its Secret's name counts
+SELECTED = 16 * 1024  # of what one action selects by, as JSON: it has to fit a message of the queue
 LABELS = 1024  # of one Warehouse, as JSON; with more, every selection by labels takes it
 RECEIVER_OPTIONS = 8  # of one receiver, beside its Secret; Kargo's own have one at most
 OBJECT_NAME = 253  # characters of a name, Kubernetes' own limit

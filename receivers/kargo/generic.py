@@ -181,7 +181,10 @@ def _act(action: Action, request: Request, effort: Effort) -> Event:
         selections = tuple(_selection(each, known, effort) for each in action.target_selection_criteria)
     except (ExpressionError, TooMuch) as error:
         return Faulty(f"{_CRITERIA}: {_shown(error)}", matched=True)
-    return Selected(selections=selections)
+    selected = Selected(selections=selections)
+    if len(msgspec.json.encode(selected)) > limits.SELECTED:
+        return Faulty(f"{_CRITERIA}: names, labels and URLs are longer than any, or very many", matched=True)
+    return selected
 
 
 def _applies(expression: str, known: Mapping[str, object], effort: Effort) -> bool:

@@ -172,6 +172,13 @@ def test_indices_that_there_are_not_are_faulty(index: dict[str, Any]) -> None:
     assert faulty({"indexSelector": {"matchIndices": [index]}})
 
 
+def test_what_is_selected_by_fits_a_message() -> None:
+    told = request({"name": "x" * limits.SELECTED})
+    (event,) = act(action("", {"kind": "Warehouse", "name": "${{ request.body.name }}"}), told=told)
+    assert isinstance(event, Faulty)
+    assert "longer than any" in event.reason
+
+
 def test_promotions_cannot_be_selected() -> None:
     assert "kind Promotion cannot be selected" in faulty({"kind": "Promotion"})
 
