@@ -9,8 +9,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
+
+type PublicKeys = Mapping[str, Any]  # by id: what a library that is imported late makes of each
 
 
 class WebhookError(Exception):
@@ -37,6 +41,14 @@ class Unauthenticated(WebhookError):
     """The signature or token that this sender owes is missing or wrong."""
 
     status = 401
+
+
+class UnknownKey(Unauthenticated):
+    """The key that it claims to be signed with is none that is known: there may be newer ones."""
+
+
+class Unprovable(Exception):
+    """Nobody but the sender can prove anything to this receiver. The text says why, and what to do."""
 
 
 class UnknownReceiver(WebhookError):
@@ -103,20 +115,33 @@ class Authenticated:
 class Authentication:
     """How a sender proves itself, beside knowing the receiver's URL. :mod:`receivers.wire.authentication` makes them.
 
-    ``verify`` raises :class:`Unauthenticated` unless one of the secrets proves the request; there may be none, and then
-    nothing does. ``prove`` gives the headers by which a sender would prove a body.
+    ``verify`` raises :class:`Unauthenticated` unless one of the secrets, or of the public keys, proves the request;
+    there may be none, and then nothing does. ``prove`` gives the headers by which a sender would prove a body, and
+    raises :class:`Unprovable` where only the sender can.
     """
 
-    verify: Callable[[WebhookRequest, Receiver, tuple[bytes, ...]], None]
+    verify: Callable[[WebhookRequest, Receiver, tuple[bytes, ...], PublicKeys], None]
     prove: Callable[[bytes, Receiver, bytes], Mapping[str, str]]
-    needs_secret: Callable[[Receiver], bool]  # False: the URL, which was verified before, is all that it demands
+    needs_secret: Callable[
+        [Receiver], bool
+    ]  # False: the URL, which was verified before, is all that it demands of secrets
+    # Where the keys are published that this receiver's tokens are signed with; empty: it takes none.
+    keys: Callable[[Receiver], str] = lambda _: ""
 
-    def authenticate(self, request: WebhookRequest, receiver: Receiver, secrets: tuple[bytes, ...]) -> Authenticated:
+    def authenticate(
+        self,
+        request: WebhookRequest,
+        receiver: Receiver,
+        secrets: tuple[bytes, ...],
+        *,
+        keys: PublicKeys = MappingProxyType({}),
+    ) -> Authenticated:
         """The proof. ``secrets`` are those that count: the present one and, during a rotation, the previous one.
 
-        Raises :class:`Unauthenticated`.
+        ``keys`` are those that are published where :attr:`keys` says. Raises :class:`Unauthenticated`, and
+        :class:`UnknownKey` where newer ones may prove it.
         """
-        self.verify(request, receiver, secrets)
+        self.verify(request, receiver, secrets, keys)
         return Authenticated(request=request, receiver=receiver)
 
 
@@ -303,11 +328,11 @@ class Provider:
             return [Ignored(f"it cannot be read: {malformed.message}")]
 
     def needs_secret(self, receiver: Receiver) -> bool:
-        """Whether the URL alone does not authenticate a request to this receiver."""
+        """Whether a request to this receiver is proven by its secret, beside the URL that the secret makes."""
         return self.authentication.needs_secret(receiver)
 
     def proven(self, example: Example, receiver: Receiver, secret: bytes) -> Example:
-        """The example with what proves it to this receiver."""
+        """The example with what proves it to this receiver. Raises :class:`Unprovable`."""
         return Example({**example.headers, **self.authentication.prove(example.body, receiver, secret)}, example.body)
 
 

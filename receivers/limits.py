@@ -91,7 +91,18 @@ UNKNOWN_AGAIN = 30.0  # before a Secret is read for them a second time
 UNKNOWN_RETRY = 1.0  # the same, after it could not be read
 UNKNOWN_PROJECTS = 16  # looked at in search of one whose Secrets have not been read lately
 
+# Keys that identity tokens are signed with, where their issuer publishes them
+KEYS_TIMEOUT = 5.0  # one fetch; it takes a tenth of a second as a rule
+KEYS_SHORTEST = 300.0  # they are not fetched anew sooner, unless a token names a key that is not among them
+KEYS_LONGEST = 24 * 3600.0  # and count no longer, whatever their issuer says, and whether or not others can be had
+KEYS_RESERVE = 1.0  # of the answer budget, kept for all that follows, by keys from before if need be
+KEYS_RETRY = 10.0  # between two fetches, where the first one failed
+KEYS_UNKNOWN = 60.0  # between two fetches because of keys that tokens name
+KEYS_BYTES = 64 * 1024  # of all that are published at one place; Google's three have 2,000
+
 # What a sender claims
+IDENTITY_TOKEN = 8 * 1024  # characters of one; Google's have about 1,000
+IDENTITY_TOKEN_LEEWAY = 60  # seconds between two clocks
 SIGNATURE_TOLERANCE = 300  # seconds between two clocks, and on the way
 SIGNATURES = 10  # in one header; while a secret is exchanged there are two
 NAME = 4096  # characters of a repository URL or a tag; registries allow 255 and 128

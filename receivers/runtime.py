@@ -21,6 +21,7 @@ from receivers.deliveries.pipeline import Observer, Pipeline
 from receivers.deliveries.readiness import Readiness
 from receivers.directory.directory import DATA_KEYS, Directory
 from receivers.directory.known_receivers import KnownReceivers
+from receivers.directory.signing_keys import SigningKeys
 from receivers.journal.cosmos_journal import CosmosJournal
 from receivers.journal.journal import Journal
 from receivers.journal.recorder import Recorder
@@ -50,6 +51,7 @@ class Runtime:
     directory: Directory
     availability: Availability
     refresher: Refresher
+    signing_keys: SigningKeys
     pipeline: Pipeline
     refusals: RefusalCounter
     # None: no Storage account
@@ -98,6 +100,7 @@ class Runtime:
         if self.retries is not None:
             await self.retries.close()
         await self.directory.close()
+        await self.signing_keys.close()
         await self.mirror.close()
         await self.secrets.close()
         await self.availability.close()
@@ -131,11 +134,13 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     telemetry = _telemetry(settings, cluster, stores)
     _introduce(cluster, stores, telemetry)
     told = [refusals.delivered, *(each.delivered for each in (stores.watch, stores.recorder, telemetry) if each)]
+    signing_keys = SigningKeys()
     pipeline = Pipeline(
         directory=cluster.directory,
         mirror=cluster.mirror,
         refresher=cluster.refresher,
         availability=cluster.availability,
+        signing_keys=signing_keys,
         queue=stores.queue,
         known=stores.known,
         answer_budget=settings.answer_budget,
@@ -156,6 +161,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         directory=cluster.directory,
         availability=cluster.availability,
         refresher=cluster.refresher,
+        signing_keys=signing_keys,
         pipeline=pipeline,
         refusals=refusals,
         storage=stores.storage,

@@ -100,6 +100,11 @@ def unavailable() -> Answer:
     return _try_again("the cluster cannot be reached, try again later")
 
 
+def unproven() -> Answer:
+    """The keys that would prove its token cannot be had just now; the sender may try again."""
+    return _try_again("the keys that tokens are signed with cannot be fetched, try again later")
+
+
 def busy() -> Answer:
     """Others' large requests took the time; the sender may try again."""
     return _try_again("busy with other large requests, try again later")

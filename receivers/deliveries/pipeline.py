@@ -17,6 +17,7 @@ from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery, new_id
 from receivers.deliveries.reading import BusyError, Reading
 from receivers.directory.directory import Directory, Verified
+from receivers.directory.signing_keys import KeysError, SigningKeys
 from receivers.events import (
     Event,
     Faulty,
@@ -25,11 +26,13 @@ from receivers.events import (
     Malformed,
     Ping,
     Provider,
+    PublicKeys,
     PullRequestClosed,
     Pushed,
     Results,
     Selected,
     TooLarge,
+    UnknownKey,
     UnknownReceiver,
     WebhookError,
     WebhookRequest,
@@ -72,6 +75,7 @@ class Pipeline:
         mirror: Mirror,
         refresher: Refresher,
         availability: Availability,
+        signing_keys: SigningKeys,
         queue: Queue | None = None,
         known: KnownReceivers | None = None,
         answer_budget: float = limits.ANSWER_BUDGET,
@@ -81,6 +85,7 @@ class Pipeline:
         self._mirror = mirror
         self._refresher = refresher
         self._availability = availability
+        self._signing_keys = signing_keys
         self._queue = queue
         self._known = known
         self._budget = answer_budget
@@ -140,6 +145,9 @@ class Pipeline:
         except WebhookError as error:
             delivery.error = error.message or str(type(error).__doc__).partition(".")[0]
             return answers.refused(error)
+        except KeysError as error:
+            delivery.error = str(error)
+            return answers.unproven()
         except BusyError as error:
             delivery.error = str(error)
             return answers.busy()
@@ -161,12 +169,32 @@ class Pipeline:
         if len(request.body) > limits.BODY:
             raise TooLarge(f"content exceeds limit of {limits.BODY} bytes")
         with delivery.step("parse"):
-            read = partial(_read, provider, request, verified)
-            if provider.laborious or reading.is_laborious(request.body):
-                owner = verified.receiver.project or ""
-                delivery.events = await self._reading.read(read, owner=owner, until=deadline)
-            else:
-                delivery.events = read()
+            delivery.events = await self._read(request, provider, verified, deadline=deadline)
+
+    async def _read(
+        self, request: WebhookRequest, provider: Provider, verified: Verified, *, deadline: float
+    ) -> list[Event]:
+        """What a request means, once it has proven itself: by a key that is published, where its receiver says so.
+
+        A key that is not known may be a new one, so they are fetched anew. Raises :class:`KeysError` without any.
+        """
+        url, until = provider.authentication.keys(verified.receiver), deadline - limits.KEYS_RESERVE
+        if not url:
+            return await self._read_by({}, request, provider, verified, deadline=deadline)
+        try:
+            keys = await self._signing_keys.of(url, until=until)
+            return await self._read_by(keys, request, provider, verified, deadline=deadline)
+        except UnknownKey:
+            keys = await self._signing_keys.newer(url, until=until)
+        return await self._read_by(keys, request, provider, verified, deadline=deadline)
+
+    async def _read_by(
+        self, keys: PublicKeys, request: WebhookRequest, provider: Provider, verified: Verified, *, deadline: float
+    ) -> list[Event]:
+        read = partial(_read, provider, request, verified, keys)
+        if provider.laborious or reading.is_laborious(request.body):
+            return await self._reading.read(read, owner=verified.receiver.project or "", until=deadline)
+        return read()
 
     async def _confirm(self, delivery: Delivery, deadline: float) -> None:
         """Have the cluster verify what something else vouched for on arrival; as long as it cannot, that stays so."""
@@ -254,9 +282,9 @@ class Pipeline:
         return answers.queued(unfinished, delivery.wanted) if delivery.matched else answers.queued_unmatched()
 
 
-def _read(provider: Provider, request: WebhookRequest, verified: Verified) -> list[Event]:
-    """What a request means, once it has proven itself."""
-    return provider.events(provider.authentication.authenticate(request, verified.receiver, verified.secrets))
+def _read(provider: Provider, request: WebhookRequest, verified: Verified, keys: PublicKeys) -> list[Event]:
+    proof = provider.authentication.authenticate(request, verified.receiver, verified.secrets, keys=keys)
+    return provider.events(proof)
 
 
 def _describe(error: Exception) -> str:

@@ -275,7 +275,7 @@ def _tokens(provider: Provider, receiver: Receiver, secret: Secret | None) -> li
 
 
 def _is_published(token: str, provider: Provider, receiver: Receiver) -> bool:
-    """Whether this is the published token of a receiver that needs no more proof than its URL."""
+    """Whether this is the published token of a receiver that needs no secret to verify what is posted there."""
     return not provider.needs_secret(receiver) and hmac.compare_digest(token.encode(), published(receiver).encode())
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from receivers import examples
+from receivers.events import Unprovable
 from receivers.kargo.index import SubscriptionIndex
 from receivers.local.addresses import Address, masked
 from receivers.local.terminal import printable
@@ -46,11 +47,14 @@ def lines(
 
 
 def curl(address: Address, *, url: str, index: SubscriptionIndex) -> str:
-    """A command that posts a push which one of the receiver's Warehouses takes."""
+    """A command that posts a push which one of the receiver's Warehouses takes; else why there is none."""
     receiver = address.receiver
     provider = PROVIDERS[receiver.provider]
     push = examples.push(provider, index.subscriptions(receiver.project), receiver=receiver)
-    example = provider.proven(provider.example(push, datetime.now(UTC)), receiver, address.secret)
+    try:
+        example = provider.proven(provider.example(push, datetime.now(UTC)), receiver, address.secret)
+    except Unprovable as error:
+        return f"cannot be tried: {error}"
     headers = [part for name, value in example.headers.items() for part in ("-H", f"{name}: {value}")]
     return shlex.join(["curl", "-i", *headers, "-d", example.body.decode(), address.url(url)])
 

@@ -7,7 +7,7 @@ from typing import Any
 from receivers import examples, go_url
 from receivers.directory import addresses
 from receivers.directory.addresses import Address
-from receivers.events import Receiver, WebhookRequest
+from receivers.events import Receiver, Unprovable, WebhookRequest
 from receivers.journal.journal import Filter, Journal, Row
 from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS
@@ -89,7 +89,10 @@ async def test(visit: Visit, service: Runtime) -> Done:
     provider = PROVIDERS[receiver.provider]
     now = datetime.now(UTC)
     push = examples.push(provider, service.mirror.index.subscriptions(receiver.project), receiver=receiver)
-    example = provider.proven(provider.example(push, now), receiver, address.secret)
+    try:
+        example = provider.proven(provider.example(push, now), receiver, address.secret)
+    except Unprovable as error:
+        raise Refused(409, "Nothing was sent", f"{address.name} cannot be tried from here: {error}.") from None
     answer = await service.pipeline.deliver(
         WebhookRequest(
             method="POST",

@@ -5,16 +5,29 @@ https://cloud.google.com/pubsub/docs/push: the message in an envelope, or, unwra
 """
 
 from base64 import b64decode
+from collections.abc import Iterator
 from datetime import datetime
 from uuid import uuid4
 
 import msgspec
 
-from receivers.events import Authenticated, Event, Example, Home, Ignored, Malformed, Provider, Push, Registration
+from receivers.events import (
+    Authenticated,
+    Event,
+    Example,
+    Home,
+    Ignored,
+    Malformed,
+    Provider,
+    Push,
+    Receiver,
+    Registration,
+)
 from receivers.wire import examples
-from receivers.wire.authentication import by_url
+from receivers.wire.authentication import by_url, chosen
 from receivers.wire.claims import manifest_pushed, pushed_by_digest, shown
 from receivers.wire.go_json import INVALID, Reader, member_names, read
+from receivers.wire.identity_tokens import IdentityTokens, by_identity_token, lacking
 
 
 class Message(msgspec.Struct, frozen=True, rename="camel"):
@@ -38,6 +51,11 @@ class Notification(msgspec.Struct, frozen=True):
     tag: str = ""  # "europe-docker.pkg.dev/project/repository/app:1.2.3", where there is one
 
 
+# https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions
+_TOKENS = IdentityTokens(
+    issuers=frozenset({"https://accounts.google.com", "accounts.google.com"}),
+    keys="https://www.googleapis.com/oauth2/v3/certs",
+)
 _ENVELOPE, _NOTIFICATION = Reader(Envelope), Reader(Notification)
 
 
@@ -69,6 +87,12 @@ def _event(told: Notification, delivery: str) -> Event:
     return manifest_pushed(registry=registry, repository=path, tag=tag, digest=digest, sender_event_id=delivery)
 
 
+def faults(receiver: Receiver) -> Iterator[str]:
+    """What a receiver that demands a token does not say of it."""
+    if receiver.options.get("authentication") == "identity-token":
+        yield from (f"{option}: it is missing, so that no token is accepted" for option in lacking(receiver))
+
+
 def example(push: Push, _now: datetime) -> Example:
     """What Pub/Sub posts after a push, unwrapped and with its metadata."""
     told = {"action": "INSERT", "digest": f"{push.repository}@{push.digest}"}
@@ -81,15 +105,19 @@ def example(push: Push, _now: datetime) -> Example:
 GAR = Provider(
     name="gar",
     secret_keys=("secret",),
-    authentication=by_url,
+    authentication=chosen(
+        "authentication", among={"url": by_url, "identity-token": by_identity_token(_TOKENS)}, usual="url"
+    ),
     parse=parse,
+    faults=faults,
     home=Home(repository="europe-docker.pkg.dev/example/team/app", registries="-docker.pkg.dev"),
     example=example,
     registration=Registration(
         steps=(
             "In the project: a Pub/Sub topic named gcr, and a subscription to it with delivery type Push and the URL "
             "as endpoint. Wrapped or unwrapped, both are read.",
-            "Pub/Sub tries again for seven days. The identity token that it can send is not looked at.",
+            "Pub/Sub tries again for seven days. The identity token that it can send is verified "
+            "where the receiver has the authentication identity-token; then add --push-auth-service-account.",
         ),
         command='gcloud pubsub subscriptions create kargo --topic gcr --push-endpoint "$URL"',
     ),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from receivers import limits
-from receivers.events import Authentication, Receiver, Unauthenticated, WebhookRequest
+from receivers.events import Authentication, PublicKeys, Receiver, Unauthenticated, WebhookRequest
 
 type _Expected = Callable[[bytes, bytes], bytes]  # what a header has to hold, of a body and a secret
 type Signed = Callable[[WebhookRequest], bytes]  # the bytes of a request that its sender signs
@@ -20,7 +20,7 @@ _SECONDS = re.compile("[0-9]{1,12}")
 _BASE64_KEY = b"whsec_"
 
 
-def _anybody(_request: WebhookRequest, _receiver: Receiver, _secrets: tuple[bytes, ...]) -> None:
+def _anybody(_request: WebhookRequest, _receiver: Receiver, _secrets: tuple[bytes, ...], _keys: PublicKeys) -> None:
     pass
 
 
@@ -60,7 +60,7 @@ def by_basic() -> Authentication:
     https://www.rfc-editor.org/rfc/rfc7617#section-2
     """
 
-    def verify(request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
+    def verify(request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...], _keys: PublicKeys) -> None:
         claimed = request.header("authorization")
         if not claimed:
             raise Unauthenticated("missing authorization")
@@ -100,7 +100,7 @@ def by_hub_signature(
     WebSub: https://www.w3.org/TR/websub/#signing-content
     """
 
-    def verify(request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
+    def verify(request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...], _keys: PublicKeys) -> None:
         claimed = request.header(header)
         if not claimed:
             raise Unauthenticated("missing signature")
@@ -127,7 +127,7 @@ def standard_webhooks() -> Authentication:
     https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
     """
 
-    def verify(request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
+    def verify(request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...], _keys: PublicKeys) -> None:
         identity, time = request.header("webhook-id"), request.header("webhook-timestamp")
         if not request.header("webhook-signature"):
             raise Unauthenticated("missing signature")
@@ -152,13 +152,16 @@ def standard_webhooks() -> Authentication:
 
 
 def any_of(first: Authentication, *others: Authentication) -> Authentication:
-    """Each of several ways proves a sender; what else comes is told what the first way tells. We take the first."""
+    """Each of several ways proves a sender; what else comes is told what the first way tells. We take the first.
 
-    def verify(request: WebhookRequest, receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
+    It is not for ways that take published keys: none are fetched for them, and so they prove nothing.
+    """
+
+    def verify(request: WebhookRequest, receiver: Receiver, secrets: tuple[bytes, ...], keys: PublicKeys) -> None:
         refusals = []
         for way in (first, *others):
             try:
-                return way.verify(request, receiver, secrets)
+                return way.verify(request, receiver, secrets, keys)
             except Unauthenticated as refusal:
                 refusals.append(refusal)
         raise Unauthenticated(refusals[0].message)
@@ -175,8 +178,8 @@ def chosen(option: str, *, among: Mapping[str, Authentication], usual: str) -> A
             raise Unauthenticated(f"the receiver's {option} is none of {', '.join(among)}")
         return among[value]
 
-    def verify(request: WebhookRequest, receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
-        of(receiver).verify(request, receiver, secrets)
+    def verify(request: WebhookRequest, receiver: Receiver, secrets: tuple[bytes, ...], keys: PublicKeys) -> None:
+        of(receiver).verify(request, receiver, secrets, keys)
 
     def prove(body: bytes, receiver: Receiver, secret: bytes) -> Mapping[str, str]:
         return of(receiver).prove(body, receiver, secret)
@@ -185,11 +188,15 @@ def chosen(option: str, *, among: Mapping[str, Authentication], usual: str) -> A
         way = among.get(receiver.options.get(option, usual))
         return way is None or way.needs_secret(receiver)
 
-    return Authentication(verify=verify, prove=prove, needs_secret=needs_secret)
+    def keys_of(receiver: Receiver) -> str:
+        way = among.get(receiver.options.get(option, usual))
+        return "" if way is None else way.keys(receiver)
+
+    return Authentication(verify=verify, prove=prove, needs_secret=needs_secret, keys=keys_of)
 
 
 def _by(header: str, expected: _Expected, *, missing: str | None, wrong: str | None = _UNAUTHORIZED) -> Authentication:
-    def verify(request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
+    def verify(request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...], _keys: PublicKeys) -> None:
         claimed = request.header(header).encode(errors="surrogatepass")
         if not claimed:
             raise Unauthenticated(missing)

@@ -248,7 +248,7 @@ async def test_a_signature_that_is_wrong_is_refused_before_anything_is_parsed(se
 
 
 async def test_an_authenticator_gets_the_secrets_that_count(sender: Sender) -> None:
-    def verify(_request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...]) -> None:
+    def verify(_request: WebhookRequest, _receiver: Receiver, secrets: tuple[bytes, ...], keys: object) -> None:
         assert secrets == (HOOK.secret.encode(),)
 
     assert (await sender.send(lambda _: [Ping()], authentication=replace(by_url, verify=verify))).status == 200

@@ -9,6 +9,7 @@ from receivers.kargo.index import SubscriptionIndex
 from receivers.local import announcement
 from receivers.local.addresses import Address
 from receivers.local.announcement import SHOWN, Sample
+from tests.identity_tokens import OPTIONS
 
 URL = "http://127.0.0.1:7071"
 TOKEN = "1f0c" + "5" * 60
@@ -32,6 +33,13 @@ def test_the_sample_is_shown_with_whole_urls_and_a_curl() -> None:
     *_, body, url = shlex.split(command)
     assert url == f"{URL}/quay/{TOKEN}"
     assert json.loads(body)["updated_tags"] == ["3.5.0"]
+
+
+def test_what_only_the_sender_can_prove_is_shown_with_the_reason() -> None:
+    receiver = Receiver(provider="gar", name="builds", project="kargo-demo", source="settings", options=OPTIONS)
+    text = announced(Address(receiver=receiver, token=TOKEN), sample=SAMPLE)
+    assert "cannot be tried: it demands an identity token" in text
+    assert "curl -i" not in text
 
 
 def test_a_real_cluster_is_shown_without_tokens() -> None:

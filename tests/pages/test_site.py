@@ -20,6 +20,7 @@ from receivers.local.azurite import Azurite
 from testbed.fault_proxy import FaultProxy
 from testbed.objects import PROJECT, SECRET, Hook, project_config, secret_of, warehouse
 from testbed.servers import ApiServer
+from tests.identity_tokens import OPTIONS
 from tests.local.host.wire import Response
 from tests.pages import journalling
 from tests.service import Service, acr_push, running_service, until
@@ -460,6 +461,14 @@ async def test_no_secret_is_in_a_page_or_in_the_log(
         for page in pages:
             assert secret.encode() not in page.body
             assert secret not in str(page.headers)
+
+
+async def test_a_receiver_whose_sender_alone_can_prove_itself_is_not_tried(api_server: ApiServer) -> None:
+    receiver = {"provider": "gar", "project": PROJECT, "name": "builds"}
+    settings = {"RECEIVERS": json.dumps([receiver | OPTIONS | {"secret": "a-secret-of-the-tests"}])}
+    async with running_service(api_server.kubeconfig("kargo-receivers"), **settings) as running:
+        page = await post(running, "/receivers/test", receiver, x_pages_key="none")
+    assert (page.status, b"it demands an identity token" in page.body) == (409, True)
 
 
 async def test_a_receiver_that_is_gone_is_404(service: Service) -> None:

@@ -7,7 +7,9 @@ import pytest
 
 from receivers.events import Event, Ignored, Malformed, Push, Pushed
 from receivers.providers.gar import GAR
+from tests.identity_tokens import OPTIONS
 from tests.providers.deliveries import deliver
+from tests.providers.proofs import receiver
 from tests.providers.tellings import NOW
 
 REPOSITORY = "europe-docker.pkg.dev/project/team/app"
@@ -60,3 +62,23 @@ def test_data_that_is_none_is_malformed(data: str) -> None:
 
 def test_an_example_by_digest_names_no_tag() -> None:
     assert "tag" not in json.loads(GAR.example(Push(repository=REPOSITORY, digest=DIGEST), NOW).body)
+
+
+def test_its_tokens_are_google_s_and_demanded_where_the_receiver_says_so() -> None:
+    assert GAR.authentication.keys(receiver("gar", **OPTIONS)) == "https://www.googleapis.com/oauth2/v3/certs"
+    assert GAR.authentication.keys(receiver("gar")) == ""
+    assert not GAR.needs_secret(receiver("gar", **OPTIONS))
+
+
+@pytest.mark.parametrize(
+    ("options", "faults"),
+    [
+        ({}, 0),
+        (OPTIONS, 0),
+        (OPTIONS | {"email": ""}, 1),
+        ({"authentication": "identity-token"}, 2),
+    ],
+)
+def test_a_receiver_that_demands_a_token_has_to_say_which(options: dict[str, str], faults: int) -> None:
+    assert GAR.faults is not None
+    assert len(list(GAR.faults(receiver("gar", **options)))) == faults

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from receivers import examples
-from receivers.events import Example, Kind, Provider, Push, Receiver
+from receivers.events import Example, Kind, Provider, Push, Receiver, Unprovable
 from receivers.local import cluster, posting
 from receivers.local.addresses import Address, addresses, base_url, masked
 from receivers.local.commands import output
@@ -66,7 +66,10 @@ async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
     if push.ref and _is_of_artifact(options):
         push = examples.artifact()
     push = _as_told(push, options)
-    example = provider.proven(_example(provider, push, options), receiver, secret)
+    try:
+        example = provider.proven(_example(provider, push, options), receiver, secret)
+    except Unprovable as error:
+        raise Unable(f"nothing was sent: {error}") from None
     return url, push, await posting.post(url, example.headers, example.body)
 
 

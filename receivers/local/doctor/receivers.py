@@ -37,7 +37,7 @@ def _faults(address: Address) -> Iterator[Finding]:
     """What its configuration has wrong, each by itself: a generic receiver may have many actions."""
     provider = PROVIDERS.get(address.receiver.provider)
     for fault in provider.faults(address.receiver) if provider and provider.faults else ():
-        remedy = "correct the receiver; what it refuses though Kargo takes it is listed in docs/senders/generic.md"
+        remedy = f"correct the receiver; docs/senders/{address.receiver.provider}.md says what it takes"
         yield replace(_about(address, fault, remedy), subject=f"receiver {address.name}, {fault.partition(':')[0]}")
 
 

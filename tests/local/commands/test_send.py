@@ -11,6 +11,7 @@ from receivers.kargo import paths
 from receivers.local.cli import main
 from receivers.providers import PROVIDERS
 from testbed.processes import free_port
+from tests.identity_tokens import OPTIONS
 from tests.local.commands.running import Serving, serving
 
 TOKEN = re.compile(r"[0-9a-f]{64}")
@@ -218,3 +219,12 @@ def test_of_several_receivers_one_is_chosen_by_project(
 ) -> None:
     settings.setenv("RECEIVERS", TWO)
     assert main(["send", "quay", "--project", "kargo-demo"]) == 0
+
+
+def test_what_only_the_sender_can_prove_is_not_sent(
+    in_sample: Serving, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver = {"provider": "gar", "name": "tokens", "project": "kargo-demo", "secret": "a-secret-of-the-tests"}
+    settings.setenv("RECEIVERS", json.dumps([receiver | OPTIONS]))
+    assert main(["send", "gar"]) == 2
+    assert "nothing was sent: it demands an identity token" in capsys.readouterr().err
