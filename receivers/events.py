@@ -122,9 +122,8 @@ class Authentication:
 
     verify: Callable[[WebhookRequest, Receiver, tuple[bytes, ...], PublicKeys], None]
     prove: Callable[[bytes, Receiver, bytes], Mapping[str, str]]
-    needs_secret: Callable[
-        [Receiver], bool
-    ]  # False: the URL, which was verified before, is all that it demands of secrets
+    # False: the URL, which was verified before, is all that it demands of secrets.
+    needs_secret: Callable[[Receiver], bool]
     # Where the keys are published that this receiver's tokens are signed with; empty: it takes none.
     keys: Callable[[Receiver], str] = lambda _: ""
 
