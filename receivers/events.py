@@ -98,7 +98,7 @@ class Receiver:
     secret: SecretReference | None = None  # None: the secret stands in the settings
     status_path: str = ""  # as Kargo's management controller computed it last; may be old or not there yet
     # What a provider needs beyond its secret: the short texts of its configuration, {"registry": …}, and the whole as
-    # JSON, which is empty where it is very large, and of receivers in the settings holds their actions alone.
+    # JSON, of receivers in the settings their actions alone; kargo/configs.py says what stands for a very large one.
     options: Mapping[str, str] = field(default_factory=dict, hash=False)
     configuration: bytes = field(default=b"", hash=False, repr=False)
 

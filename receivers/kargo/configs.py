@@ -29,6 +29,9 @@ KEYS = (
 )
 
 
+LARGE = b'"large"'  # in place of a receiver's configuration that is larger than is kept
+
+
 class Decoded(NamedTuple):
     """What counts of a list of receivers, for :func:`receivers`, and whether it has more entries than are taken."""
 
@@ -109,7 +112,7 @@ def receivers(
             secret=SecretReference(namespace=secrets_namespace, name=_secret_name(entry.configuration)),
             status_path=paths.get(entry.name, ""),
             options=_options(entry.configuration) if small else {},
-            configuration=bytes(entry.configuration) if small else b"",
+            configuration=bytes(entry.configuration) if small else LARGE,
         )
     return list(found.values())
 

@@ -15,6 +15,7 @@ import msgspec
 
 from receivers import limits
 from receivers.events import Event, Faulty, Ignored, Requirement, Selected, Selection, Target
+from receivers.kargo.configs import LARGE
 from receivers.kargo.effort import Effort, TooMuch
 from receivers.kargo.expressions import (
     Expression,
@@ -98,7 +99,9 @@ class Request:
 
 @lru_cache(maxsize=limits.CONFIGURATIONS_REMEMBERED)
 def actions(configuration: bytes) -> tuple[Action, ...]:
-    """The actions of a receiver's configuration. Raises ValueError for what is not as Kargo's CRD has it."""
+    """The actions of a receiver's configuration. Raises ValueError for what is large, or not as Kargo's CRD has it."""
+    if configuration == LARGE:
+        raise ValueError(f"the receiver's actions are more than {limits.RECEIVER_CONFIGURATION} bytes of JSON")
     try:
         return tuple(msgspec.json.decode(configuration or b"{}", type=_Configuration).actions)
     except (msgspec.DecodeError, UnicodeDecodeError):

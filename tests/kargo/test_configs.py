@@ -118,7 +118,7 @@ def test_of_a_large_configuration_only_the_secret_s_name_is_kept() -> None:
     for beside in ({f"name-{number}": "x" for number in range(2_000)}, {"actions": [{"a": "x" * 20_000}], "b": "c"}):
         (receiver,) = read([{"name": "a", "generic": {"secretRef": {"name": "s"}} | beside}])
         assert receiver.options == {}
-        assert receiver.configuration == b""
+        assert receiver.configuration == configs.LARGE
         assert receiver.secret == SecretReference(namespace="kargo-demo", name="s")
 
 

@@ -8,6 +8,7 @@ import pytest
 from receivers import limits
 from receivers.events import Event, Faulty, Ignored, Requirement, Selected, Selection, Target
 from receivers.kargo import generic
+from receivers.kargo.configs import LARGE
 
 WHEN = 'request.header("X-Event") == "push" and request.body.ref == "refs/heads/main"'
 BODY = {"ref": "refs/heads/main", "repo": "https://git.example.com/team/app.git", "team": "a", "five": 5.0, "tag": "5"}
@@ -190,6 +191,12 @@ def test_promotions_cannot_be_selected() -> None:
 def test_actions_that_cannot_be_read_are_faulty(odd: bytes) -> None:
     assert generic.act(odd, request()) == [Faulty("the receiver's actions cannot be read")]
     assert list(generic.faults(odd)) == ["the receiver's actions cannot be read"]
+
+
+def test_actions_that_are_too_large_are_told_as_such() -> None:
+    (event,) = generic.act(LARGE, request())
+    assert event == Faulty("the receiver's actions are more than 16384 bytes of JSON")
+    assert list(generic.faults(LARGE)) == ["the receiver's actions are more than 16384 bytes of JSON"]
 
 
 def test_without_a_configuration_there_are_no_actions() -> None:
