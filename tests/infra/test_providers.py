@@ -53,8 +53,8 @@ run "refused" {
 def test_one_that_is_added_needs_no_other_change_of_the_module(terraform: Terraform, broken: Path) -> None:
     file = broken / "providers.json"
     added = {
-        "brand-new": {"data_key": "its-key", "in_kargo": True},
-        "other-path": {"data_key": "its-key", "in_kargo": False},
+        "brand-new": {"data_key": "its-key", "in_kargo": True, "requires": []},
+        "other-path": {"data_key": "its-key", "in_kargo": False, "requires": []},
     }
     known = json.loads(file.read_text()) | added
     file.write_text(json.dumps(known))

@@ -34,7 +34,7 @@ def test_a_receiver_that_no_sender_can_reach_is_a_fault_of_the_settings(
     for command in ("doctor", "urls"):
         assert main([command]) == 2
         told = capsys.readouterr()
-        assert "RECEIVERS: entry 0: provider must be one of acr, artifactory" in (told.out + told.err).replace(
+        assert "RECEIVERS: entry 0: provider must be one of acr, alibaba" in (told.out + told.err).replace(
             "setting ", ""
         )
 
