@@ -31,9 +31,9 @@ SENT_FOR = 10.0  # seconds at most; then the outage just lasts
 PROMISED = 30.0  # seconds from when the cluster answers again to the last refresh
 PROMISED_KILLED = 60.0  # seconds from the kill to the last refresh
 TRIED_FROM = 5.0  # seconds after which a delivery that was queued is tried
-TRIED_FOR = (
-    3.0  # seconds for which it is tried, when the instance is killed: a try waits ten for a cluster that has gone
-)
+# Seconds for which it is tried, when the instance is killed: a try waits ten for a cluster that has gone, and the host
+# may have looked into the queue only after five.
+TRIED_FOR = 6.0
 PATIENCE = 180.0  # seconds until everything is refreshed
 
 
