@@ -11,7 +11,7 @@ from receivers.cluster import records
 from receivers.cluster.records import Identity, Key, UnreadableError
 from receivers.cluster.unreadable import Unreadable
 from receivers.events import Receiver, Selection, Target, TargetKind
-from receivers.kargo import configs, labels, promotions, shallow, subscriptions
+from receivers.kargo import aliases, configs, labels, promotions, shallow, subscriptions
 from receivers.kargo.index import SubscriptionIndex
 from receivers.kargo.promotions import PullRequestIndex
 from receivers.kargo.subscriptions import Decoded, LeftOut
@@ -68,8 +68,12 @@ class WarehouseStore:
 
     def select(self, selection: Selection, *, project: str | None) -> Iterator[Target | None]:
         """Look at each Warehouse of a project, or of all: it, if a selection means it, else None."""
+        urls = [
+            (each.operator == "In", frozenset(map(aliases.canonical, each.values))) for each in selection.subscribed_to
+        ]
         for target in self.index.targets(project):
-            yield target if self._is_meant(target, selection) else None
+            subscribes = all(self.index.subscribes(target, any_of) is wanted for wanted, any_of in urls)
+            yield target if subscribes and self._is_meant(target, selection) else None
 
     def apply(self, encoded: msgspec.Raw) -> Identity:
         warehouse = msgspec.json.decode(encoded, type=records.Warehouse)
@@ -145,16 +149,10 @@ class WarehouseStore:
             self._labelled[target] = _Labelled(uid, version, found)
 
     def _is_meant(self, target: Target, selection: Selection) -> bool:
-        if selection.name not in (None, target.name):
-            return False
-        if selection.labels:
-            known = self._labelled.get(target)
-            if not labels.meet(known.labels if known else labels.NONE, selection.labels):
-                return False
-        return all(
-            any(self.index.subscribes(target, url) for url in each.values) is (each.operator == "In")
-            for each in selection.subscribed_to
-        )
+        """By its name and labels."""
+        known = self._labelled.get(target)
+        found = known.labels if known else labels.NONE
+        return selection.name in (None, target.name) and labels.meet(found, selection.labels)
 
     def _note_handled(self, target: Target, status: msgspec.Raw) -> None:
         token = _handled_refresh(status)

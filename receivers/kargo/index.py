@@ -56,9 +56,9 @@ class SubscriptionIndex:
         """The Warehouses of a project, or of all, in no particular order."""
         return [target for target in self._urls if project in (None, target.namespace)]
 
-    def subscribes(self, target: Target, url: str) -> bool:
-        """Whether a Warehouse subscribes to a repository, given by its normalised URL or another of its names."""
-        return aliases.canonical(url) in self._urls.get(target, ())
+    def subscribes(self, target: Target, urls: frozenset[str]) -> bool:
+        """Whether a Warehouse subscribes to one of these repositories, given by their canonical URLs."""
+        return not urls.isdisjoint(self._urls.get(target, ()))
 
     def put(self, target: Target, subscriptions: object) -> None:
         """Add or replace a Warehouse; ``subscriptions`` is the JSON of its ``spec.subscriptions``, anything at all."""
@@ -113,11 +113,7 @@ class SubscriptionIndex:
 
     def subscriptions(self, project: str | None) -> list[Subscription]:
         """Every subscription that pushes can match of a project's Warehouses, or of all, by Warehouse and position."""
-        return [
-            subscription
-            for target in sorted(target for target in self._urls if project in (None, target.namespace))
-            for subscription in self._of(target)
-        ]
+        return [subscription for target in sorted(self.targets(project)) for subscription in self._of(target)]
 
     def match(self, event: Pushed, *, project: str | None) -> list[Decision]:
         """Decide on every Warehouse that subscribes to what was pushed, by namespace and name, in one go.

@@ -10,7 +10,7 @@ from datetime import datetime
 import msgspec
 
 from receivers.events import Authenticated, Event, Example, Home, Ignored, Kind, Provider, Push, Registration
-from receivers.wire import examples
+from receivers.wire import examples, git_hosts
 from receivers.wire.authentication import by_header, by_url, chosen, standard_webhooks
 from receivers.wire.claims import artifact_pushed, commits_pushed, shown
 from receivers.wire.go_json import Reader
@@ -60,7 +60,7 @@ def parse(proof: Authenticated) -> list[Event]:
                 refs=(data.ref,),
                 changed_files=None if data.paths is None else frozenset(data.paths) or None,
                 default_branch=data.default_branch,
-                host=data.repo.partition("://")[2].partition("/")[0].rpartition("@")[2],
+                host=git_hosts.host(data.repo),
                 repository=data.repo,
                 commit=data.commit,
                 sender_event_id=delivery,
