@@ -23,6 +23,7 @@ from receivers.events import WebhookRequest
 from receivers.pages import SECTIONS
 from receivers.providers import PROVIDERS
 from receivers.retries.queue import QUEUE
+from receivers.searches.queue import QUEUE as SEARCHES
 from receivers.settings import SettingsError, storage_configured
 
 logger = logging.getLogger("receivers")
@@ -100,6 +101,14 @@ if storage_configured(os.environ):
         if service.retries is None:
             raise RuntimeError("the retry queue is triggered, but not configured")
         await service.retries.handle(message.get_body())
+
+    @app.function_name("searches")
+    @app.queue_trigger(arg_name="message", queue_name=SEARCHES, connection="AzureWebJobsStorage")
+    async def searches(message: func.QueueMessage) -> None:
+        """Look again whether Kargo has found what was pushed."""
+        service = await runtime.current()
+        if service.searches is not None:
+            await service.searches.handle(message.get_body())
 
     @app.function_name("clean")
     @app.timer_trigger(arg_name="timer", schedule="0 23 3 * * *")  # at a minute when little else is done

@@ -54,6 +54,9 @@ PROMOTION_STEPS = 250  # of one Promotion that count
 PROMOTION_PULL_REQUESTS = 20  # of one Promotion; usual ones wait for one, each up to NAME characters long
 PROMOTION_STATES_REMEMBERED = 64  # names of steps, and how to read their state: 0.1 ms each to make anew
 PROJECT_PROMOTIONS = 500  # of one project that wait for pull requests, each once per Stage as a rule
+DISCOVERED = 2_000  # tags, versions and commits of one Warehouse's status that one look goes through: some 5 ms
+DISCOVERED_OF_ONE = 250  # of one subscription; Kargo lists 100 at most
+CONDITIONS = 20  # of one Warehouse's status; Kargo writes five
 RECEIVERS = 500  # of one ProjectConfig or ClusterConfig that count
 RECEIVER_CONFIGURATION = 16 * 1024  # of one receiver, as JSON; of a larger one only its Secret's name counts
 SELECTED = 16 * 1024  # of what one action selects by, as JSON: it has to fit a message of the queue
@@ -169,6 +172,22 @@ QUEUE_LOOK_FRESH = 10.0  # a look within this time is not repeated: anybody may 
 QUEUE_LOOK_TIMEOUT = 1.0  # as long /readyz waits for a look
 QUEUE_MESSAGE = 48 * 1024 - 512  # Azure allows 64 KiB, and base64 takes a third of it
 ATTEMPTS_SHOWN = 10  # the latest ones
+
+# Searches: whether Kargo has found what was pushed
+SEARCH_DELAYS = (5.0, 30.0, 120.0, 300.0)  # before each look that has Kargo discover again what it has not found
+SEARCH_LAST = 60.0  # before the look after the last of these, which ends it
+SEARCH_PATIENCE = 60.0  # for which Kargo may take to act on a refresh; then it is looked at later, like what is missing
+SEARCH_SWEEP = 15.0  # between two looks for what has waited longer
+SEARCH_AGE = 3600.0  # after which a search ends, whatever keeps it
+SEARCH_PUSHES = 20  # of one delivery; of the others nothing is said
+SEARCH_QUALIFIERS = 20  # of one push; with more, nothing is said
+SEARCH_EVENT = 1024  # bytes of one push as it is kept
+SEARCH_TOLD = 50  # deliveries that told of one push, the latest
+SEARCH_DELIVERIES = 500  # of one Warehouse that wait for Kargo at a time, the latest
+SEARCH_WAREHOUSES = 10_000  # that are waited for
+SEARCH_BYTES = 16 * MIB  # of what is waited for
+SEARCH_EFFORT = 2_000  # of the expressions of one Warehouse, for one look
+SEARCHES_HELD = 1_000  # that wait in this process where there is no queue
 
 # Azure Storage
 STORAGE_TIMEOUT = 5.0  # one call

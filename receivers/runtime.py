@@ -31,6 +31,8 @@ from receivers.providers import PROVIDERS, serving
 from receivers.retries.queue import RetryQueue
 from receivers.retries.retries import Retries
 from receivers.retries.watch import QueueWatch
+from receivers.searches.queue import InProcess, SearchQueue
+from receivers.searches.searches import Searches
 from receivers.settings import Settings, SettingsError, StaticReceiver
 from receivers.storage.account import Storage
 from receivers.telemetry.refusal_counter import RefusalCounter
@@ -59,6 +61,8 @@ class Runtime:
     queue: RetryQueue | None
     watch: QueueWatch | None
     retries: Retries | None
+    # None: the settings say so
+    searches: Searches | None
     known: KnownReceivers | None
     warming: asyncio.Task[None] | None
     # None: no journal
@@ -99,6 +103,8 @@ class Runtime:
         await self.refresher.close()
         if self.retries is not None:
             await self.retries.close()
+        if self.searches is not None:
+            await self.searches.close()
         await self.directory.close()
         await self.signing_keys.close()
         await self.mirror.close()
@@ -132,8 +138,10 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     stores = _stores(settings, environment)
     refusals = RefusalCounter(stores.storage)
     telemetry = _telemetry(settings, cluster, stores)
-    _introduce(cluster, stores, telemetry)
-    told = [refusals.delivered, *(each.delivered for each in (stores.watch, stores.recorder, telemetry) if each)]
+    searches = _searches(settings, cluster, stores)
+    _introduce(cluster, stores, searches, telemetry)
+    tellable = (stores.watch, stores.recorder, searches, telemetry)
+    told = [refusals.delivered, *(each.delivered for each in tellable if each)]
     signing_keys = SigningKeys()
     pipeline = Pipeline(
         directory=cluster.directory,
@@ -167,7 +175,8 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         storage=stores.storage,
         queue=stores.queue,
         watch=stores.watch,
-        retries=_retries(cluster, stores),
+        retries=_retries(cluster, stores, searches),
+        searches=searches,
         known=stores.known,
         warming=asyncio.create_task(_warm_up(stores)) if stores.storage else None,
         journal=stores.journal,
@@ -250,19 +259,41 @@ def _telemetry(settings: Settings, cluster: _Cluster, stores: _Stores) -> Teleme
     return telemetry
 
 
-def _introduce(cluster: _Cluster, stores: _Stores, telemetry: Telemetry | None) -> None:
+def _searches(settings: Settings, cluster: _Cluster, stores: _Stores) -> Searches | None:
+    """Who looks whether Kargo finds what was pushed, unless nobody shall."""
+    if not settings.verify_discovery:
+        return None
+    here = InProcess()
+    searches = Searches(
+        api=cluster.api,
+        availability=cluster.availability,
+        index=cluster.mirror.index,
+        refresher=cluster.refresher,
+        waiting=SearchQueue(stores.storage) if stores.storage else here,
+        recorder=stores.recorder,
+    )
+    here.handle = searches.look
+    return searches
+
+
+def _introduce(cluster: _Cluster, stores: _Stores, searches: Searches | None, telemetry: Telemetry | None) -> None:
     """Have each told what it wants to know of the others."""
     if stores.known is not None:
         cluster.directory.on_vouchers = stores.known.has_vouchers
     if stores.recorder is not None:
         cluster.mirror.warehouses.on_handled = cluster.mirror.promotions.on_handled = stores.recorder.handled
+    if searches is not None:
+        cluster.mirror.warehouses.on_seen = searches.seen
+        if stores.recorder is not None:
+            stores.recorder.is_awaited = searches.is_awaited
     if telemetry is not None:
         cluster.refresher.on_settled = telemetry.refreshed
         if stores.recorder is not None:
             stores.recorder.on_handled = telemetry.handled
+            stores.recorder.on_finding = telemetry.sought
 
 
-def _retries(cluster: _Cluster, stores: _Stores) -> Retries | None:
+def _retries(cluster: _Cluster, stores: _Stores, searches: Searches | None) -> Retries | None:
     """The later tries, where there is a queue to wait in."""
     if stores.queue is None:
         return None
@@ -274,6 +305,7 @@ def _retries(cluster: _Cluster, stores: _Stores) -> Retries | None:
         queue=stores.queue,
         known=stores.known,
         recorder=stores.recorder,
+        searches=searches,
     )
 
 

@@ -199,6 +199,12 @@ class Settings:
     cosmos_key: str = _text("COSMOS_KEY", "Its key. Empty: the managed identity. A secret.", secret=True)
     cosmos_database: str = _text("COSMOS_DATABASE", "Its database.", default="acr")
     cosmos_container: str = _text("COSMOS_CONTAINER", "Its container, with the partition key `/id`.", default="pushes")
+    verify_discovery: bool = _setting(
+        "VERIFY_DISCOVERY",
+        "`false`: never look whether Kargo has found what was pushed, and never have it discover again.",
+        default=True,
+        parse=_boolean,
+    )
     pages_key: str = _text(
         "PAGES_KEY",
         "What a visitor of the pages must know. Empty: they are closed, but for `kargo-receivers serve` on loopback. "

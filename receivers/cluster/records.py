@@ -44,6 +44,7 @@ class Metadata(msgspec.Struct):
     generation: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None  # changes with the spec only
     resource_version: str = msgspec.field(name="resourceVersion", default="")
     labels: msgspec.Raw = _ABSENT
+    annotations: msgspec.Raw = _ABSENT
 
     @property
     def key(self) -> Key:

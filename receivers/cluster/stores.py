@@ -58,6 +58,7 @@ class WarehouseStore:
         self.index = SubscriptionIndex()
         self.unreadable = Unreadable()
         self.on_handled: Callable[[Target, str], None] | None = None  # (Warehouse, the refresh that Kargo handled)
+        self.on_seen: Callable[[Target, records.Warehouse], None] | None = None  # each time that one is seen
         self._indexed: dict[Target, _Indexed] = {}
         self._sizes: Counter[str] = Counter()  # by project
         self._handled: dict[Target, str] = {}
@@ -82,6 +83,8 @@ class WarehouseStore:
         if self._is_newer(target, warehouse.metadata):
             self._index(target, warehouse.metadata, subscriptions.decode(warehouse.spec.subscriptions))
         self._note_labels(target, warehouse.metadata, identity.version)
+        if self.on_seen is not None:
+            self.on_seen(target, warehouse)
         self._note_handled(target, warehouse.status)
         return identity
 

@@ -37,6 +37,22 @@ class State(StrEnum):
     GONE = "gone"  # the Warehouse was deleted meanwhile
 
 
+class Finding(StrEnum):
+    """Whether Kargo was seen to have found what was pushed."""
+
+    FOUND = "found"
+    SOUGHT = "sought"  # not found yet, and Kargo is asked again
+    MISSING = "missing"  # not found, and nobody looks any more
+
+
+class Searched(msgspec.Struct, kw_only=True):
+    """What was seen of a push in what one Warehouse has discovered."""
+
+    finding: Finding
+    at: Time  # when that was seen
+    reason: str = ""  # why it is not found
+
+
 class WarehouseRow(msgspec.Struct, kw_only=True):
     """The decision on one Warehouse or Promotion, and what followed."""
 
@@ -49,6 +65,7 @@ class WarehouseRow(msgspec.Struct, kw_only=True):
     value: str = ""  # what was written into its annotation
     error: str = ""
     handled_at: Time | None = None  # when Kargo was seen to have acted
+    searched: Searched | None = None  # None: nothing is known
 
     @property
     def target(self) -> Target:
@@ -87,6 +104,8 @@ class Row(msgspec.Struct, kw_only=True):
     unlisted: int = 0  # Warehouses that were decided on, and for which the row has no room
     attempts: list[Attempt] = []  # tries after the answer, the latest ones
     handled_at: Time | None = None  # when Kargo had acted on every Warehouse refreshed
+    finding: Finding | None = None  # the worst of its Warehouses
+    found_at: Time | None = None  # when all that is known of was found
     duplicate_of: str = ""  # the id of the delivery that told the same
     redelivery_of: str = ""
     redelivered_as: str = ""
@@ -111,6 +130,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     provider: str = ""
     project: str = ""
     state: str = ""
+    finding: str = ""
     repository: str = ""  # a part of registry/repository, in any case
     since: datetime | None = None
 
@@ -120,6 +140,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
             self.provider in {"", row.provider}
             and self.project in {"", row.project}
             and self.state in {"", row.state}
+            and self.finding in {"", row.finding or ""}
             and self.repository.lower() in f"{row.registry}/{row.repository}".lower()
             and (self.since is None or row.received_at >= self.since)
         )
@@ -177,7 +198,10 @@ def check(row: Row) -> None:
     if not is_id(row.id):
         raise Unreadable("its id is none of this service")
     try:
-        for time in (row.received_at, row.handled_at, *(each.handled_at for each in row.warehouses)):
+        times = [row.received_at, row.handled_at, row.found_at]
+        times += [each.handled_at for each in row.warehouses]
+        times += [each.searched.at for each in row.warehouses if each.searched is not None]
+        for time in times:
             if time is not None:
                 refuse_odd(time)
     except ValueError as odd:

@@ -1,15 +1,17 @@
 """Keeps journal rows up to date after the answer: refreshes that go on, later tries, and Kargo's own acting.
 
-A row stays open in this process until Kargo has acted on all that was refreshed, for a day without news, or until the
-open ones are too many or too large. One that is closed early loses later news of this process alone: that a refresh
-which outlived its answer has ended, and when Kargo acted. Later tries read the row from the journal.
+A row stays open in this process until Kargo has acted on all that was refreshed and nobody waits any more for what it
+finds, for a day without news, or until the open ones are too many or too large. One that is closed early loses later
+news of this process alone: that a refresh which outlived its answer has ended, and when Kargo acted. Later tries, and
+what Kargo finds later, read the row from the journal.
 """
 
 import asyncio
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 
@@ -22,15 +24,27 @@ from receivers.deliveries.matching import Match, Refreshes
 from receivers.events import Target
 from receivers.journal import journal, rows
 from receivers.journal.duplicates import Duplicates
-from receivers.journal.journal import Journal, Row, State
+from receivers.journal.journal import Finding, Journal, Row, Searched, State
+from receivers.kargo import handling
 from receivers.retries.messages import Message
 from receivers.storage.account import StorageError
+from receivers.text import clipped
 
-MICROSECONDS = len("2026-11-21T08:56:47.404158")  # of a refresh's value, whose rest is random
 INDEXED = 512  # bytes that it takes to find a row by one of its Warehouses
 HANDLED_SIZE = 1024  # bytes that the last handled refresh of a Warehouse takes at most
 LARGE = 50  # Warehouses of a row, above which news of it is gathered
 TURN = 50  # rows brought up to date before other tasks of the event loop get their turn
+
+
+_ENDS = frozenset({Finding.FOUND, Finding.MISSING})
+
+
+@dataclass(slots=True)
+class _News:
+    """What happened to a row's Warehouses."""
+
+    outcomes: dict[Target, Outcome] = field(default_factory=dict)
+    searched: dict[Target, Searched] = field(default_factory=dict)
 
 
 class Recorder:
@@ -57,12 +71,12 @@ class Recorder:
         self._handled: Bounded[Target, str] = Bounded(  # the newest refresh that Kargo was seen to have handled
             entries=limits.HANDLED, size=limits.HANDLED * HANDLED_SIZE, age=limits.HANDLED_AGE, clock=clock
         )
-        self._news: dict[
-            str, dict[Target, Outcome]
-        ] = {}  # of large rows: gathered, since each pass costs the whole row
+        self._news: defaultdict[str, _News] = defaultdict(_News)  # of large rows: each pass costs the whole row
         self._gathering = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.on_handled: Callable[[Row], None] | None = None  # told once Kargo has acted on all of a delivery
+        self.on_finding: Callable[[Row], None] | None = None  # told once it is known whether Kargo has found all of it
+        self.is_awaited: Callable[[str], bool] = lambda _: False  # whether somebody looks if Kargo has found it
 
     def delivered(self, delivery: Delivery) -> None:
         """A delivery was answered. One for which no receiver is known has no row: it is counted elsewhere."""
@@ -86,10 +100,25 @@ class Recorder:
         self._handled.put(target, value[: limits.HANDLED_VALUE], size=HANDLED_SIZE)
         deliveries = [each for each in self._waiting.get(target, ()) if not self._is_large(each)]
         for delivery in self._waiting.get(target, set()).difference(deliveries):
-            self._gather(delivery, {})
+            self._gather(delivery)
         self._update(deliveries[:TURN])
         if len(deliveries) > TURN:
             self._begin(self._update_in_turns(deliveries[TURN:]))
+
+    def sought(self, target: Target, deliveries: Sequence[str], finding: Finding, *, reason: str = "") -> None:
+        """Whether Kargo has found what these deliveries told of; if not, ``reason`` says why, for people."""
+        told = Searched(finding=finding, at=self._now(), reason=clipped(reason))
+        others = []
+        for position, delivery in enumerate(deliveries):
+            if self._is_large(delivery):
+                self._news[delivery].searched[target] = told
+                self._gather(delivery)
+            elif delivery in self._open and position < TURN:
+                self._settle(delivery, _News(searched={target: told}))
+            else:
+                others.append(delivery)
+        if others:
+            self._begin(self._note_findings(target, others, told))
 
     def redelivered(self, row: Row, delivery: str) -> None:
         """A delivery was delivered again, as another one."""
@@ -147,27 +176,44 @@ class Recorder:
         if future.cancelled():
             return
         if self._is_large(delivery):
-            self._gather(delivery, {target: future.result()})
+            self._news[delivery].outcomes[target] = future.result()
+            self._gather(delivery)
         else:
-            self._settle(delivery, {target: future.result()})
+            self._settle(delivery, _News(outcomes={target: future.result()}))
 
-    def _settle(self, delivery: str, outcomes: Mapping[Target, Outcome]) -> None:
+    def _settle(self, delivery: str, news: "_News") -> None:
         row = self._opened(delivery)
-        if row is None:
-            return
+        if row is not None:
+            self._tell(row, news)
+
+    def _tell(self, row: Row, news: "_News") -> None:
         for warehouse in row.warehouses:
-            outcome = outcomes.get(warehouse.target)
+            outcome, told = news.outcomes.get(warehouse.target), news.searched.get(warehouse.target)
             if outcome is not None:
                 rows.settle(warehouse, outcome, queued=row.state == State.QUEUED)
+            if told is not None:
+                rows.note_searched(warehouse, told)
         self._save(row)
+
+    async def _note_findings(self, target: Target, deliveries: Sequence[str], told: Searched) -> None:
+        for position, delivery in enumerate(deliveries, start=1):
+            try:
+                row = None if delivery in self._open else await self._journal.read(delivery)
+            except StorageError:
+                continue
+            row = self._opened(delivery) or row  # it may have been opened meanwhile
+            if row is not None:
+                self._tell(row, _News(searched={target: told}))
+            if position % TURN == 0:
+                await asyncio.sleep(0)
 
     def _is_large(self, delivery: str) -> bool:
         held = self._open.get(delivery)
         return held is not None and len(held[1]) > LARGE
 
-    def _gather(self, delivery: str, outcomes: Mapping[Target, Outcome]) -> None:
-        """Keep news of a large row, for one pass over it with what else comes soon."""
-        self._news.setdefault(delivery, {}).update(outcomes)
+    def _gather(self, delivery: str) -> None:
+        """Have news of a large row told by one pass over it, with what else comes soon."""
+        self._news[delivery]  # there may be none but that Kargo has handled it
         if not self._gathering:
             self._gathering = True
             self._begin(self._tell_gathered())
@@ -176,9 +222,9 @@ class Recorder:
         try:
             while self._news:
                 await asyncio.sleep(limits.NEWS_INTERVAL)
-                news, self._news = self._news, {}
-                for delivery, outcomes in news.items():
-                    self._settle(delivery, outcomes)
+                gathered, self._news = self._news, defaultdict(_News)
+                for delivery, news in gathered.items():
+                    self._settle(delivery, news)
                     await asyncio.sleep(0)
         finally:
             self._gathering = False
@@ -198,15 +244,22 @@ class Recorder:
     def _save(self, row: Row) -> None:
         """Bring a row up to date and write it; close it when nothing more will come."""
         self._note_handled(row)
-        known = row.handled_at
+        handled_at, finding = row.handled_at, row.finding
         rows.conclude(row)
-        if row.handled_at is not None and known is None and self.on_handled is not None:
+        if row.handled_at is not None and handled_at is None and self.on_handled is not None:
             self.on_handled(row)
+        if row.finding in _ENDS and row.finding != finding and self.on_finding is not None:
+            self.on_finding(row)
         self._journal.write(row)
-        if row.handled_at is not None or row.state not in {State.REFRESHED, State.QUEUED, State.FAILED}:
+        if self._is_done(row):
             self._release(row)
         else:
             self._hold(row)
+
+    def _is_done(self, row: Row) -> bool:
+        if row.handled_at is not None:
+            return not self.is_awaited(row.id)
+        return row.state not in {State.REFRESHED, State.QUEUED, State.FAILED}
 
     def _note_handled(self, row: Row) -> bool:
         """Whether Kargo is seen to have handled a refresh of this row that it had not before."""
@@ -215,7 +268,7 @@ class Recorder:
             for warehouse in row.warehouses
             if warehouse.state == State.REFRESHED
             and warehouse.handled_at is None
-            and _covers(self._handled.get(warehouse.target) or "", warehouse.value)
+            and handling.covers(self._handled.get(warehouse.target) or "", warehouse.value)
         ]
         for warehouse in news:
             warehouse.handled_at = self._now()
@@ -246,18 +299,3 @@ class Recorder:
             deliveries.discard(delivery)
             if not deliveries:
                 self._waiting.pop(target, None)
-
-
-def _covers(handled: str, value: str) -> bool:
-    """Whether handling one refresh means that another was handled too: the same one, or an earlier one.
-
-    Values begin with their time, ours in microseconds and Kargo's own in seconds; others can only be equal.
-    """
-    if not handled or not value:
-        return False
-    if handled == value:
-        return True
-    if len(handled) >= MICROSECONDS and handled[MICROSECONDS - 7] == ".":
-        return handled[:MICROSECONDS] >= value[:MICROSECONDS]
-    seconds = MICROSECONDS - 7
-    return handled[seconds:] == "Z" and handled[:seconds] > value[:seconds]

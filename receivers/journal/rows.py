@@ -20,10 +20,12 @@ from receivers.events import (
     Selected,
     Trigger,
 )
-from receivers.journal.journal import Row, State, WarehouseRow
+from receivers.journal.journal import Finding, Row, Searched, State, WarehouseRow
 from receivers.retries import messages
 from receivers.retries.messages import Message
 from receivers.text import clipped
+
+_WORST = (Finding.MISSING, Finding.SOUGHT, Finding.FOUND)
 
 
 def row_of(delivery: Delivery) -> Row:
@@ -200,6 +202,7 @@ def _merged(before: list[WarehouseRow], decided: list[WarehouseRow], *, whole: b
         earlier = known.get(each.target)
         if earlier is not None and earlier.value == each.value:  # the same refresh
             each.handled_at = earlier.handled_at
+            each.searched = earlier.searched
         if whole or each.refresh or earlier is None or not earlier.refresh:
             merged[each.target] = each
     return [merged[key] for key in sorted(merged)]
@@ -214,6 +217,16 @@ def conclude(row: Row) -> None:
     refreshed = [warehouse for warehouse in wanted if warehouse.state == State.REFRESHED]
     if row.state == State.REFRESHED and refreshed and all(warehouse.handled_at for warehouse in refreshed):
         row.handled_at = max(warehouse.handled_at for warehouse in refreshed if warehouse.handled_at)
+    searched = [warehouse.searched for warehouse in wanted if warehouse.searched]
+    row.finding = next((each for each in _WORST if any(each == one.finding for one in searched)), None)
+    if row.finding == Finding.FOUND:
+        row.found_at = max(each.at for each in searched)
+
+
+def note_searched(warehouse: WarehouseRow, searched: Searched) -> None:
+    """Note what became of the search for what was pushed. What was found stays found."""
+    if warehouse.searched is None or warehouse.searched.finding != Finding.FOUND:
+        warehouse.searched = searched
 
 
 def _kept(events: list[Trigger]) -> list[Trigger]:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from receivers.events import Decision, Kind, Pushed, Target
 from receivers.kargo import aliases, changes, repositories
@@ -26,6 +27,14 @@ class Fault:
     target: Target
     position: int  # in spec.subscriptions, from 0
     reason: str
+
+
+class Accepted(NamedTuple):
+    """What one subscription takes of a push."""
+
+    url: str  # the key of the repository
+    subscription: Subscription
+    qualifiers: tuple[str, ...]
 
 
 class SubscriptionIndex:
@@ -125,6 +134,25 @@ class SubscriptionIndex:
         steps = self.decisions(repositories.of(event), changes.of(event), project=project, effort=DeliveryEffort())
         return [decision for decision in steps if decision is not None]
 
+    def accepted(self, target: Target, event: Pushed, *, effort: Effort) -> list[Accepted]:
+        """What the subscriptions of one Warehouse take of a push. One that takes everything unread is not among them.
+
+        Raises TooMuch for what would take more effort than there is left.
+        """
+        repository, change = repositories.of(event), changes.of(event)
+        found = []
+        for url in (*repository.urls, *self._charts(repository, target.namespace)):
+            for subscription in self._subscriptions_to(url, target):
+                if isinstance(subscription.selector, Unchecked):
+                    continue
+                if repository.registry_suffix and subscription.kind is not Kind.CHART:
+                    continue
+                alone = (change._replace(qualifiers=(each,)) for each in change.qualifiers)
+                taken = [each.qualifiers[0] for each in alone if subscription.selector.weigh(each, effort).accepted]
+                if taken:
+                    found.append(Accepted(url, subscription, tuple(taken)))
+        return found
+
     def decisions(
         self, repository: Repository, change: Change, *, project: str | None, effort: DeliveryEffort
     ) -> Iterator[Decision | None]:
@@ -180,6 +208,11 @@ class SubscriptionIndex:
             for url, host in self._charts_at[path][namespace].items()
             if host.endswith(suffix)
         ]
+
+    def _subscriptions_to(self, url: str, target: Target) -> tuple[Subscription, ...]:
+        by_project = self._subscribers.get(url)
+        subscribers = by_project.get(target.namespace) if by_project is not None else None
+        return subscribers.get(target, ()) if subscribers is not None else ()
 
     def _of(self, target: Target) -> list[Subscription]:
         found = (each for url in self._urls[target] for each in self._subscribers[url][target.namespace][target])

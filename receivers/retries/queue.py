@@ -26,6 +26,7 @@ from receivers.deliveries.delivery import Delivery
 from receivers.retries import messages
 from receivers.retries.messages import Message, Poisoned
 from receivers.storage.account import NotFoundError, Storage, StorageError, calling
+from receivers.storage.sending import Sender
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueMessage
@@ -36,10 +37,8 @@ logger = logging.getLogger(__name__)
 QUEUE = "refreshes"
 PARKED = "refreshes-parked"  # nothing is triggered by it
 POISON = "refreshes-poison"  # where the Functions host puts what failed maxDequeueCount times
-NEVER = -1  # time to live
 PAGE = 32  # messages in one answer: Azure's limit
 REVIVAL = 60  # seconds for which messages are hidden while some of them are revived or released
-EXISTS = (204, 409)  # answers to who creates what is there
 
 
 class PoisonedMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +75,7 @@ class RetryQueue:
         self._clock = clock
         self._herald_sent_at = -limits.HERALD_DELAY
         self._fault = ""
-        self._creating = asyncio.Lock()
+        self._sender = Sender(storage)
 
     async def put(self, delivery: Delivery) -> None:
         """Keep a delivery for later. Once this returns it will not be lost. Raises :class:`StorageError`."""
@@ -235,14 +234,8 @@ class RetryQueue:
             logger.debug("a message will be tried once more than need be: %s", error)
 
     async def _send(self, name: str, text: bytes, *, delay: float) -> "QueueMessage":
-        encoded = base64.b64encode(text).decode()  # what host.json tells the host to expect
         try:
-            queue = await self._storage.queue(name)
-            try:
-                sent = await _send(queue, encoded, delay)
-            except NotFoundError:
-                await self._create(queue)
-                sent = await _send(queue, encoded, delay)
+            sent = await self._sender.send(name, text, delay=delay)
         except StorageError as error:
             self._fault = str(error)
             raise
@@ -256,17 +249,8 @@ class RetryQueue:
                 return (await queue.get_queue_properties()).approximate_message_count or 0
         except NotFoundError:
             if create:
-                await self._create(queue)
+                await self._sender.create(queue)
             return 0
-
-    async def _create(self, queue: "QueueClient") -> None:
-        async with self._creating:
-            try:
-                async with calling():
-                    await queue.create_queue()
-            except StorageError as error:
-                if error.status not in EXISTS:  # somebody else was faster
-                    raise
 
     async def _peek(self, name: str, limit: int) -> tuple[int, "list[QueueMessage]"]:
         count = await self._count(name)
@@ -275,11 +259,6 @@ class RetryQueue:
         queue = await self._storage.queue(name)
         async with calling():
             return count, await queue.peek_messages(max_messages=min(limit, PAGE))
-
-
-async def _send(queue: "QueueClient", encoded: str, delay: float) -> "QueueMessage":
-    async with calling():
-        return await queue.send_message(encoded, visibility_timeout=round(delay), time_to_live=NEVER)
 
 
 async def _page(queue: "QueueClient", most: int) -> "list[QueueMessage]":

@@ -35,6 +35,13 @@ class Recorder(Protocol):
         """The cluster says that the delivery came by a URL that is none."""
 
 
+class Searches(Protocol):
+    """Who looks whether Kargo finds what was pushed."""
+
+    def tried(self, message: Message, refreshes: Refreshes) -> None:
+        """A delivery was tried again."""
+
+
 class Directory(Protocol):
     """Who knows which URLs receivers have."""
 
@@ -77,6 +84,7 @@ class Retries:
         queue: RetryQueue,
         known: KnownReceivers | None = None,
         recorder: Recorder | None = None,
+        searches: Searches | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._directory = directory
@@ -86,6 +94,7 @@ class Retries:
         self._availability = availability
         self._queue = queue
         self._recorder = recorder
+        self._searches = searches
         self._now = now
         self._releasing: set[asyncio.Task[None]] = set()
         availability.on_back = self.cluster_is_back
@@ -150,6 +159,8 @@ class Retries:
         self._report(message, given_up=given_up)
         if self._recorder is not None:
             self._recorder.tried(message, match, refreshes, given_up=given_up)
+        if self._searches is not None:
+            self._searches.tried(message, refreshes)
 
     async def _try(self, message: Message) -> tuple[Message, Match | None, Refreshes, str]:
         """Verify the message if need be, match anew and refresh.

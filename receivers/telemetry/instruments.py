@@ -36,6 +36,7 @@ SECOND = 1_000_000_000  # nanoseconds
 ANSWERS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 5.0)
 REFRESHES = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 600.0)
 HANDLINGS = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 24 * 3600.0)
+FINDINGS = (0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 180.0, 600.0)
 
 
 def _without_the_value(record: logging.LogRecord) -> bool:
@@ -68,6 +69,10 @@ class Instruments:
         self._answers = _histogram(meter, "answer.duration", "From arrival to answer", ANSWERS)
         self._refreshes = _histogram(meter, "refresh.duration", "From the first patch to the end", REFRESHES)
         self._handlings = _histogram(meter, "handled.duration", "From arrival until Kargo had acted", HANDLINGS)
+        self._findings = _histogram(meter, "found.duration", "From arrival until Kargo had found it", FINDINGS)
+        self._missing = meter.create_counter(
+            "kargo_receivers.not_found", "{delivery}", "Deliveries of which Kargo did not find all"
+        )
         self._mirror = mirror
         self._availability = availability
         self._contents = contents
@@ -95,6 +100,14 @@ class Instruments:
     def handled(self, provider: str, seconds: float) -> None:
         """Record how long it took from arrival until Kargo had acted on a delivery."""
         self._handlings.record(seconds, {"provider": provider})
+
+    def found(self, provider: str, seconds: float) -> None:
+        """Record how long it took from arrival until Kargo had found what a delivery told of."""
+        self._findings.record(seconds, {"provider": provider})
+
+    def missed(self, provider: str) -> None:
+        """Count a delivery of which Kargo did not find all."""
+        self._missing.add(1, {"provider": provider})
 
     def close(self) -> None:
         """Send what waits. A collector that hangs is waited for: do not wait for this."""

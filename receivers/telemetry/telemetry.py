@@ -21,7 +21,7 @@ from receivers.cluster.refresher import Outcome
 from receivers.deliveries import refusals
 from receivers.deliveries.delivery import Delivery, Step
 from receivers.journal import rows
-from receivers.journal.journal import Row, State
+from receivers.journal.journal import Finding, Row, State
 from receivers.retries.queue import Contents, RetryQueue
 from receivers.storage.account import StorageError, load
 
@@ -96,6 +96,15 @@ class Telemetry:
         if row.handled_at is not None:
             provider, seconds = row.provider, (row.handled_at - row.received_at).total_seconds()
             self._record(lambda instruments: instruments.handled(provider, seconds))
+
+    def sought(self, row: Row) -> None:
+        """It is known whether Kargo has found all that a delivery told of."""
+        provider = row.provider
+        if row.finding is Finding.FOUND and row.found_at is not None:
+            seconds = (row.found_at - row.received_at).total_seconds()
+            self._record(lambda instruments: instruments.found(provider, seconds))
+        elif row.finding is Finding.MISSING:
+            self._record(lambda instruments: instruments.missed(provider))
 
     async def close(self) -> None:
         """Send what waits, if that can be done within a few seconds."""

@@ -37,7 +37,7 @@ def clock() -> Clock:
 @pytest.fixture
 def queue(storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> RetryQueue:
     """A queue in which a message is seen at once, however long its delay is."""
-    monkeypatch.setattr("receivers.retries.queue.round", lambda _: 0, raising=False)
+    monkeypatch.setattr("receivers.storage.sending.round", lambda _: 0, raising=False)
     return RetryQueue(storage, now=clock, jitter=lambda: 0.5)
 
 

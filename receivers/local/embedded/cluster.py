@@ -11,7 +11,7 @@ import uvicorn
 import yaml
 
 from receivers.local.embedded.api import Api, Denial
-from receivers.local.embedded.kargo import Controllers
+from receivers.local.embedded.kargo import Controllers, Discover
 from receivers.local.embedded.resources import BY_KIND, NAMESPACES
 from receivers.local.embedded.store import Store
 
@@ -25,7 +25,8 @@ class EmbeddedCluster:
 
     ``objects``: what it holds at first, status included; namespaces they need are made. ``base_url``: writes the status
     of webhook receivers as Kargo does, with URLs under this one. ``echo_after``: answers a refresh by
-    ``status.lastHandledRefresh`` so many seconds later. ``denied``: what nobody may do.
+    ``status.lastHandledRefresh`` so many seconds later. ``discover``: what Warehouses then find. ``denied``: what
+    nobody may do.
 
     Use it by ``async with``, or by :meth:`start` and :meth:`stop`.
     """
@@ -36,12 +37,13 @@ class EmbeddedCluster:
         *,
         base_url: str | None = None,
         echo_after: float | None = None,
+        discover: Discover | None = None,
         denied: Collection[Denial] = (),
     ) -> None:
         self.store = Store()
         self.url = ""
         self._app = Api(self.store, denied=denied)
-        self._controllers = Controllers(self.store, base_url=base_url, echo_after=echo_after)
+        self._controllers = Controllers(self.store, base_url=base_url, echo_after=echo_after, discover=discover)
         self._running = AsyncExitStack()
         for each in objects:
             self._add(dict(each))

@@ -6,6 +6,7 @@ Warehouses and Promotions say in the status which refresh they have worked on.
 
 import asyncio
 import base64
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Self
 from urllib.parse import urlsplit
@@ -26,19 +27,32 @@ from receivers.providers import PROVIDERS
 
 REFRESH = "kargo.akuity.io/refresh"
 SYSTEM_RESOURCES_NAMESPACE = "kargo-system-resources"
+DISCOVERING = {"type": "Reconciling", "status": "True", "reason": "ScheduledDiscovery"}
+
+type Discover = Callable[[Object], Awaitable[Object]]  # a Warehouse, and what its subscriptions discover now
 
 
 class Controllers:
     """Follows a store as Kargo's controllers follow a cluster, from ``async with`` until its end.
 
     With ``base_url``, receivers get their status; with ``echo_after``, in seconds, refreshes count as handled so long
-    after they were asked for.
+    after they were asked for. With ``discover``, Warehouses discover first, one pass of each at a time, as Kargo does:
+    what is asked for meanwhile makes one more pass.
     """
 
-    def __init__(self, store: Store, *, base_url: str | None = None, echo_after: float | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        base_url: str | None = None,
+        echo_after: float | None = None,
+        discover: Discover | None = None,
+    ) -> None:
         self._store = store
         self._base_url = base_url
         self._echo_after = echo_after
+        self._discover = discover
+        self._passes: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def __aenter__(self) -> Self:
         self._feed = self._store.follow()
@@ -49,9 +63,10 @@ class Controllers:
 
     async def __aexit__(self, *_: object) -> None:
         self._store.unfollow(self._feed)
-        self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        tasks = [self._task, *self._passes.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _run(self) -> None:
         while change := await self._feed.get():
@@ -60,6 +75,8 @@ class Controllers:
             if change.resource in (PROJECT_CONFIGS, CLUSTER_CONFIGS, SECRETS):
                 self._publish(PROJECT_CONFIGS)
                 self._publish(CLUSTER_CONFIGS)
+            elif change.resource == WAREHOUSES and self._discover is not None:
+                self._begin_pass(change.after, self._discover)
             elif change.resource in (WAREHOUSES, PROMOTIONS) and self._echo_after is not None:
                 asyncio.get_running_loop().call_later(self._echo_after, self._echo, change)
 
@@ -90,9 +107,28 @@ class Controllers:
             return next((base64.b64decode(data[key]) for key in keys if key in data), None)
         return None
 
+    def _begin_pass(self, warehouse: Object, discover: Discover) -> None:
+        key = (warehouse["metadata"]["namespace"], warehouse["metadata"]["name"])
+        if key not in self._passes:
+            self._passes[key] = asyncio.create_task(self._pass(key, discover))
+
+    async def _pass(self, key: tuple[str, str], discover: Discover) -> None:
+        """Discover until no other refresh has been asked for meanwhile."""
+        try:
+            while (asked := _asked(warehouse := self._store.get(WAREHOUSES, *key))) is not None:
+                self._set_status(WAREHOUSES, warehouse, {"conditions": [DISCOVERING]})
+                await asyncio.sleep(self._echo_after or 0)
+                found = await discover(warehouse)
+                done = {"lastHandledRefresh": asked, "discoveredArtifacts": found, "conditions": []}
+                self._set_status(WAREHOUSES, warehouse, done)
+        except ApiError:
+            pass  # it is gone
+        finally:
+            del self._passes[key]
+
     def _echo(self, change: Change) -> None:
-        asked = (change.after["metadata"].get("annotations") or {}).get(REFRESH)
-        if asked and asked != change.after.get("status", {}).get("lastHandledRefresh"):
+        asked = _asked(change.after)
+        if asked is not None:
             self._set_status(change.resource, change.after, {"lastHandledRefresh": asked})
 
     def _set_status(self, resource: Resource, each: Object, status: Object) -> None:
@@ -102,6 +138,12 @@ class Controllers:
         metadata = each["metadata"]
         with suppress(ApiError):  # it may be gone by now
             self._store.update(resource, metadata.get("namespace", ""), metadata["name"], change, status=True)
+
+
+def _asked(each: Object) -> str | None:
+    """The refresh that is to be handled."""
+    asked: str = (each["metadata"].get("annotations") or {}).get(REFRESH, "")
+    return asked if asked and asked != each.get("status", {}).get("lastHandledRefresh") else None
 
 
 def _receivers(config: Object) -> list[Object]:

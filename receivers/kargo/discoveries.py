@@ -1,0 +1,292 @@
+"""Whether Kargo has found what was pushed, by what a Warehouse's status says was discovered.
+
+Everything here is a tenant's JSON, read no wider than it counts. Kargo writes ``lastHandledRefresh`` together with what
+it discovered; where a version wrote it sooner, the condition ``Reconciling`` tells.
+https://github.com/akuity/kargo/blob/main/pkg/controller/warehouses/warehouses.go
+"""
+
+from collections.abc import Iterable, Iterator
+from enum import Enum, auto
+from functools import cached_property
+from typing import NamedTuple
+
+import msgspec
+
+from receivers import limits
+from receivers.events import Kind, Pushed
+from receivers.kargo import aliases, semver, shallow, urls, verdicts
+from receivers.kargo.index import Accepted
+from receivers.kargo.selectors.chart import ChartVersions
+from receivers.kargo.selectors.git import Commits, Tags
+from receivers.kargo.selectors.tags import SemverTags
+
+DISCOVERY_LIMIT = 20  # of a subscription that has none: Kargo's admission writes it
+_FAILED = {"DiscoveryFailed", "DiscoveryFailure"}  # reasons of conditions that are False
+_ABSENT = msgspec.Raw(b"null")
+_TAGS = "refs/tags/"
+
+FAILING = "Kargo could not discover anything: the conditions of the Warehouse say why"
+
+
+class Sight(Enum):
+    """What a look at a Warehouse's discoveries shows of a push."""
+
+    FOUND = auto()
+    MISSING = auto()
+    BEYOND = auto()  # not among the first, which are all that Kargo lists
+    UNTOLD = auto()  # the status does not tell
+
+
+class Look(NamedTuple):
+    """What was seen, and why it was not found: a sentence for people."""
+
+    sight: Sight
+    reason: str = ""
+
+
+FOUND, UNTOLD = Look(Sight.FOUND), Look(Sight.UNTOLD)
+
+
+class _Status(msgspec.Struct):
+    handled: msgspec.Raw = msgspec.field(name="lastHandledRefresh", default=_ABSENT)
+    conditions: msgspec.Raw = _ABSENT
+    discovered: msgspec.Raw = msgspec.field(name="discoveredArtifacts", default=_ABSENT)
+
+
+class _Condition(msgspec.Struct):
+    type: msgspec.Raw = _ABSENT
+    status: msgspec.Raw = _ABSENT
+    reason: msgspec.Raw = _ABSENT
+
+
+class _Discovered(msgspec.Struct):
+    git: msgspec.Raw = _ABSENT
+    image: msgspec.Raw = msgspec.field(name="images", default=_ABSENT)
+    chart: msgspec.Raw = msgspec.field(name="charts", default=_ABSENT)
+
+
+class _Entry(msgspec.Struct):
+    """What was discovered for one subscription."""
+
+    repository: msgspec.Raw = msgspec.field(name="repoURL", default=_ABSENT)
+    references: msgspec.Raw = _ABSENT  # of an image
+    versions: msgspec.Raw = _ABSENT  # of a chart
+    commits: msgspec.Raw = _ABSENT  # of Git
+    observed: msgspec.Raw = msgspec.field(name="observedRefs", default=_ABSENT)
+
+
+class _Reference(msgspec.Struct):
+    tag: msgspec.Raw = _ABSENT
+    digest: msgspec.Raw = _ABSENT
+
+
+class _Commit(msgspec.Struct):
+    id: msgspec.Raw = _ABSENT
+    tag: msgspec.Raw = _ABSENT
+
+
+class _Observed(msgspec.Struct):
+    """What Kargo saw of a Git repository before it left out commits."""
+
+    head: msgspec.Raw = msgspec.field(name="branchHead", default=_ABSENT)
+    tags: msgspec.Raw = _ABSENT
+
+
+class _Ref(msgspec.Struct):
+    name: msgspec.Raw = _ABSENT
+
+
+class _Terms(msgspec.Struct):
+    """What a subscription says of how much is listed."""
+
+    limit: msgspec.Raw = msgspec.field(name="discoveryLimit", default=_ABSENT)
+    expression_filter: msgspec.Raw = msgspec.field(name="expressionFilter", default=_ABSENT)
+    since: msgspec.Raw = _ABSENT
+
+
+class _Listed(NamedTuple):
+    """One tag, version or commit that Kargo lists, and the digest of what it stands for, where that is told."""
+
+    name: str
+    digest: str = ""
+
+
+class Discovery:
+    """What Kargo says that it discovered for one Warehouse, read as far as it is asked.
+
+    ``status`` and ``subscriptions`` are the object's, as JSON: anything at all.
+    """
+
+    def __init__(self, status: msgspec.Raw, subscriptions: msgspec.Raw) -> None:
+        self._status = _decoded(status, _Status)
+        self._subscriptions = subscriptions
+        self._room = limits.DISCOVERED  # entries of lists that may still be looked at
+
+    @cached_property
+    def handled(self) -> str:
+        """The refresh that Kargo handled last; empty for none."""
+        token = self._status.handled
+        return _text(token) if len(token) <= 2 + limits.REFRESH_HANDLED else ""
+
+    @cached_property
+    def under_way(self) -> bool:
+        """Whether Kargo is discovering now."""
+        return any(kind == "Reconciling" and status == "True" for kind, status, _ in self._conditions)
+
+    @cached_property
+    def failed(self) -> bool:
+        """Whether the last discovery failed."""
+        return any(status == "False" and reason in _FAILED for _, status, reason in self._conditions)
+
+    def look(self, accepted: Accepted, event: Pushed) -> Look:
+        """Whether what a subscription takes of a push is among what was discovered for it."""
+        if self.failed:
+            return Look(Sight.MISSING, FAILING)
+        if bytes(self._status.discovered) == b"null":
+            return UNTOLD
+        entries = self._entries(accepted.subscription.kind, accepted.url)
+        return worst(self._look_for(each, accepted, event, entries) for each in accepted.qualifiers)
+
+    def _look_for(self, qualifier: str, accepted: Accepted, event: Pushed, entries: list[_Entry]) -> Look:
+        if accepted.subscription.kind is Kind.GIT:
+            return self._look_for_ref(qualifier, event.digest, accepted, entries)
+        if accepted.subscription.kind is Kind.CHART:
+            return self._look_for_version(qualifier, accepted, entries)
+        return self._look_for_tag(qualifier, event.digest, accepted, entries)
+
+    def _look_for_tag(self, tag: str, digest: str, accepted: Accepted, entries: list[_Entry]) -> Look:
+        listed = [each for entry in entries for each in _references(self._taken(entry.references))]
+        digests = [each.digest for each in listed if each.name == tag]
+        if any(not digest or each in {"", digest} for each in digests):
+            return FOUND
+        if digests:
+            return Look(Sight.MISSING, f"Kargo lists tag {verdicts.shown(tag)} with another digest")
+        return self._missing(f"tag {verdicts.shown(tag)}", tag, [each.name for each in listed], accepted)
+
+    def _look_for_version(self, tag: str, accepted: Accepted, entries: list[_Entry]) -> Look:
+        version = tag.replace("_", "+")  # Helm pushes it so
+        listed = [_text(each) for entry in entries for each in self._taken(entry.versions)]
+        if version in listed or tag in listed:
+            return FOUND
+        return self._missing(f"version {verdicts.shown(version)}", version, listed, accepted)
+
+    def _look_for_ref(self, ref: str, commit: str, accepted: Accepted, entries: list[_Entry]) -> Look:
+        commits = [each for entry in entries for each in _commits(self._taken(entry.commits))]
+        observed = [_decoded(each.observed, _Observed) for each in entries]
+        if ref.startswith(_TAGS):
+            return self._look_for_git_tag(ref.removeprefix(_TAGS), accepted, [each.name for each in commits], observed)
+        if not commit:
+            return UNTOLD
+        heads = [_text(each.head) for each in observed]
+        if commit in heads or any(each.digest == commit for each in commits):
+            return FOUND
+        if not any(heads) and self._is_filtered(accepted):
+            return UNTOLD  # the commit may be left out though Kargo has seen it
+        return Look(Sight.MISSING, f"Kargo does not list commit {verdicts.shown(commit[:12])}")
+
+    def _look_for_git_tag(self, tag: str, accepted: Accepted, listed: list[str], observed: list[_Observed]) -> Look:
+        seen = [_text(_decoded(ref, _Ref).name) for each in observed for ref in self._taken(each.tags)]
+        if tag in listed or tag in seen:
+            return FOUND
+        if not seen and self._is_filtered(accepted):
+            return UNTOLD
+        return self._missing(f"tag {verdicts.shown(tag)}", tag, listed, accepted)
+
+    def _missing(self, name: str, version: str, listed: list[str], accepted: Accepted) -> Look:
+        limit = self._limit(accepted)
+        if len(listed) < limit:
+            return Look(Sight.MISSING, f"Kargo does not list {name}")
+        if _is_below(version, listed, accepted):
+            return Look(Sight.BEYOND, f"{name} is lower than the {limit} that Kargo lists (discoveryLimit)")
+        return Look(Sight.MISSING, f"Kargo does not list {name}, and its list is full (discoveryLimit {limit})")
+
+    def _entries(self, kind: Kind, url: str) -> list[_Entry]:
+        """What was discovered in one repository."""
+        raw = getattr(_decoded(self._status.discovered, _Discovered), kind.value)
+        entries = (_decoded(each, _Entry) for each in self._taken(raw))
+        return [each for each in entries if aliases.canonical(urls.normalise(kind, _url(each.repository))) == url]
+
+    def _taken(self, raw: msgspec.Raw) -> list[msgspec.Raw]:
+        """The elements of a list, as long as there is room to look at more."""
+        found = shallow.elements(raw, at_most=limits.DISCOVERED_OF_ONE)
+        first = found.first[: self._room] if found else []
+        self._room -= len(first)
+        return first
+
+    def _limit(self, accepted: Accepted) -> int:
+        """How many a subscription has Kargo list."""
+        try:
+            limit = msgspec.json.decode(self._terms(accepted).limit, type=int | None)
+        except shallow.NO_JSON:
+            limit = None
+        return limit or DISCOVERY_LIMIT
+
+    def _is_filtered(self, accepted: Accepted) -> bool:
+        """Whether a Git subscription may leave out commits of what it takes."""
+        selector, terms = accepted.subscription.selector, self._terms(accepted)
+        by_path = isinstance(selector, Commits) and bool(selector.paths)
+        return by_path or any(bytes(each) not in {b"null", b'""'} for each in (terms.expression_filter, terms.since))
+
+    def _terms(self, accepted: Accepted) -> _Terms:
+        found = shallow.elements(self._subscriptions, at_most=limits.SUBSCRIPTIONS)
+        position = accepted.subscription.position
+        if found is None or position >= len(found.first):
+            return _Terms()
+        kinds = shallow.members(found.first[position]) or {}
+        return _decoded(kinds.get(accepted.subscription.kind.value, _ABSENT), _Terms)
+
+    @cached_property
+    def _conditions(self) -> list[tuple[str, str, str]]:
+        found = shallow.elements(self._status.conditions, at_most=limits.CONDITIONS)
+        conditions = (_decoded(each, _Condition) for each in (found.first if found else ()))
+        return [(_text(each.type), _text(each.status), _text(each.reason)) for each in conditions]
+
+
+def worst(looks: Iterable[Look]) -> Look:
+    """What counts of several looks: one that is missing makes all of it missing. Of none, nothing is told."""
+    return min(looks, key=lambda look: _GRAVITY[look.sight], default=UNTOLD)
+
+
+_GRAVITY = {Sight.MISSING: 0, Sight.BEYOND: 1, Sight.UNTOLD: 2, Sight.FOUND: 3}
+
+
+def _references(elements: Iterable[msgspec.Raw]) -> Iterator[_Listed]:
+    for each in elements:
+        reference = _decoded(each, _Reference)
+        yield _Listed(_text(reference.tag), _text(reference.digest))
+
+
+def _commits(elements: Iterable[msgspec.Raw]) -> Iterator[_Listed]:
+    for each in elements:
+        commit = _decoded(each, _Commit)
+        yield _Listed(_text(commit.tag), _text(commit.id))
+
+
+def _is_below(version: str, listed: list[str], accepted: Accepted) -> bool:
+    """Whether a version is lower than all that are listed, where the highest are."""
+    selector = accepted.subscription.selector
+    if isinstance(selector, Commits) and isinstance(selector.refs, Tags):
+        selector = selector.refs.tags
+    if not isinstance(selector, SemverTags | ChartVersions):
+        return False
+    try:
+        return semver.Version.parse(version) < min(map(semver.Version.parse, listed))
+    except semver.InvalidVersion:
+        return False
+
+
+def _decoded[Found: msgspec.Struct](raw: msgspec.Raw, kind: type[Found]) -> Found:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (*shallow.NO_JSON, RecursionError):
+        return kind()
+
+
+def _url(raw: msgspec.Raw) -> str:
+    text = _text(raw)
+    return text if len(text) <= limits.REPOSITORY_URL else ""
+
+
+def _text(raw: msgspec.Raw) -> str:
+    found = shallow.value(raw)
+    return found if isinstance(found, str) else ""

@@ -1,0 +1,18 @@
+"""Which refreshes Kargo has handled, by the one that a status says it handled last."""
+
+MICROSECONDS = len("2026-11-21T08:56:47.404158")  # of a refresh's value, whose rest is random
+
+
+def covers(handled: str, value: str) -> bool:
+    """Whether handling one refresh means that another was handled too: the same one, or an earlier one.
+
+    Values begin with their time, ours in microseconds and Kargo's own in seconds; others can only be equal.
+    """
+    if not handled or not value:
+        return False
+    if handled == value:
+        return True
+    if len(handled) >= MICROSECONDS and handled[MICROSECONDS - 7] == ".":
+        return handled[:MICROSECONDS] >= value[:MICROSECONDS]
+    seconds = MICROSECONDS - 7
+    return handled[seconds:] == "Z" and handled[:seconds] > value[:seconds]
