@@ -267,7 +267,7 @@ def _searches(settings: Settings, cluster: _Cluster, stores: _Stores) -> Searche
     searches = Searches(
         api=cluster.api,
         availability=cluster.availability,
-        index=cluster.mirror.index,
+        warehouses=cluster.mirror.warehouses,
         refresher=cluster.refresher,
         waiting=SearchQueue(stores.storage) if stores.storage else here,
         recorder=stores.recorder,

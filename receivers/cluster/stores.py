@@ -67,6 +67,10 @@ class WarehouseStore:
     def __len__(self) -> int:
         return len(self._indexed)
 
+    def handled(self, target: Target) -> str:
+        """The refresh of a Warehouse that Kargo was last seen to have handled; empty for none."""
+        return self._handled.get(target, "")
+
     def select(self, selection: Selection, *, project: str | None) -> Iterator[Target | None]:
         """Look at each Warehouse of a project, or of all: it, if a selection means it, else None."""
         urls = [

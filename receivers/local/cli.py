@@ -17,6 +17,7 @@ from receivers.providers import PROVIDERS
 
 DONE, FAILED, UNABLE, INTERRUPTED = 0, 1, 2, 130
 WIDTH = 80  # characters of a line of help
+FINDINGS = ("found", "sought", "missing")
 STATES = ("refreshed", "nothing", "queued", "failed", "ping", "ignored", "refused")
 LISTED = "0  listed\n  1  the service has no such page, or gave no answer"
 _DURATION = re.compile("[0-9]{1,6}[smhd]")
@@ -220,6 +221,9 @@ def _deliveries(commands: _Commands) -> None:
     command.add_argument("--provider", metavar="NAME", help="only of this sender")
     command.add_argument("--project", metavar="NAME", help="only for this project")
     command.add_argument("--state", choices=STATES, metavar="STATE", help="only: %(choices)s")
+    command.add_argument(
+        "--finding", choices=FINDINGS, metavar="FINDING", help="only what Kargo has, or has not, found: %(choices)s"
+    )
     command.add_argument("--repository", metavar="TEXT", help="only where the repository has this in its name")
     command.add_argument("--since", type=_duration, metavar="DURATION", help="only this young: 90s, 30m, 12h, 7d")
     command.add_argument("--limit", type=_limit, default=20, metavar="N", help="at most so many (default: %(default)s)")

@@ -20,7 +20,7 @@ SOUGHT = 5_000  # rows read to find those just newer than a given one; then the 
 WRITTEN = timedelta(seconds=4)  # in which another instance of this service has written its rows
 LOOK_EVERY = 0.25  # seconds
 LATEST = 253_402_300_799  # seconds since 1970: the end of the year 9999, after which Python has no times
-FILTERS = ("provider", "project", "state", "repository")
+FILTERS = ("provider", "project", "state", "finding", "repository")
 TABS = ("decision", "request", "attempts")
 SINCE = {"1h": "the last hour", "24h": "the last 24 hours", "3d": "the last 3 days", "30d": "the last 30 days"}
 
@@ -59,6 +59,7 @@ async def listing(visit: Visit, service: Runtime) -> View:
             "providers": list(PROVIDERS),
             "projects": _projects(service, chosen["project"]),
             "states": wording.LABELS,
+            "findings": wording.FINDINGS,
             "older": visit.link(before=older, after="", redelivered="") if older else "",
             "newer": visit.link(after=newer, before="", redelivered="") if newer else "",
             "newest": visit.link(before="", after="", redelivered=""),

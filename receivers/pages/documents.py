@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -22,10 +23,19 @@ def listed(row: Row) -> dict[str, Any]:
 
 def whole(row: Row) -> dict[str, Any]:
     """A row, and what can be told from it."""
-    seconds = round((row.handled_at - row.received_at).total_seconds(), 3) if row.handled_at else None
-    told = {"artifact": wording.artifact(row), "summary": wording.summary(row), "handledAfter": seconds}
+    told = {
+        "artifact": wording.artifact(row),
+        "summary": wording.summary(row),
+        "handledAfter": _after(row, row.handled_at),
+        "foundAfter": _after(row, row.found_at),
+    }
     document: dict[str, Any] = _camel(msgspec.to_builtins(row))
     return document | told
+
+
+def _after(row: Row, time: datetime | None) -> float | None:
+    """Seconds from arrival."""
+    return round((time - row.received_at).total_seconds(), 3) if time else None
 
 
 def queues(contents: Contents) -> dict[str, Any]:

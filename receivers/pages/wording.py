@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-from receivers.journal.journal import Row, State, WarehouseRow
+from receivers.journal.journal import Finding, Row, State, WarehouseRow
 
 PULL_REQUEST = "pull request"
 NAMED = 2  # Warehouses that a summary names; the rest is counted
@@ -24,6 +24,8 @@ LABELS = {
     State.REFUSED: "Refused",
     State.GONE: "Gone",
 }
+
+FINDINGS = {Finding.FOUND: "Found", Finding.SOUGHT: "Looked for", Finding.MISSING: "Not found"}
 
 # What stands there for a delivery that names no repository.
 EVENTS = {
@@ -111,6 +113,19 @@ def handled(row: Row, at: datetime | None) -> str:
         return ""
     seconds = (at - row.received_at).total_seconds()
     return f"{seconds:.1f} s" if seconds < PRECISE else duration(seconds)
+
+
+def finding(row: Row) -> str:
+    """Whether Kargo has found what was pushed; empty when nobody knows."""
+    match row.finding:
+        case Finding.FOUND:
+            return f"found after {handled(row, row.found_at)}"
+        case Finding.SOUGHT:
+            return "not found yet, and Kargo is asked again"
+        case Finding.MISSING:
+            return "not found"
+        case None:
+            return ""
 
 
 def duration(length: timedelta | float) -> str:

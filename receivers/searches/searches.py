@@ -24,6 +24,7 @@ from receivers.cluster import records
 from receivers.cluster.api import KARGO, Api, ClusterError, NotFoundError
 from receivers.cluster.availability import Availability
 from receivers.cluster.refresher import ANNOTATION, Outcome, Refresher, Result
+from receivers.cluster.stores import WarehouseStore
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.matching import Refreshes
 from receivers.events import Pushed, Target, TargetKind, Trigger
@@ -31,7 +32,6 @@ from receivers.journal.journal import Finding
 from receivers.kargo import handling, shallow
 from receivers.kargo.discoveries import UNTOLD, Discovery, Look, Sight, worst
 from receivers.kargo.effort import Effort, TooMuch
-from receivers.kargo.index import SubscriptionIndex
 from receivers.retries.messages import Message
 from receivers.searches import search as searching
 from receivers.searches.awaited import Awaited, Entry
@@ -61,7 +61,7 @@ class Searches:
         *,
         api: Api,
         availability: Availability,
-        index: SubscriptionIndex,
+        warehouses: WarehouseStore,
         refresher: Refresher,
         waiting: Waiting,
         recorder: Recorder | None = None,
@@ -71,7 +71,7 @@ class Searches:
     ) -> None:
         self._api = api
         self._availability = availability
-        self._index = index
+        self._warehouses = warehouses
         self._refresher = refresher
         self._waiting = waiting
         self._recorder = recorder
@@ -84,6 +84,7 @@ class Searches:
             age=limits.SEARCH_DELAYS[0] * (1 + limits.RETRY_JITTER),
             clock=clock,
         )
+        self._reading: set[Target] = set()
         self._sweeping: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -174,6 +175,21 @@ class Searches:
         if self._sweeping is None or self._sweeping.done():
             self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
 
+        if target not in self._reading and handling.covers(self._warehouses.handled(target), value):
+            self._reading.add(target)
+            self._begin(self._look_now(target))
+
+    async def _look_now(self, target: Target) -> None:
+        """Look at a Warehouse that Kargo has acted on before it was known what to look for."""
+        try:
+            warehouse = await self._read(target)
+        except ClusterError as error:
+            logger.info("Warehouse %s is looked at later: %s", target, error)
+        else:
+            self.seen(target, warehouse)
+        finally:
+            self._reading.discard(target)
+
     def _look_for_awaited(self, target: Target, discovery: Discovery, due: list[Entry]) -> None:
         ended, missing = [], []
         looks = self._looks(target, discovery, [each.sought for each in due])
@@ -229,7 +245,7 @@ class Searches:
         looks = self._looks(target, discovery, search.sought)
         missing, reason = [], NOT_HANDLED
         for sought, look in zip(search.sought, looks, strict=True):
-            if look.sight is Sight.MISSING or (look.sight is Sight.BEYOND and not acted):
+            if look.sight is Sight.MISSING or not (acted or look.sight is Sight.FOUND):
                 missing.append(sought)
                 reason = look.reason if acted else NOT_HANDLED
             else:
@@ -269,7 +285,7 @@ class Searches:
 
     def _look(self, target: Target, discovery: Discovery, event: Pushed, effort: Effort) -> Look:
         try:
-            accepted = self._index.accepted(target, event, effort=effort)
+            accepted = self._warehouses.index.accepted(target, event, effort=effort)
         except TooMuch:
             return UNTOLD
         return worst(discovery.look(each, event) for each in accepted)

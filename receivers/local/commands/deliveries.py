@@ -8,7 +8,7 @@ from receivers.local import asking, terminal
 from receivers.local.asking import Declined, Service
 from receivers.local.commands import output
 
-FILTERS = ("provider", "project", "state", "repository", "since")
+FILTERS = ("provider", "project", "state", "finding", "repository", "since")
 LOOK_EVERY = 2.0  # seconds
 NEWS = 500  # deliveries that are looked at for news
 
@@ -69,15 +69,18 @@ async def _ask(service: Service, options: argparse.Namespace, *, limit: int) -> 
     return rows
 
 
-def _progress(rows: list[dict[str, Any]]) -> dict[str, tuple[str, str | None]]:
+def _progress(rows: list[dict[str, Any]]) -> dict[str, tuple[str, str | None, str | None]]:
     """How far each delivery has come, by its id."""
-    return {row["id"]: (row["state"], row["handledAt"]) for row in rows}
+    return {row["id"]: (row["state"], row["handledAt"], row["finding"]) for row in rows}
 
 
 def line(row: dict[str, Any]) -> str:
     """One delivery: when, its id, what became of it, what it was, for which receiver, and why."""
     receiver = f"{row['project'] or '(cluster)'}/{row['receiver']}" if row["receiver"] else "no receiver"
     handled = f", handled after {row['handledAfter']:.1f} s" if row["handledAfter"] is not None else ""
+    handled += {"found": f", found after {row['foundAfter']} s", "missing": ", not found by Kargo"}.get(
+        row["finding"], ""
+    )
     summary = f": {row['summary']}" if row["summary"] else ""
     when = row["receivedAt"][:19].replace("T", " ")
     return f"{when}  {row['id']}  {row['state']:<9}  {row['artifact']}  {row['provider']} {receiver}{summary}{handled}"

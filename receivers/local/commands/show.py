@@ -15,6 +15,8 @@ FACTS = {
     "state": "outcome",
     "summary": "",
     "handledAfter": "handled after",
+    "foundAfter": "found after",
+    "finding": "by Kargo",
     "provider": "provider",
     "project": "project",
     "receiver": "receiver",
@@ -52,12 +54,14 @@ def lines(row: dict[str, Any]) -> Iterator[str]:
     for name, label in FACTS.items():
         value = row[name]
         if value not in ("", None):
-            yield f"{label:<{WIDTH}}{f'{value:g} s' if name == 'handledAfter' else value}"
+            yield f"{label:<{WIDTH}}{f'{value:g} s' if name.endswith('After') else value}"
     for warehouse in row["warehouses"]:
         became = warehouse["state"] or "not refreshed"
         error = f" ({warehouse['error']})" if warehouse["error"] else ""
+        searched = warehouse.get("searched") or {}
+        found = f"; {searched['reason']}" if searched.get("reason") else ""
         kind = "Promotion " if warehouse.get("kind") == "Promotion" else ""
-        yield f"  {kind}{warehouse['project']}/{warehouse['name']}: {became}{error}: {warehouse['reason']}"
+        yield f"  {kind}{warehouse['project']}/{warehouse['name']}: {became}{error}: {warehouse['reason']}{found}"
     if row["others"]:
         yield f"  {row['others']} other Warehouse(s) subscribe to other repositories"
     things = "Promotion(s)" if row["event"] == "pull request" else "Warehouse(s)"

@@ -29,7 +29,7 @@ REFRESH = "kargo.akuity.io/refresh"
 SYSTEM_RESOURCES_NAMESPACE = "kargo-system-resources"
 DISCOVERING = {"type": "Reconciling", "status": "True", "reason": "ScheduledDiscovery"}
 
-type Discover = Callable[[Object], Awaitable[Object]]  # a Warehouse, and what its subscriptions discover now
+type Discover = Callable[[Object], Awaitable[Object | None]]  # a Warehouse, and what its subscriptions discover now
 
 
 class Controllers:
@@ -119,7 +119,7 @@ class Controllers:
                 self._set_status(WAREHOUSES, warehouse, {"conditions": [DISCOVERING]})
                 await asyncio.sleep(self._echo_after or 0)
                 found = await discover(warehouse)
-                done = {"lastHandledRefresh": asked, "discoveredArtifacts": found, "conditions": []}
+                done: Object = {"lastHandledRefresh": asked, "discoveredArtifacts": found, "conditions": []}
                 self._set_status(WAREHOUSES, warehouse, done)
         except ApiError:
             pass  # it is gone
