@@ -125,3 +125,14 @@ async def test_deliveries_are_recorded_where_the_settings_say(
         assert document["retryQueue"] == ("ok" if service.queue else "not configured")
     finally:
         await service.close()
+
+
+async def test_a_setting_has_nobody_look_whether_kargo_finds_what_was_pushed() -> None:
+    service = await runtime.start(Settings(cluster_server="http://127.0.0.1:9", cluster_token="x"), {})
+    assert service.searches is not None
+    assert service.mirror.warehouses.on_seen == service.searches.seen
+    await service.close()
+    silent = Settings(cluster_server="http://127.0.0.1:9", cluster_token="x", verify_discovery=False)
+    service = await runtime.start(silent, {})
+    assert (service.searches, service.mirror.warehouses.on_seen) == (None, None)
+    await service.close()

@@ -167,6 +167,7 @@ def _query(only: Filter, before: str) -> tuple[str, list[dict[str, Any]]]:
             ("@provider", only.provider, "c.provider = @provider"),
             ("@project", only.project, "c.project = @project"),
             ("@state", only.state, "c.state = @state"),
+            ("@finding", only.finding, "c.finding = @finding"),
             ("@repository", only.repository.lower(), "CONTAINS(c.repository, @repository)"),
             ("@since", _text(only.since) if only.since else "", "c.timeStamp >= @since"),
             ("@before", before, "c.id < @before"),
@@ -197,6 +198,7 @@ def _document(text: str, *, days: int) -> dict[str, Any]:
         "receiver": row.receiver,
         "project": row.project,
         "state": row.state.value,
+        "finding": row.finding.value if row.finding else "",
         "repository": f"{row.registry}/{row.repository}".lower(),  # to search in
         "ttl": days * 24 * 3600,
         "delivery": msgspec.json.decode(text),

@@ -106,7 +106,12 @@ def _query(only: Filter, before: str) -> str:
     """What Table Storage can filter by: anything but a part of a name."""
     conditions = [
         f"{name} eq {literal(value)}"
-        for name, value in (("provider", only.provider), ("project", only.project), ("state", only.state))
+        for name, value in (
+            ("provider", only.provider),
+            ("project", only.project),
+            ("state", only.state),
+            ("finding", only.finding),
+        )
         if value
     ]
     if journal.is_id(before):
@@ -130,6 +135,7 @@ def _entity(row: Row, text: str) -> Entity:
         "provider": row.provider,
         "project": row.project,
         "state": row.state.value,
+        "finding": row.finding.value if row.finding else "",
         "registry": row.registry,
         "repository": row.repository,
         "received_at": _text(row.received_at),

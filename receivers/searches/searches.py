@@ -21,7 +21,7 @@ import msgspec
 from receivers import limits
 from receivers.bounded import Bounded
 from receivers.cluster import records
-from receivers.cluster.api import KARGO, Api, ClusterError, NotFoundError
+from receivers.cluster.api import KARGO, Api, ClusterError
 from receivers.cluster.availability import Availability
 from receivers.cluster.refresher import ANNOTATION, Outcome, Refresher, Result
 from receivers.cluster.stores import WarehouseStore
@@ -131,13 +131,12 @@ class Searches:
                 await self._wait(search, delay=limits.SEARCH_LAST)
                 return
             warehouse = await self._read(search.target)
-        except NotFoundError:
-            return
         except ClusterError as error:
             logger.info("Warehouse %s is looked at later: %s", search.target, error)
             await self._wait(search, delay=limits.SEARCH_LAST)
             return
-        await self._go_on(search, warehouse)
+        if warehouse is not None:
+            await self._go_on(search, warehouse)
 
     async def close(self) -> None:
         """Have what this process waits for looked for by another, as far as that takes no longer than a moment."""
@@ -175,7 +174,7 @@ class Searches:
         if self._sweeping is None or self._sweeping.done():
             self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
 
-        if target not in self._reading and handling.covers(self._warehouses.handled(target), value):
+        if not kept and target not in self._reading and handling.covers(self._warehouses.handled(target), value):
             self._reading.add(target)
             self._begin(self._look_now(target))
 
@@ -186,7 +185,8 @@ class Searches:
         except ClusterError as error:
             logger.info("Warehouse %s is looked at later: %s", target, error)
         else:
-            self.seen(target, warehouse)
+            if warehouse is not None:
+                self.seen(target, warehouse)
         finally:
             self._reading.discard(target)
 
@@ -228,15 +228,18 @@ class Searches:
     async def _wait(self, search: Search, *, delay: float) -> None:
         await self._waiting.put(search, delay=delay * (1 + limits.RETRY_JITTER * (2 * self._jitter() - 1)))
 
-    async def _read(self, target: Target) -> records.Warehouse:
-        """The Warehouse as it is now. Raises ClusterError."""
-        path = f"{KARGO}/namespaces/{quote(target.namespace)}/warehouses/{quote(target.name)}"
+    async def _read(self, target: Target) -> records.Warehouse | None:
+        """The Warehouse as it is now, by the right to list them, which there is. Raises ClusterError."""
+        path = f"{KARGO}/namespaces/{quote(target.namespace)}/warehouses"
         with self._availability.observed():
-            encoded = await self._api.get(path, timeout=limits.PATCH_TIMEOUT)
+            encoded = await self._api.get(
+                path, params={"fieldSelector": f"metadata.name={target.name}"}, timeout=limits.PATCH_TIMEOUT
+            )
         try:
-            return msgspec.json.decode(encoded, type=records.Warehouse)
+            found = msgspec.json.decode(encoded, type=_Found).items
         except (*shallow.NO_JSON, RecursionError):
             raise ClusterError("it cannot be read") from None
+        return found[0] if found else None
 
     async def _go_on(self, search: Search, warehouse: records.Warehouse) -> None:
         target = search.target
@@ -315,6 +318,10 @@ class Searches:
             for target, entries in self._awaited.overdue():
                 self._search(target, entries)
                 await asyncio.sleep(0)
+
+
+class _Found(msgspec.Struct):
+    items: list[records.Warehouse]
 
 
 class _Annotations(msgspec.Struct):

@@ -12,7 +12,7 @@ from receivers.deliveries import answers
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.matching import Match, Refreshes
 from receivers.events import Decision, Target, TargetKind
-from receivers.journal.journal import State
+from receivers.journal.journal import Finding, Searched, State
 from receivers.journal.recorder import TURN, Recorder
 from receivers.retries import messages
 from receivers.retries.messages import Attempt, Message
@@ -487,3 +487,121 @@ async def test_a_promotion_of_a_warehouse_s_name_is_told_apart(recorder: Recorde
     recorder.handled(rollout, VALUE)
     await turn()
     assert shelf[made.id].handled_at is not None
+
+
+def refreshing(*targets: Target) -> Delivery:
+    """A delivery that refreshed these."""
+    made = delivery()
+    made.matched, made.decisions = True, [wanted(target) for target in targets]
+    made.refreshes.outcomes.update(dict.fromkeys(targets, refreshed(VALUE)))
+    return made
+
+
+async def test_the_row_tells_when_kargo_has_found_it(recorder: Recorder, shelf: Shelf, clock: Clock) -> None:
+    made = answered()
+    told: list[Finding | None] = []
+    recorder.on_finding = lambda row: told.append(row.finding)
+    recorder.delivered(made)
+    clock.now += timedelta(seconds=2)
+    recorder.sought(APP, [made.id], Finding.SOUGHT, reason="x" * 1_000)
+    (warehouse,) = shelf[made.id].warehouses
+    assert (shelf[made.id].finding, shelf[made.id].found_at, told) == (Finding.SOUGHT, None, [])
+    assert warehouse.searched is not None
+    assert len(warehouse.searched.reason) == limits.FREE_TEXT
+    clock.now += timedelta(seconds=2)
+    recorder.sought(APP, [made.id], Finding.FOUND)
+    found_at = NOON + timedelta(seconds=4)
+    (warehouse,) = shelf[made.id].warehouses
+    assert (shelf[made.id].finding, shelf[made.id].found_at, told) == (Finding.FOUND, found_at, [Finding.FOUND])
+    assert warehouse.searched == Searched(finding=Finding.FOUND, at=found_at)
+
+
+async def test_what_was_found_stays_found(recorder: Recorder, shelf: Shelf) -> None:
+    made = answered()
+    recorder.delivered(made)
+    recorder.sought(APP, [made.id], Finding.FOUND)
+    recorder.sought(APP, [made.id], Finding.MISSING, reason="too late")
+    assert shelf[made.id].finding == Finding.FOUND
+
+
+async def test_a_delivery_is_found_when_all_of_it_is(recorder: Recorder, shelf: Shelf, clock: Clock) -> None:
+    made = refreshing(APP, OTHER)
+    told: list[Finding | None] = []
+    recorder.on_finding = lambda row: told.append(row.finding)
+    recorder.delivered(made)
+    recorder.sought(APP, [made.id], Finding.MISSING, reason="not there")
+    recorder.sought(OTHER, [made.id], Finding.FOUND)
+    assert (shelf[made.id].finding, shelf[made.id].found_at) == (Finding.MISSING, None)
+    clock.now += timedelta(seconds=3)
+    recorder.sought(APP, [made.id], Finding.FOUND)
+    assert (shelf[made.id].finding, shelf[made.id].found_at) == (Finding.FOUND, NOON + timedelta(seconds=3))
+    assert told == [Finding.MISSING, Finding.FOUND]
+
+
+async def test_a_row_stays_open_while_somebody_waits_for_what_kargo_finds(recorder: Recorder, shelf: Shelf) -> None:
+    awaited = True
+    recorder.is_awaited = lambda _: awaited
+    made = answered()
+    recorder.delivered(made)
+    recorder.handled(APP, VALUE)
+    assert made.id in recorder._open
+    awaited = False
+    shelf.away = True  # it is not read again
+    recorder.sought(APP, [made.id], Finding.FOUND)
+    assert shelf[made.id].finding == Finding.FOUND
+    assert made.id not in recorder._open
+
+
+async def test_what_kargo_finds_later_is_noted_in_a_row_that_was_closed(recorder: Recorder, shelf: Shelf) -> None:
+    made = answered()
+    recorder.delivered(made)
+    recorder.handled(APP, VALUE)
+    assert made.id not in recorder._open
+    recorder.sought(APP, [made.id, "0" * 24], Finding.MISSING, reason="not there")
+    await eventually(lambda: shelf[made.id].finding == Finding.MISSING)
+    assert len(shelf) == 1
+
+
+async def test_a_journal_that_cannot_be_read_loses_what_kargo_found_and_nothing_else(
+    recorder: Recorder, shelf: Shelf
+) -> None:
+    made = answered()
+    recorder.delivered(made)
+    recorder.handled(APP, VALUE)
+    shelf.away = True
+    recorder.sought(APP, [made.id], Finding.FOUND)
+    await recorder.close()
+    assert shelf[made.id].finding is None
+
+
+async def test_very_many_deliveries_are_told_in_turns(recorder: Recorder, shelf: Shelf) -> None:
+    made = [answered(at=NOON + timedelta(seconds=number)) for number in range(TURN + 2)]
+    for each in made:
+        recorder.delivered(each)
+    recorder.sought(APP, [each.id for each in made], Finding.FOUND)
+    assert [shelf[each.id].finding for each in made[-2:]] == [None, None]
+    await eventually(lambda: all(shelf[each.id].finding == Finding.FOUND for each in made))
+
+
+async def test_findings_of_a_large_row_are_noted_together(
+    recorder: Recorder, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "NEWS_INTERVAL", 0.01)
+    targets = [Target(PROJECT, f"app-{number:03}") for number in range(60)]
+    made = refreshing(*targets)
+    recorder.delivered(made)
+    written = shelf.written
+    for target in targets:
+        recorder.sought(target, [made.id], Finding.FOUND)
+    await eventually(lambda: shelf[made.id].finding == Finding.FOUND)
+    assert shelf.written == written + 1
+
+
+async def test_a_later_try_that_found_the_same_refresh_forgets_nothing(recorder: Recorder, shelf: Shelf) -> None:
+    made = answered()
+    recorder.delivered(made)
+    recorder.sought(APP, [made.id], Finding.FOUND)
+    again = Refreshes(outcomes={APP: refreshed(VALUE)})
+    recorder.tried(message(made), match(wanted()), again, given_up=False)
+    await recorder.close()
+    assert shelf[made.id].finding == Finding.FOUND

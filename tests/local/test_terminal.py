@@ -38,8 +38,13 @@ ROW: dict[str, Any] = {
     "redeliveredAs": EVIL,
     "handledAt": None,
     "handledAfter": None,
+    "foundAt": None,
+    "foundAfter": None,
+    "finding": EVIL,
     "others": 1,
-    "warehouses": [{"project": EVIL, "name": EVIL, "state": EVIL, "error": EVIL, "reason": EVIL}],
+    "warehouses": [
+        {"project": EVIL, "name": EVIL, "state": EVIL, "error": EVIL, "reason": EVIL, "searched": {"reason": EVIL}}
+    ],
     "attempts": [{"at": EVIL, "error": EVIL, "refreshed": 0}],
 }
 MESSAGE = {"delivery": EVIL, "provider": EVIL, "project": EVIL, "receiver": EVIL, "tries": 1}

@@ -2,10 +2,11 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from receivers.events import TargetKind
-from receivers.journal.journal import Row, State, WarehouseRow
+from receivers.journal.journal import Finding, Row, State, WarehouseRow
 from receivers.pages import wording
 
 NOW = datetime(2026, 11, 21, 9, 31, 11, tzinfo=UTC)
@@ -104,8 +105,23 @@ def test_how_long_kargo_took_is_told_in_seconds() -> None:
     assert wording.handled(row(), NOW + timedelta(minutes=3)) == "3 min"
 
 
+@pytest.mark.parametrize(
+    ("finding", "text"),
+    [
+        (Finding.FOUND, "found after 2.4 s"),
+        (Finding.SOUGHT, "not found yet, and Kargo is asked again"),
+        (Finding.MISSING, "not found"),
+        (None, ""),
+    ],
+)
+def test_whether_kargo_has_found_it_is_told(finding: Finding | None, text: str) -> None:
+    found_at = NOW + timedelta(seconds=2.4) if finding is Finding.FOUND else None
+    assert wording.finding(msgspec.structs.replace(row(), finding=finding, found_at=found_at)) == text
+
+
 def test_every_state_has_a_label() -> None:
     assert set(wording.LABELS) == set(State)
+    assert set(wording.FINDINGS) == set(Finding)
 
 
 def test_promotions_are_named_as_such() -> None:

@@ -78,6 +78,15 @@ class Registry:
         """Delete the manifest that has a tag, and so all its tags."""
         await self._skopeo("delete", "--tls-verify=false", self._url(image))
 
+    async def tags(self, repository: str) -> list[str]:
+        """The tags of a repository; none of one that is not there."""
+        try:
+            answer = await asyncio.to_thread(self._get, self.port, f"/v2/{repository}/tags/list")
+        except urllib.error.HTTPError as error:
+            error.close()
+            return []
+        return list(json.loads(answer)["tags"] or [])
+
     async def queue(self) -> Queue:
         """The queue of its only endpoint, now."""
         variables = await asyncio.to_thread(self._get, self.debug_port, "/debug/vars")

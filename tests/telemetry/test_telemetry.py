@@ -13,6 +13,7 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from receivers import limits
+from receivers.journal.journal import Finding
 from receivers.local.azurite import Azurite
 from receivers.telemetry.telemetry import Telemetry
 from testbed.fault_proxy import FaultProxy
@@ -29,6 +30,8 @@ DELIVERIES = "kargo_receivers.deliveries"
 ANSWERS = "kargo_receivers.answer.duration"
 REFRESHES = "kargo_receivers.refresh.duration"
 HANDLINGS = "kargo_receivers.handled.duration"
+FINDINGS = "kargo_receivers.found.duration"
+MISSED = "kargo_receivers.not_found"
 
 
 @pytest.fixture
@@ -158,6 +161,21 @@ async def test_the_time_until_kargo_has_acted_is_recorded(
 
     async def recorded() -> bool:
         return collector.points(HANDLINGS) == {told(provider="azure"): 1}
+
+    await until(recorded)
+
+
+async def test_the_time_until_kargo_has_found_it_is_recorded_and_what_it_does_not_find_is_counted(
+    service: Service, collector: Collector
+) -> None:
+    telemetry = (await service.runtime()).telemetry
+    assert telemetry is not None
+    for finding in (Finding.FOUND, Finding.SOUGHT, Finding.MISSING):
+        found_at = NOON if finding is Finding.FOUND else None
+        telemetry.sought(msgspec.structs.replace(row(), finding=finding, found_at=found_at))
+
+    async def recorded() -> bool:
+        return [collector.points(name) for name in (FINDINGS, MISSED)] == [{told(provider="azure"): 1}] * 2
 
     await until(recorded)
 

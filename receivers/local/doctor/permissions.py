@@ -36,12 +36,6 @@ NEEDED = (
         severity=Severity.WARNING,  # few clusters have any
     ),
     Permission(resource="warehouses", verbs=("list", "watch", "patch"), loss="Warehouses are not refreshed"),
-    Permission(
-        resource="warehouses",
-        verbs=("get",),
-        loss="nobody looks again for what Kargo has not found",
-        severity=Severity.WARNING,  # it is refreshed all the same
-    ),
 )
 
 NEEDED_FOR_PULL_REQUESTS = (
