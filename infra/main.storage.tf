@@ -78,7 +78,7 @@ resource "azurerm_storage_container" "dead_letters" {
 }
 
 resource "azurerm_storage_queue" "this" {
-  for_each = toset(["refreshes", "refreshes-parked", "refreshes-poison"])
+  for_each = toset(["refreshes", "refreshes-parked", "refreshes-poison", "searches"])
 
   name               = each.value
   storage_account_id = local.storage.id

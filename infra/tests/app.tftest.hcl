@@ -103,7 +103,7 @@ run "no_key_opens_the_storage_account" {
     error_message = "the host does not use the identity"
   }
   assert {
-    condition     = toset(keys(azurerm_storage_queue.this)) == toset(["refreshes", "refreshes-parked", "refreshes-poison"])
+    condition     = toset(keys(azurerm_storage_queue.this)) == toset(["refreshes", "refreshes-parked", "refreshes-poison", "searches"])
     error_message = "the retry queue, or what belongs to it, is missing"
   }
 }

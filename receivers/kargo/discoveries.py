@@ -5,7 +5,7 @@ it discovered; where a version wrote it sooner, the condition ``Reconciling`` te
 https://github.com/akuity/kargo/blob/main/pkg/controller/warehouses/warehouses.go
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from enum import Enum, auto
 from functools import cached_property
 from typing import NamedTuple
@@ -24,6 +24,7 @@ DISCOVERY_LIMIT = 20  # of a subscription that has none: Kargo's admission write
 _FAILED = {"DiscoveryFailed", "DiscoveryFailure"}  # reasons of conditions that are False
 _ABSENT = msgspec.Raw(b"null")
 _TAGS = "refs/tags/"
+_NAME = 8  # elements that take as long to read as the name of one repository, measured
 
 FAILING = "Kargo could not discover anything: the conditions of the Warehouse say why"
 
@@ -54,9 +55,9 @@ class _Status(msgspec.Struct):
 
 
 class _Condition(msgspec.Struct):
-    type: msgspec.Raw = _ABSENT
-    status: msgspec.Raw = _ABSENT
-    reason: msgspec.Raw = _ABSENT
+    type: str = ""
+    status: str = ""
+    reason: str = ""
 
 
 class _Discovered(msgspec.Struct):
@@ -68,7 +69,7 @@ class _Discovered(msgspec.Struct):
 class _Entry(msgspec.Struct):
     """What was discovered for one subscription."""
 
-    repository: msgspec.Raw = msgspec.field(name="repoURL", default=_ABSENT)
+    repository: str = msgspec.field(name="repoURL", default="")
     references: msgspec.Raw = _ABSENT  # of an image
     versions: msgspec.Raw = _ABSENT  # of a chart
     commits: msgspec.Raw = _ABSENT  # of Git
@@ -76,24 +77,24 @@ class _Entry(msgspec.Struct):
 
 
 class _Reference(msgspec.Struct):
-    tag: msgspec.Raw = _ABSENT
-    digest: msgspec.Raw = _ABSENT
+    tag: str = ""
+    digest: str = ""
 
 
 class _Commit(msgspec.Struct):
-    id: msgspec.Raw = _ABSENT
-    tag: msgspec.Raw = _ABSENT
+    id: str = ""
+    tag: str = ""
 
 
 class _Observed(msgspec.Struct):
     """What Kargo saw of a Git repository before it left out commits."""
 
-    head: msgspec.Raw = msgspec.field(name="branchHead", default=_ABSENT)
+    head: str = msgspec.field(name="branchHead", default="")
     tags: msgspec.Raw = _ABSENT
 
 
 class _Ref(msgspec.Struct):
-    name: msgspec.Raw = _ABSENT
+    name: str = ""
 
 
 class _Terms(msgspec.Struct):
@@ -102,13 +103,6 @@ class _Terms(msgspec.Struct):
     limit: msgspec.Raw = msgspec.field(name="discoveryLimit", default=_ABSENT)
     expression_filter: msgspec.Raw = msgspec.field(name="expressionFilter", default=_ABSENT)
     since: msgspec.Raw = _ABSENT
-
-
-class _Listed(NamedTuple):
-    """One tag, version or commit that Kargo lists, and the digest of what it stands for, where that is told."""
-
-    name: str
-    digest: str = ""
 
 
 class Discovery:
@@ -120,23 +114,25 @@ class Discovery:
     def __init__(self, status: msgspec.Raw, subscriptions: msgspec.Raw) -> None:
         self._status = _decoded(status, _Status)
         self._subscriptions = subscriptions
-        self._room = limits.DISCOVERED  # entries of lists that may still be looked at
+        self._bytes = limits.DISCOVERED_BYTES  # of lists that are still read at once
+        self._elements = limits.DISCOVERED  # of longer ones, that are still read one by one
 
     @cached_property
     def handled(self) -> str:
         """The refresh that Kargo handled last; empty for none."""
         token = self._status.handled
-        return _text(token) if len(token) <= 2 + limits.REFRESH_HANDLED else ""
+        found = shallow.value(token) if len(token) <= 2 + limits.REFRESH_HANDLED else ""
+        return found if isinstance(found, str) else ""
 
     @cached_property
     def under_way(self) -> bool:
         """Whether Kargo is discovering now."""
-        return any(kind == "Reconciling" and status == "True" for kind, status, _ in self._conditions)
+        return any(each.type == "Reconciling" and each.status == "True" for each in self._conditions)
 
     @cached_property
     def failed(self) -> bool:
         """Whether the last discovery failed."""
-        return any(status == "False" and reason in _FAILED for _, status, reason in self._conditions)
+        return any(each.status == "False" and each.reason in _FAILED for each in self._conditions)
 
     def look(self, accepted: Accepted, event: Pushed) -> Look:
         """Whether what a subscription takes of a push is among what was discovered for it."""
@@ -145,7 +141,8 @@ class Discovery:
         if bytes(self._status.discovered) == b"null":
             return UNTOLD
         entries = self._entries(accepted.subscription.kind, accepted.url)
-        return worst(self._look_for(each, accepted, event, entries) for each in accepted.qualifiers)
+        look = worst(self._look_for(each, accepted, event, entries) for each in accepted.qualifiers)
+        return look if look.sight is Sight.FOUND or self._elements > 0 else UNTOLD  # it may stand in what was not read
 
     def _look_for(self, qualifier: str, accepted: Accepted, event: Pushed, entries: list[_Entry]) -> Look:
         if accepted.subscription.kind is Kind.GIT:
@@ -155,37 +152,37 @@ class Discovery:
         return self._look_for_tag(qualifier, event.digest, accepted, entries)
 
     def _look_for_tag(self, tag: str, digest: str, accepted: Accepted, entries: list[_Entry]) -> Look:
-        listed = [each for entry in entries for each in _references(self._taken(entry.references))]
-        digests = [each.digest for each in listed if each.name == tag]
+        listed = [each for entry in entries for each in self._list(entry.references, _Reference)]
+        digests = [each.digest for each in listed if each.tag == tag]
         if any(not digest or each in {"", digest} for each in digests):
             return FOUND
         if digests:
             return Look(Sight.MISSING, f"Kargo lists tag {verdicts.shown(tag)} with another digest")
-        return self._missing(f"tag {verdicts.shown(tag)}", tag, [each.name for each in listed], accepted)
+        return self._missing(f"tag {verdicts.shown(tag)}", tag, [each.tag for each in listed], accepted)
 
     def _look_for_version(self, tag: str, accepted: Accepted, entries: list[_Entry]) -> Look:
         version = tag.replace("_", "+")  # Helm pushes it so
-        listed = [_text(each) for entry in entries for each in self._taken(entry.versions)]
+        listed = [each for entry in entries for each in self._list(entry.versions, str)]
         if version in listed or tag in listed:
             return FOUND
         return self._missing(f"version {verdicts.shown(version)}", version, listed, accepted)
 
     def _look_for_ref(self, ref: str, commit: str, accepted: Accepted, entries: list[_Entry]) -> Look:
-        commits = [each for entry in entries for each in _commits(self._taken(entry.commits))]
+        commits = [each for entry in entries for each in self._list(entry.commits, _Commit)]
         observed = [_decoded(each.observed, _Observed) for each in entries]
         if ref.startswith(_TAGS):
-            return self._look_for_git_tag(ref.removeprefix(_TAGS), accepted, [each.name for each in commits], observed)
+            return self._look_for_git_tag(ref.removeprefix(_TAGS), accepted, [each.tag for each in commits], observed)
         if not commit:
             return UNTOLD
-        heads = [_text(each.head) for each in observed]
-        if commit in heads or any(each.digest == commit for each in commits):
+        heads = [each.head for each in observed]
+        if commit in heads or any(each.id == commit for each in commits):
             return FOUND
         if not any(heads) and self._is_filtered(accepted):
             return UNTOLD  # the commit may be left out though Kargo has seen it
         return Look(Sight.MISSING, f"Kargo does not list commit {verdicts.shown(commit[:12])}")
 
     def _look_for_git_tag(self, tag: str, accepted: Accepted, listed: list[str], observed: list[_Observed]) -> Look:
-        seen = [_text(_decoded(ref, _Ref).name) for each in observed for ref in self._taken(each.tags)]
+        seen = [ref.name for each in observed for ref in self._list(each.tags, _Ref)]
         if tag in listed or tag in seen:
             return FOUND
         if not seen and self._is_filtered(accepted):
@@ -202,16 +199,28 @@ class Discovery:
 
     def _entries(self, kind: Kind, url: str) -> list[_Entry]:
         """What was discovered in one repository."""
-        raw = getattr(_decoded(self._status.discovered, _Discovered), kind.value)
-        entries = (_decoded(each, _Entry) for each in self._taken(raw))
-        return [each for each in entries if aliases.canonical(urls.normalise(kind, _url(each.repository))) == url]
+        raw: msgspec.Raw = getattr(_decoded(self._status.discovered, _Discovered), kind.value)
+        return [each for each in self._list(raw, _Entry) if self._is_of(each.repository, kind, url)]
 
-    def _taken(self, raw: msgspec.Raw) -> list[msgspec.Raw]:
-        """The elements of a list, as long as there is room to look at more."""
-        found = shallow.elements(raw, at_most=limits.DISCOVERED_OF_ONE)
-        first = found.first[: self._room] if found else []
-        self._room -= len(first)
-        return first
+    def _is_of(self, repository: str, kind: Kind, url: str) -> bool:
+        """Whether this names a repository, whose canonical URL is given. To find out takes longer than to read it."""
+        if self._elements <= 0 or len(repository) > limits.REPOSITORY_URL:
+            return False
+        self._elements -= _NAME
+        return aliases.canonical(urls.normalise(kind, repository)) == url
+
+    def _list[Element](self, raw: msgspec.Raw, kind: type[Element]) -> list[Element]:
+        """The elements of a list; none where it is none, or one is of another kind. Of a very long one the first."""
+        try:
+            if len(raw) <= self._bytes:
+                self._bytes -= len(raw)
+                return msgspec.json.decode(raw, type=list[kind])  # type: ignore[valid-type]  # a type at run time
+            found = shallow.elements(raw, at_most=limits.DISCOVERED_OF_ONE) if self._elements > 0 else None
+            first = found.first if found else []
+            self._elements = self._elements - len(first) if found is None or not found.more else 0
+            return [msgspec.json.decode(each, type=kind) for each in first]
+        except (*shallow.NO_JSON, RecursionError):
+            return []
 
     def _limit(self, accepted: Accepted) -> int:
         """How many a subscription has Kargo list."""
@@ -236,10 +245,8 @@ class Discovery:
         return _decoded(kinds.get(accepted.subscription.kind.value, _ABSENT), _Terms)
 
     @cached_property
-    def _conditions(self) -> list[tuple[str, str, str]]:
-        found = shallow.elements(self._status.conditions, at_most=limits.CONDITIONS)
-        conditions = (_decoded(each, _Condition) for each in (found.first if found else ()))
-        return [(_text(each.type), _text(each.status), _text(each.reason)) for each in conditions]
+    def _conditions(self) -> list[_Condition]:
+        return self._list(self._status.conditions, _Condition)
 
 
 def worst(looks: Iterable[Look]) -> Look:
@@ -248,18 +255,6 @@ def worst(looks: Iterable[Look]) -> Look:
 
 
 _GRAVITY = {Sight.MISSING: 0, Sight.BEYOND: 1, Sight.UNTOLD: 2, Sight.FOUND: 3}
-
-
-def _references(elements: Iterable[msgspec.Raw]) -> Iterator[_Listed]:
-    for each in elements:
-        reference = _decoded(each, _Reference)
-        yield _Listed(_text(reference.tag), _text(reference.digest))
-
-
-def _commits(elements: Iterable[msgspec.Raw]) -> Iterator[_Listed]:
-    for each in elements:
-        commit = _decoded(each, _Commit)
-        yield _Listed(_text(commit.tag), _text(commit.id))
 
 
 def _is_below(version: str, listed: list[str], accepted: Accepted) -> bool:
@@ -280,13 +275,3 @@ def _decoded[Found: msgspec.Struct](raw: msgspec.Raw, kind: type[Found]) -> Foun
         return msgspec.json.decode(raw, type=kind)
     except (*shallow.NO_JSON, RecursionError):
         return kind()
-
-
-def _url(raw: msgspec.Raw) -> str:
-    text = _text(raw)
-    return text if len(text) <= limits.REPOSITORY_URL else ""
-
-
-def _text(raw: msgspec.Raw) -> str:
-    found = shallow.value(raw)
-    return found if isinstance(found, str) else ""

@@ -262,11 +262,24 @@ def test_to_find_out_what_is_taken_has_a_price() -> None:
 
 
 def test_lists_are_looked_through_as_far_as_they_can_be_honest() -> None:
+    long = "x" * limits.DISCOVERED_BYTES  # so that the list is read one by one
     many = [f"{number}.0.0" for number in range(limits.DISCOVERED_OF_ONE + 1)]
-    assert look(image(), push(many[-2]), tags(*many)) == FOUND
-    assert look(image(), push(many[-1]), tags(*many)).sight is Sight.MISSING
-    entries = tags(*many)["images"] * 100
-    assert look(image(), push("x"), {"images": entries}).sight is Sight.MISSING
+    assert look(image(), push(many[-2]), tags(*many, long)) == FOUND
+    assert look(image(), push(many[-1]), tags(*many, long)) == UNTOLD
+    assert look(image(), push("none"), tags(*many[:20], long)).sight is Sight.MISSING
+
+
+def test_what_stands_beyond_what_is_looked_through_is_not_missing() -> None:
+    entry = {"repoURL": "ghcr.io/another/app", "references": [{"tag": "1.2.3", "digest": DIGEST}]}
+    last = {"repoURL": IMAGE, "references": [{"tag": "1.2.3", "digest": DIGEST}]}
+    few, many = [entry] * 10, [entry] * limits.DISCOVERED
+    assert look(image(), push("1.2.3"), {"images": [*few, last]}) == FOUND
+    assert look(image(), push("1.2.3"), {"images": [*many, last]}) == UNTOLD
+
+
+def test_the_name_of_a_repository_that_is_none_is_passed_over() -> None:
+    odd = {"repoURL": "x" * (limits.REPOSITORY_URL + 1), "references": [{"tag": "1.2.3"}]}
+    assert look(image(), push("1.2.3"), {"images": [odd]}).sight is Sight.MISSING
 
 
 @pytest.mark.parametrize("subscriptions", [None, [], [None], [{"image": None}], [{"image": []}], "x", {}])

@@ -106,14 +106,18 @@ class Watched:
         await until(there)
         return [each.finding for each in self.told]
 
-    async def look_again(self) -> None:
-        """Have what waits longest looked for, as if its time had come."""
+    async def waiting(self) -> list[tuple[Search, float]]:
+        """What waits, once something does, and for how long."""
 
         async def waits() -> bool:
             return bool(self.shelf.waiting)
 
         await until(waits)
-        search, _ = self.shelf.waiting.pop(0)
+        return self.shelf.waiting
+
+    async def look_again(self) -> None:
+        """Have what waits longest looked for, as if its time had come."""
+        search, _ = (await self.waiting()).pop(0)
         await self.searches.look(search)
 
     async def handled(self) -> None:

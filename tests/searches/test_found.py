@@ -43,16 +43,17 @@ type Json = dict[str, Any]
 
 @dataclass
 class Sights:
-    """What Kargo sees of each repository: the real registry's as it is, the replica's from a time on."""
+    """What Kargo sees of each repository: the real registry's as it is, the replica's from a time on, unless ``held``."""
 
     registry: Registry | None = None
+    held: bool = False
     seen_from: dict[str, float] = field(default_factory=dict)  # of the event loop's clock, by repository
 
     async def discover(self, each: Json) -> Json:
         """As the embedded cluster has its Warehouses discover."""
         url: str = each["spec"]["subscriptions"][0]["image"]["repoURL"]
         if url.startswith(REPLICA):
-            visible = self.seen_from.get(url, float("inf")) <= asyncio.get_running_loop().time()
+            visible = not self.held and self.seen_from.get(url, float("inf")) <= asyncio.get_running_loop().time()
             tags = [TAG] if visible else []
         else:
             assert self.registry is not None
@@ -89,10 +90,19 @@ class Field:
         assert journal is not None
         return Counter([row.finding async for row in journal.rows(Filter(state="refreshed"))])
 
-    async def until_found(self, count: int) -> None:
-        """Wait until so many deliveries are found."""
-        async with asyncio.timeout(30 + 12 * SECONDS):
-            while (await self.findings())[Finding.FOUND] < count:  # noqa: ASYNC110 - it is read from a table
+    async def until_handled(self) -> None:
+        """Wait until Kargo has acted on every refresh."""
+
+        async def handled() -> bool:
+            every = self.cluster.store.every(WAREHOUSES)
+            return all("lastHandledRefresh" in each.get("status", {}) for each in every)
+
+        await until(handled)
+
+    async def until_told(self, count: int, finding: Finding | None) -> None:
+        """Wait until the journal says this of so many deliveries."""
+        async with asyncio.timeout(60 + 12 * SECONDS):
+            while (await self.findings())[finding] < count:  # noqa: ASYNC110 - it is read from a table
                 await asyncio.sleep(0.2)
 
 
@@ -108,12 +118,12 @@ def as_fast_as_the_replica(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @asynccontextmanager
 async def pushed_to(
-    azurite: Azurite, folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: str
+    azurite: Azurite, folder: Path, monkeypatch: pytest.MonkeyPatch, *, held: bool = False, **settings: str
 ) -> AsyncIterator[Field]:
     """A real registry that everything is pushed to, and a replica that all is told of."""
     if not server.is_there():
         pytest.skip(server.HOW_TO_GET_IT)
-    sights = Sights()
+    sights = Sights(held=held)
     calls: Counter[str] = Counter()
     for name in ("get", "merge_patch"):
         monkeypatch.setattr(Api, name, counted(getattr(Api, name), calls, name))
@@ -167,7 +177,7 @@ async def test_every_push_is_found(azurite: Azurite, tmp_path: Path, monkeypatch
     (tmp_path / "layout").mkdir()
     count = PUSHED + REPLICATED
     async with pushed_to(azurite, tmp_path, monkeypatch) as pushed:
-        await pushed.until_found(count)
+        await pushed.until_told(count, Finding.FOUND)
         assert pushed.listed() == count
         assert await pushed.findings() == {Finding.FOUND: count}
     print(f"\n{count} of {count} pushes found; {pushed.calls['merge_patch']} patches, {pushed.calls['get']} reads")
@@ -178,9 +188,13 @@ async def test_without_looking_again_those_that_came_late_are_not_found(
 ) -> None:
     (tmp_path / "layout").mkdir()
     count = PUSHED + REPLICATED
-    async with pushed_to(azurite, tmp_path, monkeypatch, VERIFY_DISCOVERY="false") as pushed:
-        await asyncio.sleep(SECONDS + 1)
+    async with pushed_to(azurite, tmp_path, monkeypatch, held=True, VERIFY_DISCOVERY="false") as pushed:
+        await pushed.until_told(count, None)
+        await pushed.until_handled()
+        pushed.sights.held = False
+        await asyncio.sleep(max(0.0, max(pushed.sights.seen_from.values()) - asyncio.get_running_loop().time()))
         found = pushed.listed()
         assert await pushed.findings() == {None: count}
-    assert found < count
+        assert pushed.calls["merge_patch"] == count
+    assert found == PUSHED
     print(f"\nwithout looking again: {found} of {count} pushes found; {pushed.calls['merge_patch']} patches")

@@ -58,7 +58,7 @@ async def test_what_it_does_not_list_waits_to_be_looked_for() -> None:
         pushed = await kargo.push()
         assert await kargo.findings() == [Finding.SOUGHT]
         assert kargo.told[0].reason == MISSING
-        ((search, delay),) = kargo.shelf.waiting
+        ((search, delay),) = await kargo.waiting()
         assert (delay, search.target, search.sought[0].deliveries, search.tries) == (5.0, APP, (pushed,), 0)
 
 
@@ -71,7 +71,7 @@ async def test_it_is_asked_again_while_it_is_missing_and_the_watch_tells_when_it
         await kargo.look_again()
         assert annotation(kargo) != before
         assert await kargo.findings(3) == [Finding.SOUGHT, Finding.SOUGHT, Finding.FOUND]
-        ((search, delay),) = kargo.shelf.waiting
+        ((search, delay),) = await kargo.waiting()
         assert (delay, search.tries, search.value) == (30.0, 1, annotation(kargo))
         await kargo.look_again()
         assert not kargo.shelf.waiting
@@ -96,7 +96,7 @@ async def test_after_the_last_look_it_is_told_that_kargo_did_not_find_it(caplog:
         await kargo.findings()
         values, delays = {annotation(kargo)}, []
         for _ in range(5):
-            delays.append(kargo.shelf.waiting[0][1])
+            delays.append((await kargo.waiting())[0][1])
             await kargo.look_again()
             values.add(annotation(kargo))
             await kargo.handled()
@@ -183,7 +183,7 @@ async def test_a_burst_of_equal_pushes_is_one_search_for_all_of_them() -> None:
         artifacts: Object = {"images": []}
         set_status(kargo, lastHandledRefresh=annotation(kargo), discoveredArtifacts=artifacts)
         await kargo.findings()
-        ((search, _),) = kargo.shelf.waiting
+        ((search, _),) = await kargo.waiting()
         assert [each.deliveries for each in search.sought] == [tuple(deliveries)]
         assert kargo.told[0].deliveries == deliveries
 
@@ -255,7 +255,7 @@ async def missing(kargo: Watched) -> Search:
     """A push that is not there, and what then waits."""
     await kargo.push()
     await kargo.findings()
-    return kargo.shelf.waiting.pop()[0]
+    return (await kargo.waiting()).pop()[0]
 
 
 async def test_of_a_warehouse_that_is_gone_nothing_is_looked_for() -> None:
