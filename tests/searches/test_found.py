@@ -43,10 +43,10 @@ type Json = dict[str, Any]
 
 @dataclass
 class Sights:
-    """What Kargo sees of each repository: the real registry's as it is, the replica's from a time on, unless ``held``."""
+    """What Kargo sees of each repository: the real registry's as it is, the replica's later."""
 
     registry: Registry | None = None
-    held: bool = False
+    held: bool = False  # nothing of the replica yet
     seen_from: dict[str, float] = field(default_factory=dict)  # of the event loop's clock, by repository
 
     async def discover(self, each: Json) -> Json:
