@@ -294,7 +294,7 @@ async def test_an_error_that_may_pass_is_tried_again(
     assert (outcome.result, outcome.attempts) == (Result.REFRESHED, 3)
 
 
-@pytest.mark.parametrize("status", [400, 415, 422])
+@pytest.mark.parametrize("status", [400, 405, 406, 413, 415, 422])
 async def test_an_error_that_will_not_pass_is_not_tried_again(
     fault_proxy: FaultProxy, refresher: Refresher, guestbook: Target, status: int
 ) -> None:

@@ -122,6 +122,17 @@ async def test_one_event_that_wants_a_warehouse_is_enough(sender: Sender, tags: 
     assert sender.last.others == 1
 
 
+async def test_a_warehouse_that_does_not_want_it_is_not_patched(
+    sender: Sender, api_server: ApiServer, fault_proxy: FaultProxy
+) -> None:
+    answer = await sender.deliver(pushed("0.1.0"))
+    assert (answer.status, answer.body) == (200, {"msg": "refreshed 0 warehouse(s)"})
+    (decision,) = sender.last.decisions
+    assert not decision.refresh
+    assert fault_proxy.sent("PATCH") == []
+    assert not await refresh_of(api_server, "app")
+
+
 async def test_a_warehouse_that_is_gone_does_not_count(
     sender: Sender, api_server: ApiServer, fault_proxy: FaultProxy
 ) -> None:
@@ -252,6 +263,37 @@ async def test_an_authenticator_gets_the_secrets_that_count(sender: Sender) -> N
         assert secrets == (HOOK.secret.encode(),)
 
     assert (await sender.send(lambda _: [Ping()], authentication=replace(by_url, verify=verify))).status == 200
+
+
+async def test_warehouses_that_are_not_known_in_time_are_told_as_such(
+    sender: Sender, api_server: ApiServer, fault_proxy: FaultProxy
+) -> None:
+    await api_server.allow_promotions()
+    assert (await sender.deliver(Ping())).status == 200  # its receiver is known from now on
+    fault_proxy.hold(path="promotions")
+    sender.runtime.pipeline._budget = 0.5
+    answer = await sender.deliver(PullRequestClosed(url=PULL_REQUEST))
+    assert answer.status == 503
+    assert not sender.last.matched
+    assert sender.last.error == "did not answer in time"
+
+
+class Hanging:
+    """A retry queue that never answers."""
+
+    async def put(self, delivery: Delivery) -> None:
+        await asyncio.Event().wait()
+        raise AssertionError(delivery)
+
+
+async def test_a_queue_that_does_not_answer_in_time_is_told_as_such(sender: Sender, fault_proxy: FaultProxy) -> None:
+    assert (await sender.deliver(Ping())).status == 200
+    fault_proxy.answer(422, times=None, method="PATCH")
+    sender.runtime.pipeline._queue, sender.runtime.pipeline._budget = Hanging(), 1.0
+    answer = await sender.deliver(pushed("1.0.0"))
+    assert (answer.status, answer.headers["Retry-After"]) == (503, str(limits.RETRY_AFTER))
+    assert not sender.last.queued
+    assert sender.last.error == "the retry queue did not answer in time"
 
 
 async def test_an_observer_that_fails_costs_nobody_anything(

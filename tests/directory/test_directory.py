@@ -274,6 +274,21 @@ async def test_where_secrets_cannot_be_read_the_published_url_decides(
 
 
 @pytest.mark.parametrize("read_secrets", [True, False], ids=["denied", "told not to"])
+async def test_where_secrets_cannot_be_read_a_url_that_was_published_before_is_refused(
+    api_server: ApiServer, fault_proxy: FaultProxy, read_secrets: bool
+) -> None:
+    await api_server.apply(project_config([HOOK]), secret_of(HOOK))
+    fault_proxy.answer(403, times=None, path="/secrets/")
+    async with knowing(api_server, fault_proxy, read_secrets=read_secrets) as known:
+        assert await known.knows(HOOK.path)
+        version = known.mirror.version
+        await api_server.apply(project_config([HOOK], published=[NEW]))
+        await known.changed_since(version)
+        assert not await known.knows(HOOK.path)
+        assert await known.knows(NEW.path)
+
+
+@pytest.mark.parametrize("read_secrets", [True, False], ids=["denied", "told not to"])
 async def test_a_sender_that_signs_is_refused_where_its_signature_cannot_be_checked(
     api_server: ApiServer, fault_proxy: FaultProxy, read_secrets: bool
 ) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 import pytest
+from azure.core.exceptions import HttpResponseError
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
 
@@ -203,6 +204,40 @@ async def test_a_queue_that_cannot_be_made_ready_is_reported(queue: RetryQueue, 
 async def test_two_who_create_the_queue_at_once_both_succeed(queue: RetryQueue) -> None:
     await asyncio.gather(*(queue.put(delivery()) for _ in range(5)))
     assert (await queue.peek()).waiting == 5
+
+
+async def test_a_queue_that_somebody_else_has_just_created_is_used(
+    queue: RetryQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Storage answers 409 to who creates it with other metadata."""
+    create = QueueClient.create_queue
+    refusals: list[int | None] = []
+
+    async def overtaken(client: QueueClient) -> None:
+        await create(client, metadata={"by": "another"})
+        try:
+            await create(client)
+        except HttpResponseError as error:
+            refusals.append(error.status_code)
+            raise
+
+    monkeypatch.setattr(QueueClient, "create_queue", overtaken)
+    await queue.put(delivery())
+    assert refusals == [409]
+    assert (await queue.peek()).waiting == 1
+
+
+async def test_a_queue_that_may_not_be_created_is_told(
+    queue: RetryQueue, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = Storage(Settings(storage_connection=azurite.connection_string.replace("AccountKey=", "AccountKey=AAAA")))
+    client = await stranger.queue(QUEUE)
+    monkeypatch.setattr(QueueClient, "create_queue", staticmethod(client.create_queue))
+    with pytest.raises(StorageError, match=r"^403 ") as refused:
+        await queue.put(delivery())
+    await stranger.close()
+    assert refused.value.status == 403
+    assert queue.fault() == str(refused.value)
 
 
 async def test_a_refusal_is_told_by_its_name() -> None:

@@ -424,6 +424,26 @@ async def test_a_try_tells_how_it_ended(drill: Drill, proxy: FaultProxy, caplog:
     assert "422 told by the test; tried again later" in caplog.text
 
 
+async def test_a_try_throughout_which_the_cluster_is_away_is_kept_with_the_reason(
+    drill: Drill, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A try without a reason is one that is done, so the delivery would be lost."""
+    proxy.reset(times=None)
+    drill.service.availability.suspect()
+    await until(lambda: away(drill))
+    monkeypatch.setattr(limits, "RETRY_WAIT", 0.1)
+    monkeypatch.setattr(drill.service.availability, "_clock", lambda: 0.0)  # it has just left
+    await retries_of(drill).handle(messages.encode(message()))
+    (waiting,) = (await drill.queues()).due
+    assert [each.error for each in waiting.attempts] == ["the cluster did not answer in time"]
+
+
+async def test_a_try_while_the_cluster_has_been_away_for_long_is_kept_with_the_reason(outage: Drill) -> None:
+    await retries_of(outage).handle(messages.encode(message()))
+    (waiting,) = (await outage.queues()).due
+    assert [each.error for each in waiting.attempts] == ["the cluster is away"]
+
+
 async def test_a_try_before_the_cluster_was_ever_seen_waits_for_the_next_one(
     embedded_api_server: ApiServer, proxy: FaultProxy, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
