@@ -1,0 +1,121 @@
+"""Asks whether the tests of the core would notice small faults in it: `make mutants`.
+
+Each mutant is one fault of mutants/operators.py in one line. It is tried with the tests that run that line, the nearest
+and fastest first, until one fails: then it is caught. A test that hangs catches it too. What is tried first is decided
+by --seed alone, so that the same seed goes on to the same mutants. The working tree stays as it is.
+
+What survives is printed, and wants a test, or a line in mutants/equivalent.toml that says why no test can notice it.
+"""
+
+import argparse
+import os
+import random
+import sys
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from mutants import core, trying
+from mutants.operators import Mutant, mutants
+from mutants.trying import Measured, Verdict
+
+EQUIVALENT = Path(__file__).with_name("equivalent.toml")
+MOST = 2  # mutants tried at the same time: more, and tests are slow enough to fail by themselves
+
+type Tried = tuple[Mutant, Verdict]
+
+
+def equivalent() -> dict[tuple[str, str], str]:
+    """Why no test can notice a mutant, by its file and its change."""
+    told = tomllib.loads(EQUIVALENT.read_text())
+    return {(file, each["change"]): each["why"] for file, changes in told.items() for each in changes}
+
+
+def tried(chosen: Iterable[Mutant], measured: Measured, *, workers: int, seconds: float) -> Iterator[Tried]:
+    """Try mutants until there are none left, or no time."""
+    ends = time.monotonic() + seconds
+    left = iter(chosen)
+    running: dict[Future[Verdict], Mutant] = {}
+    with ThreadPoolExecutor(workers) as pool:
+        while True:
+            while len(running) < workers and time.monotonic() < ends and (mutant := next(left, None)) is not None:
+                running[pool.submit(trying.verdict, mutant, measured)] = mutant
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(future), future.result()
+
+
+def main() -> int:
+    """Exit code 1: the score is below what was asked for; 2: there is nothing to try."""
+    arguments = _arguments()
+    known = equivalent()
+    every = [each for file in arguments.files for each in mutants(file, (core.ROOT / file).read_bytes())]
+    chosen = [each for each in every if (each.file, each.change) not in known]
+    random.Random(arguments.seed).shuffle(chosen)  # noqa: S311 - no secret
+    if not chosen:
+        print("there is nothing to try", file=sys.stderr)
+        return 2
+    print(
+        f"{len(chosen)} mutants in {len(set(arguments.files))} files, {len(every) - len(chosen)} equivalent ones beside"
+    )
+    with ThreadPoolExecutor(arguments.workers) as pool:
+        measured = trying.measure(pool)
+    print(
+        f"{len(measured.seconds)} tests",
+        *(f"left out, as it fails anyway: {test}" for test in measured.failed),
+        sep="\n",
+    )
+    counts: Counter[Verdict] = Counter()
+    survivors: list[Tried] = []
+    for mutant, verdict in tried(chosen, measured, workers=arguments.workers, seconds=arguments.seconds):
+        counts[verdict] += 1
+        if verdict in (Verdict.SURVIVED, Verdict.UNREACHED):
+            survivors.append((mutant, verdict))
+        _show_progress(counts, of=len(chosen))
+    return _report(counts, survivors, of=len(chosen), least=arguments.least)
+
+
+def _show_progress(counts: Counter[Verdict], *, of: int) -> None:
+    caught = counts[Verdict.CAUGHT] + counts[Verdict.HUNG]
+    if sys.stdout.isatty() or counts.total() % 25 == 0:
+        end = "\r" if sys.stdout.isatty() else "\n"
+        print(f"{counts.total()} of {of} tried, {caught} caught", end=end, flush=True)
+
+
+def _report(counts: Counter[Verdict], survivors: list[Tried], *, of: int, least: float) -> int:
+    print()
+    for mutant, verdict in sorted(survivors, key=lambda each: (each[0].file, each[0].start)):
+        print(
+            f"{mutant.file}:{mutant.line}  {mutant.change}"
+            + ("  (no test runs it)" if verdict is Verdict.UNREACHED else "")
+        )
+    caught, all_tried = counts[Verdict.CAUGHT] + counts[Verdict.HUNG], counts.total()
+    score = 100 * caught / all_tried
+    hung = f", {counts[Verdict.HUNG]} of them by a test that hung" if counts[Verdict.HUNG] else ""
+    print(f"\n{caught} of {all_tried} mutants caught{hung}: {score:.1f} %; {of - all_tried} of {of} were not tried")
+    return int(score < least)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m mutants", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("files", nargs="*", default=core.modules(), help="modules of the core; all of it by default")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=float(os.environ.get("MUTANTS_SECONDS") or 1800),
+        help="after which no further mutant is tried; 1800, or what MUTANTS_SECONDS says, by default",
+    )
+    parser.add_argument("--seed", default="kargo", help="decides which mutants come first")
+    parser.add_argument("--workers", type=int, choices=range(1, MOST + 1), default=MOST, help="2 by default")
+    parser.add_argument("--least", type=float, default=0.0, metavar="PERCENT", help="fail with a lower score")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
