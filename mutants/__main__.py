@@ -25,13 +25,15 @@ from mutants.trying import Measured, Verdict
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 MOST = 2  # mutants tried at the same time: more, and tests are slow enough to fail by themselves
 
+CATCHES = (Verdict.CAUGHT, Verdict.HUNG)
+
 type Tried = tuple[Mutant, Verdict]
 
 
-def equivalent() -> dict[tuple[str, str], str]:
-    """Why no test can notice a mutant, by its file and its change."""
+def equivalent() -> dict[tuple[str, str, str], str]:
+    """Why no test can notice a mutant, by its file, its line as it is written and its change."""
     told = tomllib.loads(EQUIVALENT.read_text())
-    return {(file, each["change"]): each["why"] for file, changes in told.items() for each in changes}
+    return {(file, each["code"], each["change"]): each["why"] for file, found in told.items() for each in found}
 
 
 def tried(chosen: Iterable[Mutant], measured: Measured, *, workers: int, seconds: float) -> Iterator[Tried]:
@@ -50,53 +52,50 @@ def tried(chosen: Iterable[Mutant], measured: Measured, *, workers: int, seconds
 
 
 def main() -> int:
-    """Exit code 1: the score is below what was asked for; 2: there is nothing to try."""
+    """Exit code 1: the score is below what was asked for; 2: nothing can be tried."""
     arguments = _arguments()
     known = equivalent()
     every = [each for file in arguments.files for each in mutants(file, (core.ROOT / file).read_bytes())]
-    chosen = [each for each in every if (each.file, each.change) not in known]
+    chosen = [each for each in every if (each.file, each.code, each.change) not in known]
     random.Random(arguments.seed).shuffle(chosen)  # noqa: S311 - no secret
-    if not chosen:
-        print("there is nothing to try", file=sys.stderr)
-        return 2
-    print(
-        f"{len(chosen)} mutants in {len(set(arguments.files))} files, {len(every) - len(chosen)} equivalent ones beside"
-    )
+    print(f"{len(chosen)} mutants, and {len(every) - len(chosen)} that no test can notice")
     with ThreadPoolExecutor(arguments.workers) as pool:
         measured = trying.measure(pool)
-    print(
-        f"{len(measured.seconds)} tests",
-        *(f"left out, as it fails anyway: {test}" for test in measured.failed),
-        sep="\n",
-    )
+    for test in measured.failed:
+        print(f"left out, as it fails anyway: {test}")
+    if not trying.is_quiet(chosen, measured):
+        print("tests fail though nothing is changed, or none runs what was chosen", file=sys.stderr)
+        return 2
     counts: Counter[Verdict] = Counter()
     survivors: list[Tried] = []
     for mutant, verdict in tried(chosen, measured, workers=arguments.workers, seconds=arguments.seconds):
         counts[verdict] += 1
-        if verdict in (Verdict.SURVIVED, Verdict.UNREACHED):
+        if verdict not in CATCHES:
             survivors.append((mutant, verdict))
         _show_progress(counts, of=len(chosen))
     return _report(counts, survivors, of=len(chosen), least=arguments.least)
 
 
+def _caught(counts: Counter[Verdict]) -> int:
+    return sum(counts[each] for each in CATCHES)
+
+
 def _show_progress(counts: Counter[Verdict], *, of: int) -> None:
-    caught = counts[Verdict.CAUGHT] + counts[Verdict.HUNG]
     if sys.stdout.isatty() or counts.total() % 25 == 0:
         end = "\r" if sys.stdout.isatty() else "\n"
-        print(f"{counts.total()} of {of} tried, {caught} caught", end=end, flush=True)
+        print(f"{counts.total()} of {of} tried, {_caught(counts)} caught", end=end, flush=True)
 
 
 def _report(counts: Counter[Verdict], survivors: list[Tried], *, of: int, least: float) -> int:
     print()
     for mutant, verdict in sorted(survivors, key=lambda each: (each[0].file, each[0].start)):
-        print(
-            f"{mutant.file}:{mutant.line}  {mutant.change}"
-            + ("  (no test runs it)" if verdict is Verdict.UNREACHED else "")
-        )
-    caught, all_tried = counts[Verdict.CAUGHT] + counts[Verdict.HUNG], counts.total()
-    score = 100 * caught / all_tried
-    hung = f", {counts[Verdict.HUNG]} of them by a test that hung" if counts[Verdict.HUNG] else ""
-    print(f"\n{caught} of {all_tried} mutants caught{hung}: {score:.1f} %; {of - all_tried} of {of} were not tried")
+        remark = f"  ({verdict.value})" if verdict is Verdict.UNREACHED else ""
+        print(f"{mutant.file}:{mutant.line}  {mutant.change}{remark}")
+    score = 100 * _caught(counts) / counts.total() if counts else 0.0
+    told = (
+        f"{_caught(counts)} of {counts.total()} mutants were caught, {counts[Verdict.HUNG]} of them by a test that hung"
+    )
+    print(f"\n{told}: {score:.1f} %. {of - counts.total()} were not tried.")
     return int(score < least)
 
 

@@ -42,6 +42,7 @@ class Mutant:
     file: str  # from the root of the project
     lines: range  # those whose tests may notice it
     line: int  # where it is
+    code: str  # that line
     start: int  # of the bytes that it replaces
     end: int
     before: str
@@ -59,12 +60,14 @@ class Mutant:
 
 def mutants(file: str, source: bytes) -> list[Mutant]:
     """Every mutant of a file, from its top to its end."""
-    starts = [0, *accumulate(len(line) for line in source.splitlines(keepends=True))]
+    source_lines = source.split(b"\n")
+    starts = [0, *accumulate(len(line) + 1 for line in source_lines)]
     found = [
         Mutant(
             file=file,
             lines=range(first, node.end_lineno + 1),
             line=node.lineno,
+            code=source_lines[node.lineno - 1].decode().strip(),
             start=(start := starts[node.lineno - 1] + node.col_offset),
             end=(end := starts[node.end_lineno - 1] + node.end_col_offset),
             before=source[start:end].decode(),

@@ -2,27 +2,41 @@
 
 import hashlib
 import json
-import os
+import multiprocessing
 import signal
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
+from itertools import islice
 from pathlib import Path
 
 from coverage import CoverageData
 
 from mutants import core, planting
 from mutants.operators import Mutant
+from mutants.planting import Measuring, Planting
 
 KEPT = core.ROOT / "build" / "mutants"  # what was measured; a room that has not changed is not measured again
 TESTS = 60.0  # seconds of tests that one mutant is tried with, at most
 AMPLE = 5.0  # times as long as it took may a test take; beside
 START = 40.0  # seconds, for the servers that the first test starts
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "mutants.planting"]
+# What tests import of others is imported once: each process begins as a copy of one that has it.
+IMPORTED = [
+    "mutants.planting",
+    "aiohttp.web",
+    "azure.data.tables.aio",
+    "azure.storage.queue.aio",
+    "coverage",
+    "cryptography.x509",
+    "hypothesis.strategies",
+    "msgspec",
+    "opentelemetry.sdk.trace",
+    "pytest_asyncio",
+    "uvicorn",
+    "yaml",
+]
 
 
 class Verdict(Enum):
@@ -60,7 +74,7 @@ class Measured:
 
 
 def measure(pool: Executor) -> Measured:
-    """Run the tests of the core, room by room. Raises CalledProcessError where there are none."""
+    """Run the tests of the core, room by room. Raises RuntimeError where that fails."""
     KEPT.mkdir(parents=True, exist_ok=True)
     seconds: dict[str, float] = {}
     failed: list[str] = []
@@ -89,14 +103,11 @@ def _measured(room: str) -> Path:
     if not known.exists() or known.read_text() != state:
         folder.mkdir(exist_ok=True)
         known.unlink(missing_ok=True)
+        log = folder / "log"
         arguments = ["-m", "not fuzz", "--cov", "--cov-context=test", "--cov-report=", f"tests/{room}"]
-        settings = {planting.MEASURED: str(folder / "tests.json"), "COVERAGE_FILE": str(folder / "coverage")}
-        with (folder / "log").open("wb") as log:
-            run = subprocess.run(
-                [*PYTEST, *arguments], cwd=core.ROOT, env=_environment(settings), stdout=log, stderr=log, check=False
-            )
-        if run.returncode not in (0, 1):  # some may fail
-            raise subprocess.CalledProcessError(run.returncode, run.args)
+        code = _pytest(log, arguments, Measuring(folder / "tests.json"), COVERAGE_FILE=str(folder / "coverage"))
+        if code not in (0, 1):  # some may fail
+            raise RuntimeError(f"the tests of {room} cannot be run: {log}")
         known.write_text(state)
     return folder
 
@@ -108,32 +119,37 @@ def verdict(mutant: Mutant, measured: Measured) -> Verdict:
         return Verdict.UNREACHED
     source = mutant.planted((core.ROOT / mutant.file).read_bytes())
     compile(source, mutant.file, "exec", dont_inherit=True)
+    module = mutant.file.removesuffix(".py").replace("/", ".")
+    patience = START + AMPLE * max(measured.seconds[test] for test in tests)
     with tempfile.TemporaryDirectory() as folder:
-        planted, arguments = Path(folder, "source.py"), Path(folder, "tests")
-        planted.write_bytes(source)
-        arguments.write_text("\n".join(tests))
-        settings = {
-            planting.MODULE: mutant.file.removesuffix(".py").replace("/", "."),
-            planting.SOURCE: str(planted),
-            planting.PATIENCE: str(START + AMPLE * max(measured.seconds[test] for test in tests)),
-        }
-        command = [*PYTEST, "-x", "--no-cov", f"@{arguments}"]
-        run = subprocess.run(
-            command, cwd=core.ROOT, env=_environment(settings), capture_output=True, text=True, check=False
-        )
-    match run.returncode:
+        chosen, log = Path(folder, "tests"), Path(folder, "log")
+        chosen.write_text("\n".join(tests))
+        code = _pytest(log, ["-x", "--no-cov", f"@{chosen}"], Planting(module, source, patience=patience))
+        told = log.read_text()
+    match code:
         case 0:
             return Verdict.SURVIVED
         case 1 | 2 | 4:  # 4: with a module that cannot be imported its tests cannot be found
             return Verdict.CAUGHT
-        case code if code == -signal.SIGALRM:
+        case _ if code == -signal.SIGALRM:
             return Verdict.HUNG
-        case code if code < 0:
+        case _ if code < 0:
             return Verdict.CAUGHT
-    raise RuntimeError(
-        f"pytest ended with {run.returncode} at {mutant.file}:{mutant.line}  {mutant.change}:\n{run.stdout}{run.stderr}"
-    )
+    raise RuntimeError(f"pytest ended with {code} at {mutant.file}:{mutant.line}  {mutant.change}:\n{told}")
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    return {**os.environ, **settings}
+def is_quiet(chosen: Iterable[Mutant], measured: Measured) -> bool:
+    """Whether tests pass that are run as for a mutant, with nothing changed."""
+    reached = (each for each in chosen if measured.tests(each))
+    unchanged = (replace(each, after=each.before) for each in islice(reached, 1))
+    return any(verdict(each, measured) is Verdict.SURVIVED for each in unchanged)
+
+
+def _pytest(log: Path, arguments: list[str], *plugins: object, **environment: str) -> int:
+    """Run pytest in a process of its own; its exit code, or the signal that ended it, below zero."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(IMPORTED)
+    process = context.Process(target=planting.run, args=(core.ROOT, log, arguments, environment, *plugins))
+    process.start()
+    process.join()
+    return process.exitcode or 0

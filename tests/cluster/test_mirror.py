@@ -489,6 +489,15 @@ def test_only_the_cluster_config_of_the_right_name_counts() -> None:
     assert mirror_of_nothing.receivers() == []
 
 
+def test_only_the_project_config_of_its_namespace_s_name_counts() -> None:
+    nobody: Any = None  # it is not started
+    mirror_of_nothing = Mirror(nobody, Availability(nobody), system_resources_namespace=SYSTEM)
+    odd = project_config([Hook()])
+    odd["metadata"]["name"] = "other"
+    mirror_of_nothing._projects.apply(msgspec.Raw(json.dumps(odd).encode()))
+    assert mirror_of_nothing.receivers() == []
+
+
 def test_not_being_ready_is_a_fault_of_the_cluster() -> None:
     assert issubclass(NotReadyError, ClusterError)
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,9 @@ import pytest
 
 from receivers import limits, runtime
 from receivers.deliveries.answers import Answer
-from receivers.deliveries.delivery import Delivery
+from receivers.deliveries.delivery import Delivery, new_id
+from receivers.deliveries.reading import BusyError
+from receivers.directory.directory import voucher_of
 from receivers.events import (
     Authenticated,
     Event,
@@ -294,6 +297,51 @@ async def test_a_queue_that_does_not_answer_in_time_is_told_as_such(sender: Send
     assert (answer.status, answer.headers["Retry-After"]) == (503, str(limits.RETRY_AFTER))
     assert not sender.last.queued
     assert sender.last.error == "the retry queue did not answer in time"
+
+
+async def test_a_body_that_could_not_be_read_in_time_is_to_be_sent_again(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(*_: object, **__: object) -> list[Event]:
+        raise BusyError("other large requests were read")
+
+    monkeypatch.setattr(sender.runtime.pipeline._reading, "read", read)
+    answer = await sender.send(lambda _: [Ping()], body=b"x" * (limits.LARGE_BODY + 1))
+    assert (answer.status, answer.body) == (503, {"error": "busy with other large requests, try again later"})
+    assert answer.headers["Retry-After"] == str(limits.RETRY_AFTER)
+    assert sender.last.error == "other large requests were read"
+
+
+async def again(sender: Sender, *, voucher: str) -> Answer:
+    """The last delivery once more, as if something else had vouched for its URL."""
+    delivery = Delivery(
+        id=new_id(datetime.now(UTC)), received_at=datetime.now(UTC), provider="azure", receiver=sender.last.receiver
+    )
+    delivery.events, delivery.voucher = [pushed("1.0.0")], voucher
+    return await sender.runtime.pipeline.redeliver(delivery)
+
+
+async def test_what_something_else_vouched_for_is_refreshed_once_the_cluster_confirms_it(
+    sender: Sender, fault_proxy: FaultProxy
+) -> None:
+    await sender.deliver(Ping())
+    assert (await again(sender, voucher=voucher_of(HOOK.token))).body == {"msg": "refreshed 1 warehouse(s)"}
+    assert sender.last.voucher == ""
+    assert len(fault_proxy.sent("PATCH")) == 1
+    assert (await again(sender, voucher=voucher_of("0" * 64))).status == 404
+    assert len(fault_proxy.sent("PATCH")) == 1
+
+
+async def test_what_something_else_vouched_for_is_not_refreshed_while_the_cluster_cannot_confirm_it(
+    sender: Sender, fault_proxy: FaultProxy
+) -> None:
+    await sender.deliver(Ping())
+    sender.runtime.secrets._clock = lambda: time.monotonic() + 3600  # what was read of the Secret is old
+    fault_proxy.answer(422, times=None, path="/secrets/")
+    assert (await again(sender, voucher=voucher_of(HOOK.token))).status == 503
+    assert sender.last.voucher
+    assert sender.last.error == "the cluster has to verify its URL first"
+    assert fault_proxy.sent("PATCH") == []
 
 
 async def test_an_observer_that_fails_costs_nobody_anything(

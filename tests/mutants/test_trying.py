@@ -40,13 +40,15 @@ def test_the_core_and_its_tests_are_there() -> None:
 def test_what_is_called_equivalent_is_a_mutant_of_the_core() -> None:
     """Else it was changed since, and what was said of it may be wrong."""
     files = core.modules()
-    there = {(file, each.change) for file in files for each in mutants(file, (core.ROOT / file).read_bytes())}
+    there = {
+        (file, each.code, each.change) for file in files for each in mutants(file, (core.ROOT / file).read_bytes())
+    }
     assert equivalent().keys() <= there
     assert all(equivalent().values())
 
 
 def mutant(line: int, *, file: str = "receivers/retries/queue.py") -> Mutant:
-    return Mutant(file=file, lines=range(line, line + 1), line=line, start=0, end=0, before="", after="")
+    return Mutant(file=file, lines=range(line, line + 1), line=line, code="", start=0, end=0, before="", after="")
 
 
 def test_the_nearest_and_fastest_tests_come_first_and_no_more_than_there_is_time_for() -> None:
@@ -94,6 +96,20 @@ def test_a_mutant_is_caught_or_survives_and_no_file_is_changed(toy: Measured) ->
     ) == [Verdict.CAUGHT, Verdict.CAUGHT, Verdict.SURVIVED]
     assert (core.ROOT / FILE).read_bytes() == SOURCE
     assert trying.verdict(mutant(99, file=FILE), toy) is Verdict.UNREACHED
+
+
+def test_before_anything_is_tried_the_tests_have_to_pass(toy: Measured) -> None:
+    chosen = [mutant(99, file=FILE), *mutants(FILE, SOURCE)]
+    assert trying.is_quiet(chosen, toy)
+    assert not trying.is_quiet([mutant(99, file=FILE)], toy)
+    (core.ROOT / "tests/storage/test_toy.py").write_text(TESTS.replace("small(2)", "small(1)"))
+    assert not trying.is_quiet(chosen, toy)
+
+
+def test_tests_that_cannot_be_run_catch_nothing(toy: Measured) -> None:
+    (core.ROOT / "conftest.py").write_text("def pytest_sessionstart():\n  1 / 0")
+    with pytest.raises(RuntimeError, match="pytest ended with 3"):
+        verdicts(toy, ["1  ->  2"])
 
 
 def test_a_test_that_hangs_catches_a_mutant(toy: Measured, monkeypatch: pytest.MonkeyPatch) -> None:

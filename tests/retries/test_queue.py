@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 import pytest
-from azure.core.exceptions import HttpResponseError
+from azure.core.exceptions import AzureError, HttpResponseError
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
 
@@ -14,7 +14,7 @@ from receivers import limits
 from receivers.local.azurite import Azurite
 from receivers.retries import messages
 from receivers.retries.messages import Attempt, Message, Poisoned
-from receivers.retries.queue import POISON, QUEUE, RetryQueue
+from receivers.retries.queue import PARKED, POISON, QUEUE, RetryQueue
 from receivers.settings import Settings
 from receivers.storage.account import Storage, StorageError
 from tests.examples import NOON, delivery, push
@@ -154,6 +154,23 @@ async def test_all_that_was_given_up_can_be_revived_at_once(queue: RetryQueue) -
     assert (contents.waiting, contents.poisoned) == (40, 0)
 
 
+async def test_what_is_given_up_again_meanwhile_is_not_revived_for_ever(
+    queue: RetryQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up = Poisoned(reason="given up", message=message(3))
+    revive = queue._revive
+
+    async def in_vain(poisoned: Poisoned) -> None:
+        await revive(poisoned)
+        await queue.poison(given_up)
+
+    monkeypatch.setattr(queue, "_revive", in_vain)
+    for _ in range(3):
+        await queue.poison(given_up)
+    assert await queue.revive() == 3
+    assert (await queue.peek()).poisoned == 3
+
+
 async def test_what_could_not_be_read_is_revived_as_it_was(queue: RetryQueue, storage: Storage) -> None:
     newer = messages.encode(msgspec.structs.replace(message(), version=2))
     await queue.poison(Poisoned(reason="newer", unreadable=newer))
@@ -238,6 +255,20 @@ async def test_a_queue_that_may_not_be_created_is_told(
     await stranger.close()
     assert refused.value.status == 403
     assert queue.fault() == str(refused.value)
+
+
+async def test_what_cannot_be_released_stays_parked_and_is_told(
+    queue: RetryQueue, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await queue.park(message())
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise AzureError("the test's")
+
+    monkeypatch.setattr(QueueClient, "send_message", refuse)
+    with pytest.raises(StorageError, match="cannot be reached"):
+        await queue.release()
+    assert (await (await storage.queue(PARKED)).get_queue_properties()).approximate_message_count == 1
 
 
 async def test_a_refusal_is_told_by_its_name() -> None:
