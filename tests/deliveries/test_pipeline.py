@@ -366,6 +366,7 @@ async def test_observers_see_the_answer_and_how_long_it_took(sender: Sender) -> 
     assert sender.last.answer is answer
     assert answer.headers["X-Delivery-Id"] == sender.last.id
     assert sender.last.duration > 0
+    assert [step.name for step in sender.last.steps] == ["find", "parse", "match", "refresh"]
 
 
 async def test_a_large_body_is_read_beside_the_event_loop(sender: Sender) -> None:
