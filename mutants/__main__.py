@@ -3,6 +3,7 @@
 Each mutant is one fault of mutants/operators.py in one line. It is tried with the tests that run that line, the nearest
 and fastest first, until one fails: then it is caught. A test that hangs catches it too. What is tried first is decided
 by --seed alone, so that the same seed goes on to the same mutants. The working tree stays as it is.
+Before, the tests are run once as they are, to see which of them run which line: some minutes, until a room changes.
 
 What survives is printed, and wants a test, or a line in mutants/equivalent.toml that says why no test can notice it.
 """
@@ -60,7 +61,7 @@ def main() -> int:
     random.Random(arguments.seed).shuffle(chosen)  # noqa: S311 - no secret
     print(f"{len(chosen)} mutants, and {len(every) - len(chosen)} that no test can notice")
     with ThreadPoolExecutor(arguments.workers) as pool:
-        measured = trying.measure(pool)
+        measured = trying.measure(pool, core.rooms(arguments.files))
     for test in measured.failed:
         print(f"left out, as it fails anyway: {test}")
     if not trying.is_quiet(chosen, measured):
@@ -103,7 +104,12 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m mutants", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("files", nargs="*", default=core.modules(), help="modules of the core; all of it by default")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        default=core.modules(),
+        help="modules of the core, tried with the tests of their rooms; all of it by default",
+    )
     parser.add_argument(
         "--seconds",
         type=float,

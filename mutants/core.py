@@ -1,5 +1,6 @@
 """The core: what decides whether a delivery is lost, accepted wrongly or refreshes nothing. And its tests."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -13,6 +14,12 @@ def modules() -> list[str]:
     """The files of the core, from the root."""
     files = [file for room in ROOMS for file in sorted((ROOT / "receivers" / room).rglob("*.py"))]
     return [str(file.relative_to(ROOT)) for file in files if _belongs(str(file.relative_to(ROOT / "receivers")))]
+
+
+def rooms(files: Iterable[str]) -> list[str]:
+    """The rooms that these files are in."""
+    wanted = {file.split("/")[1] for file in files}
+    return [room for room in ROOMS if room in wanted]
 
 
 def _belongs(path: str) -> bool:
