@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 BIN := .venv/bin
 
-.PHONY: help run test check fuzz bench drill siege fmt providers layers envtest gitea registry azurite azure-cli browser package deploy lock clean
+.PHONY: help run test check fuzz mutants bench drill siege fmt providers layers envtest gitea registry azurite azure-cli browser package deploy lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -28,6 +28,9 @@ test: .venv/ready ## every test that can run here; the last lines say what could
 
 fuzz: .venv/ready ## try what nobody would write, five minutes per test: make fuzz FUZZ_SECONDS=60
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-300} $(BIN)/python -m pytest -m fuzz -rA --no-header -q
+
+mutants: .venv/ready ## plant small faults in the core and see whether a test notices, half an hour: make mutants MUTANTS_SECONDS=600
+	$(BIN)/python -m mutants $(MUTANTS)
 
 check: .venv/ready ## format, lint, types, layers, infra; the last line says what could not be checked
 	$(BIN)/ruff format --check

@@ -96,7 +96,8 @@ class Receiver:
     project: str | None  # None: cluster scope, refreshes Warehouses of every project
     source: str  # where it is configured, to show: "ProjectConfig kargo-demo"
     secret: SecretReference | None = None  # None: the secret stands in the settings
-    status_path: str = ""  # as Kargo's management controller computed it last; may be old or not there yet
+    # As Kargo's management controller computed it last, so it may be old or not there yet. It holds the URL's token.
+    status_path: str = field(default="", repr=False)
     # What a provider needs beyond its secret: the short texts of its configuration, {"registry": …}, and the whole as
     # JSON, of receivers in the settings their actions alone; kargo/configs.py says what stands for a very large one.
     options: Mapping[str, str] = field(default_factory=dict, hash=False)

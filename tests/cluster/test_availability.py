@@ -91,6 +91,23 @@ async def test_a_cluster_that_is_away_is_probed_until_it_is_back(
         assert not gone.done()
 
 
+async def test_between_two_probes_of_a_cluster_that_is_away_there_is_a_pause(
+    api: Api, fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit in ("PROBE_INTERVAL", "BACKOFF_FIRST"):
+        monkeypatch.setattr(limits, limit, 1e6)
+    fault_proxy.reset(times=None)
+    availability = Availability(api)
+    availability.suspect()
+    await found_away(availability)
+    before = probes(fault_proxy)
+    for _ in range(5):  # each takes as long as a probe
+        with pytest.raises(UnreachableError):
+            await api.get("/version", timeout=5)
+    assert probes(fault_proxy) == before
+    await availability.close()
+
+
 async def test_a_call_is_left_as_soon_as_the_cluster_is_away(
     availability: Availability, fault_proxy: FaultProxy
 ) -> None:

@@ -1,6 +1,7 @@
 """A list is read whole, however large or odd the objects in it are."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -55,6 +56,16 @@ async def test_pages_that_are_large_are_asked_for_in_parts_and_followed_by_ones_
     first, second, *others = asked(fault_proxy)
     assert (first, second) == (100, 25)
     assert all(5 <= each < 100 for each in others)
+
+
+def test_after_a_large_object_pages_grow_slowly_since_there_may_be_more_of_them() -> None:
+    nobody: Any = None  # it is not asked
+    lister = Lister(nobody, WAREHOUSES, WarehouseStore())
+    lister._limit, learned = 1, []
+    for _ in range(4):
+        lister._ask_for_as_much_as_fits(1, 100)
+        learned.append(lister._limit)
+    assert learned == [2, 4, 8, 16]
 
 
 async def test_what_was_learned_of_the_objects_size_counts_for_the_next_list() -> None:

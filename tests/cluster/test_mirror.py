@@ -447,6 +447,13 @@ async def test_all_warehouses_are_not_ready_where_they_may_not_be_listed(fault_p
             await mirror.warehouses_ready(None)
 
 
+async def test_promotions_that_may_not_be_listed_are_named(fault_proxy: FaultProxy, api: Api) -> None:
+    fault_proxy.answer(403, times=None, path="/promotions")
+    async with mirroring(api) as mirror:
+        with pytest.raises(NotReadyError, match=r"Promotions cannot be listed: 403 told by the test"):
+            await mirror.promotions_ready(None)
+
+
 async def test_somebody_without_rights_knows_nothing_and_says_so(real_api_server: RealServer) -> None:
     await real_api_server.apply(project_config([Hook()]))
     async with FaultProxy(real_api_server.url, ca_file=real_api_server.ca_file) as proxy:
@@ -486,6 +493,15 @@ def test_only_the_cluster_config_of_the_right_name_counts() -> None:
     odd = cluster_config([Hook(project=None)])
     odd["metadata"]["name"] = "other"
     mirror_of_nothing._cluster.apply(msgspec.Raw(json.dumps(odd).encode()))
+    assert mirror_of_nothing.receivers() == []
+
+
+def test_only_the_project_config_of_its_namespace_s_name_counts() -> None:
+    nobody: Any = None  # it is not started
+    mirror_of_nothing = Mirror(nobody, Availability(nobody), system_resources_namespace=SYSTEM)
+    odd = project_config([Hook()])
+    odd["metadata"]["name"] = "other"
+    mirror_of_nothing._projects.apply(msgspec.Raw(json.dumps(odd).encode()))
     assert mirror_of_nothing.receivers() == []
 
 

@@ -124,6 +124,22 @@ async def test_nothing_is_pending_once_all_is_settled(refresher: Refresher, gues
     await eventually(lambda: refresher.pending == 0)
 
 
+async def test_how_a_refresh_ended_is_told_and_how_long_it_took(
+    api: Api, fault_proxy: FaultProxy, guestbook: Target
+) -> None:
+    clock, told = Clock(), list[tuple[Outcome, float]]()
+    refresher = Refresher(api, Availability(api), clock=clock)
+    refresher.on_settled = lambda outcome, seconds: told.append((outcome, seconds))
+    fault_proxy.hold(method="PATCH")
+    asked = refresher.refresh(guestbook)
+    await fault_proxy.wait_for(1, "PATCH")
+    clock.now += 3
+    fault_proxy.release()
+    (outcome,) = await settled(asked)
+    await refresher.close()
+    assert told == [(outcome, 3.0)]
+
+
 async def test_a_patch_asks_for_no_more_than_metadata_in_return(api: Api, guestbook: Target) -> None:
     path = f"/apis/kargo.akuity.io/v1alpha1/namespaces/{PROJECT}/warehouses/guestbook"
     # What the server answers is not looked at, so that large objects cost nothing; that it is accepted is the test.
@@ -294,7 +310,7 @@ async def test_an_error_that_may_pass_is_tried_again(
     assert (outcome.result, outcome.attempts) == (Result.REFRESHED, 3)
 
 
-@pytest.mark.parametrize("status", [400, 415, 422])
+@pytest.mark.parametrize("status", [400, 405, 406, 413, 415, 422])
 async def test_an_error_that_will_not_pass_is_not_tried_again(
     fault_proxy: FaultProxy, refresher: Refresher, guestbook: Target, status: int
 ) -> None:
@@ -486,6 +502,7 @@ async def test_closing_tells_everybody_who_still_waits(
     second = refresher.refresh(guestbook)
     await refresher.close(grace=0)
     assert [first.result(), second.result()] == [STOPPING, STOPPING]
+    assert (STOPPING.result, STOPPING.attempts) == (Result.FAILED, 0)
     assert refresher.pending == 0
 
 

@@ -31,3 +31,18 @@ async def test_what_is_cut_holds_the_loop_for_no_longer_than_its_length_takes(be
         identity = await scanning.of_object(cut(begun))
     assert identity == Identity(Key("shop", "odd"), "")
     assert lag.longest_computing < HELD
+
+
+@pytest.mark.parametrize(
+    ("metadata", "identity"),
+    [
+        ('"resourceVersion": 7, "name": "odd", "namespace": "shop"', Identity(Key("shop", "odd"), "")),
+        ('"name": "odd", "resourceVersion": "7"', Identity(Key("", "odd"), "7")),
+        ('"namespace": "shop"', Identity(None, "")),
+        ('"name": "odd", "namespace": "no/namespace"', Identity(None, "")),
+        ('"name": "\xff", "namespace": "shop"', Identity(None, "")),
+    ],
+    ids=["a version that is no text", "of no namespace", "no name", "no namespace", "no UTF-8"],
+)
+async def test_an_object_is_known_by_its_name_and_namespace(metadata: str, identity: Identity) -> None:
+    assert await scanning.of_object(f'{{"metadata": {{{metadata}}}}}'.encode("latin-1")) == identity

@@ -21,6 +21,8 @@ from receivers.events import Handshake, Ignored, Malformed, TooLarge, Unauthenti
         (answers.refused(Unauthenticated()), 401, "{}"),
         (answers.refused(UnknownReceiver()), 404, "{}"),
         (answers.refused(TooLarge("too large")), 413, '{"error":"too large"}'),
+        (answers.unavailable(), 503, '{"error":"the cluster cannot be reached, try again later"}'),
+        (answers.busy(), 503, '{"error":"busy with other large requests, try again later"}'),
         (answers.defect(), 500, "{}"),
     ],
 )
@@ -28,7 +30,7 @@ def test_a_body_is_one_object_and_a_newline(answer: Answer, status: int, body: s
     assert (answer.status, answer.encoded()) == (status, f"{body}\n".encode())
 
 
-@pytest.mark.parametrize("answer", [answers.unavailable(), answers.failed(1, 1)])
+@pytest.mark.parametrize("answer", [answers.unavailable(), answers.unproven(), answers.busy(), answers.failed(1, 1)])
 def test_a_sender_is_told_when_to_try_again(answer: Answer) -> None:
     assert answer.status == 503
     assert int(answer.headers["Retry-After"]) > 0

@@ -11,8 +11,9 @@ import pytest
 
 from receivers import limits
 from receivers.cluster.refresher import Outcome, Result
+from receivers.cluster.turns import Turns
 from receivers.deliveries import matching
-from receivers.events import Kind, Pushed, Target
+from receivers.events import Kind, Pushed, Selected, Selection, Target
 from receivers.kargo import patterns
 from receivers.kargo.index import SubscriptionIndex
 from tests.loop_lag import HELD, loop_lag
@@ -146,6 +147,27 @@ HOSTILE: dict[str, tuple[int, Callable[[int], list[dict[str, Any]]], list[Pushed
         [Pushed(repository_urls=("helm/app",), registry_suffix=".azurecr.io", qualifiers=("latest",))],
     ),
 }
+
+
+async def test_selecting_lets_others_have_their_turn_at_each_warehouse(monkeypatch: pytest.MonkeyPatch) -> None:
+    selected = [Target("demo", f"w{number}") for number in range(100)]
+    taken = 0
+
+    class Counting(Turns):
+        async def take(self) -> None:
+            nonlocal taken
+            taken += 1
+
+    class Warehouses:
+        def select(self, _selection: Selection, **_scope: str | None) -> list[Target | None]:
+            return [*selected, None]
+
+    mirror: Any = Known(SubscriptionIndex())
+    mirror.warehouses = Warehouses()
+    monkeypatch.setattr(matching, "Turns", Counting)
+    found = await matching.match(mirror, [Selected(selections=(Selection(),))], project="demo")
+    assert [decision.target for decision in found.decisions] == sorted(selected)
+    assert taken == 101
 
 
 @pytest.fixture

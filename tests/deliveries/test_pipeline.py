@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,9 @@ import pytest
 
 from receivers import limits, runtime
 from receivers.deliveries.answers import Answer
-from receivers.deliveries.delivery import Delivery
+from receivers.deliveries.delivery import Delivery, new_id
+from receivers.deliveries.reading import BusyError
+from receivers.directory.directory import voucher_of
 from receivers.events import (
     Authenticated,
     Event,
@@ -120,6 +123,17 @@ async def test_one_event_that_wants_a_warehouse_is_enough(sender: Sender, tags: 
     (decision,) = sender.last.decisions
     assert decision.refresh
     assert sender.last.others == 1
+
+
+async def test_a_warehouse_that_does_not_want_it_is_not_patched(
+    sender: Sender, api_server: ApiServer, fault_proxy: FaultProxy
+) -> None:
+    answer = await sender.deliver(pushed("0.1.0"))
+    assert (answer.status, answer.body) == (200, {"msg": "refreshed 0 warehouse(s)"})
+    (decision,) = sender.last.decisions
+    assert not decision.refresh
+    assert fault_proxy.sent("PATCH") == []
+    assert not await refresh_of(api_server, "app")
 
 
 async def test_a_warehouse_that_is_gone_does_not_count(
@@ -254,6 +268,82 @@ async def test_an_authenticator_gets_the_secrets_that_count(sender: Sender) -> N
     assert (await sender.send(lambda _: [Ping()], authentication=replace(by_url, verify=verify))).status == 200
 
 
+async def test_warehouses_that_are_not_known_in_time_are_told_as_such(
+    sender: Sender, api_server: ApiServer, fault_proxy: FaultProxy
+) -> None:
+    await api_server.allow_promotions()
+    assert (await sender.deliver(Ping())).status == 200  # its receiver is known from now on
+    fault_proxy.hold(path="promotions")
+    sender.runtime.pipeline._budget = 0.5
+    answer = await sender.deliver(PullRequestClosed(url=PULL_REQUEST))
+    assert answer.status == 503
+    assert not sender.last.matched
+    assert sender.last.error == "did not answer in time"
+
+
+class Hanging:
+    """A retry queue that never answers."""
+
+    async def put(self, delivery: Delivery) -> None:
+        await asyncio.Event().wait()
+        raise AssertionError(delivery)
+
+
+async def test_a_queue_that_does_not_answer_in_time_is_told_as_such(sender: Sender, fault_proxy: FaultProxy) -> None:
+    assert (await sender.deliver(Ping())).status == 200
+    fault_proxy.answer(422, times=None, method="PATCH")
+    sender.runtime.pipeline._queue, sender.runtime.pipeline._budget = Hanging(), 1.0
+    answer = await sender.deliver(pushed("1.0.0"))
+    assert (answer.status, answer.headers["Retry-After"]) == (503, str(limits.RETRY_AFTER))
+    assert not sender.last.queued
+    assert sender.last.error == "the retry queue did not answer in time"
+
+
+async def test_a_body_that_could_not_be_read_in_time_is_to_be_sent_again(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def read(*_: object, **__: object) -> list[Event]:
+        raise BusyError("other large requests were read")
+
+    monkeypatch.setattr(sender.runtime.pipeline._reading, "read", read)
+    answer = await sender.send(lambda _: [Ping()], body=b"x" * (limits.LARGE_BODY + 1))
+    assert (answer.status, answer.body) == (503, {"error": "busy with other large requests, try again later"})
+    assert answer.headers["Retry-After"] == str(limits.RETRY_AFTER)
+    assert sender.last.error == "other large requests were read"
+
+
+async def again(sender: Sender, *, voucher: str) -> Answer:
+    """The last delivery once more, as if something else had vouched for its URL."""
+    delivery = Delivery(
+        id=new_id(datetime.now(UTC)), received_at=datetime.now(UTC), provider="azure", receiver=sender.last.receiver
+    )
+    delivery.events, delivery.voucher = [pushed("1.0.0")], voucher
+    return await sender.runtime.pipeline.redeliver(delivery)
+
+
+async def test_what_something_else_vouched_for_is_refreshed_once_the_cluster_confirms_it(
+    sender: Sender, fault_proxy: FaultProxy
+) -> None:
+    await sender.deliver(Ping())
+    assert (await again(sender, voucher=voucher_of(HOOK.token))).body == {"msg": "refreshed 1 warehouse(s)"}
+    assert sender.last.voucher == ""
+    assert len(fault_proxy.sent("PATCH")) == 1
+    assert (await again(sender, voucher=voucher_of("0" * 64))).status == 404
+    assert len(fault_proxy.sent("PATCH")) == 1
+
+
+async def test_what_something_else_vouched_for_is_not_refreshed_while_the_cluster_cannot_confirm_it(
+    sender: Sender, fault_proxy: FaultProxy
+) -> None:
+    await sender.deliver(Ping())
+    sender.runtime.secrets._clock = lambda: time.monotonic() + 3600  # what was read of the Secret is old
+    fault_proxy.answer(422, times=None, path="/secrets/")
+    assert (await again(sender, voucher=voucher_of(HOOK.token))).status == 503
+    assert sender.last.voucher
+    assert sender.last.error == "the cluster has to verify its URL first"
+    assert fault_proxy.sent("PATCH") == []
+
+
 async def test_an_observer_that_fails_costs_nobody_anything(
     api_server: ApiServer, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -276,6 +366,7 @@ async def test_observers_see_the_answer_and_how_long_it_took(sender: Sender) -> 
     assert sender.last.answer is answer
     assert answer.headers["X-Delivery-Id"] == sender.last.id
     assert sender.last.duration > 0
+    assert [step.name for step in sender.last.steps] == ["find", "parse", "match", "refresh"]
 
 
 async def test_a_large_body_is_read_beside_the_event_loop(sender: Sender) -> None:

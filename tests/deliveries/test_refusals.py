@@ -151,13 +151,17 @@ async def test_the_counts_of_every_instance_add_up(storage: Storage, clock: Cloc
     for _ in range(3):
         first.delivered(refused())
     second.delivered(refused())
-    second.delivered(refused(TooLarge("content exceeds limit"), at=NOON - timedelta(hours=2)))
+    second.delivered(refused(TooLarge("content exceeds limit"), at=NOON - timedelta(minutes=113)))
     await second.close()
     summary = await first.summary()
     assert (summary.day(Reason.UNKNOWN_URL), summary.day(Reason.TOO_LARGE), summary.hour()) == (4, 1, 4)
     assert summary.whole
     await first.close()
-    assert (await RefusalCounter(storage, now=clock).summary()).day() == 5
+    third = await RefusalCounter(storage, now=clock).summary()
+    assert third.minutes == {
+        NOON: {Reason.UNKNOWN_URL: 4},
+        NOON - timedelta(minutes=113): {Reason.TOO_LARGE: 1},
+    }
 
 
 async def test_a_flood_costs_one_small_entity_for_an_hour(storage: Storage, clock: Clock) -> None:

@@ -256,6 +256,25 @@ async def test_a_url_works_on_with_what_was_known_while_the_cluster_is_away(
     assert (await known.find(HOOK.path)).voucher == voucher_of(HOOK.token)
 
 
+async def test_what_vouches_for_a_url_is_confirmed_by_the_receiver_s_secret_alone(
+    known: Known, fault_proxy: FaultProxy
+) -> None:
+    receiver = (await known.find(HOOK.path)).receiver
+
+    async def confirms(provider: str = "azure", *, name: str = HOOK.name, token: str = HOOK.token) -> bool:
+        return await known.directory.confirms(provider, source=receiver.source, name=name, voucher=voucher_of(token))
+
+    assert await confirms() is await confirms("acr") is True
+    assert await confirms(token=NEW.token) is False
+    assert await confirms(name="another") is False
+    assert await confirms("quay") is await confirms("nobody") is False
+    fault_proxy.reset(times=None)
+    known.clock.now += 24 * 3600
+    for token in (HOOK.token, NEW.token):
+        with pytest.raises(ClusterError):
+            await confirms(token=token)
+
+
 # Without rights on Secrets
 
 
@@ -271,6 +290,21 @@ async def test_where_secrets_cannot_be_read_the_published_url_decides(
         assert not await known.knows(NEW.path)
         assert not await known.knows(HOOK.path.replace("azure", "quay"))
     assert bool(fault_proxy.sent(path="/secrets/")) is read_secrets
+
+
+@pytest.mark.parametrize("read_secrets", [True, False], ids=["denied", "told not to"])
+async def test_where_secrets_cannot_be_read_a_url_that_was_published_before_is_refused(
+    api_server: ApiServer, fault_proxy: FaultProxy, read_secrets: bool
+) -> None:
+    await api_server.apply(project_config([HOOK]), secret_of(HOOK))
+    fault_proxy.answer(403, times=None, path="/secrets/")
+    async with knowing(api_server, fault_proxy, read_secrets=read_secrets) as known:
+        assert await known.knows(HOOK.path)
+        version = known.mirror.version
+        await api_server.apply(project_config([HOOK], published=[NEW]))
+        await known.changed_since(version)
+        assert not await known.knows(HOOK.path)
+        assert await known.knows(NEW.path)
 
 
 @pytest.mark.parametrize("read_secrets", [True, False], ids=["denied", "told not to"])

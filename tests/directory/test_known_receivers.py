@@ -65,6 +65,16 @@ async def test_a_receiver_that_was_verified_once_is_known_to_another_process(
     assert found == Verified(receiver=replace(RECEIVER, status_path=""), voucher=voucher_of(HOOK.token))
 
 
+async def test_the_path_of_the_base_url_plays_no_part(known: KnownReceivers, storage: Storage) -> None:
+    await learn(known)
+    for base in ("", "/base", "/kargo/webhooks"):
+        found = await KnownReceivers(storage, now=lambda: NOON).find(AZURE, base + HOOK.path)
+        assert found is not None
+        assert found.receiver.name == RECEIVER.name
+    await learn(known, "/base" + HOOK.path)
+    assert len(await rows(storage)) == 1
+
+
 async def test_the_table_holds_no_token_and_no_secret(known: KnownReceivers, storage: Storage) -> None:
     await learn(known)
     text = str(await rows(storage))

@@ -55,6 +55,14 @@ def test_those_never_read_and_those_read_take_turns() -> None:
     assert set(taken(made, 4)) == {("a", "1"), ("a", "2"), ("a", "3"), ("a", "4")}
 
 
+def test_those_never_read_come_first() -> None:
+    clock = Clock()
+    made = turns(clock, ("a", "1"), ("b", "2"))
+    made.begun(("a", "1"))
+    clock.now += limits.UNKNOWN_AGAIN
+    assert taken(made, 2) == [("b", "2"), ("a", "1")]
+
+
 def test_a_secret_is_worth_reading_again_after_a_while_and_sooner_when_it_could_not_be_read() -> None:
     clock = Clock()
     made = turns(clock, ("a", "1"), ("b", "2"))

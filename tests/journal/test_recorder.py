@@ -267,6 +267,25 @@ async def test_a_delivery_that_is_given_up_says_why(recorder: Recorder, shelf: S
     assert (row.state, row.reason, row.warehouses[0].state) == (State.FAILED, "no answer", State.FAILED)
 
 
+async def test_a_delivery_whose_url_is_refuted_later_is_refused(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued(APP)
+    recorder.delivered(made)
+    recorder.refused(message(made), "its URL is none")
+    await turn()
+    assert (shelf[made.id].state, shelf[made.id].reason) == (State.REFUSED, "its URL is none")
+
+
+async def test_who_wants_to_know_is_told_once_that_kargo_has_acted(recorder: Recorder) -> None:
+    told: list[str] = []
+    recorder.on_handled = lambda row: told.append(row.id)
+    made = answered()
+    recorder.delivered(made)
+    assert told == []
+    recorder.handled(APP, VALUE)
+    recorder.handled(APP, LATER)
+    assert told == [made.id]
+
+
 async def test_a_delivery_that_was_given_up_may_succeed_after_all(recorder: Recorder, shelf: Shelf) -> None:
     made = queued(APP)
     recorder.delivered(made)

@@ -9,7 +9,7 @@ from receivers import limits
 from receivers.cluster.refresher import Outcome, Result
 from receivers.deliveries import answers
 from receivers.deliveries.answers import Answer
-from receivers.events import Event, Handshake, Ignored, Ping, Pushed, Target, UnknownReceiver
+from receivers.events import Event, Faulty, Handshake, Ignored, Malformed, Ping, Pushed, Target, UnknownReceiver
 from receivers.journal import rows
 from receivers.journal.journal import State
 from testbed.objects import PROJECT
@@ -86,6 +86,7 @@ def test_a_delivery_that_could_not_be_refreshed() -> None:
     [
         ([Ping()], answers.ping(), "ping", State.PING, ""),
         ([Handshake(body={"validationResponse": "x"})], Answer(status=200), "handshake", State.PING, ""),
+        ([Faulty("no rule")], answers.refused(Malformed("no rule")), "faulty", State.REFUSED, "no rule"),
         ([Ignored("no tags")], answers.ignored(Ignored("no tags")), "ignored", State.IGNORED, "no tags"),
     ],
 )

@@ -25,6 +25,8 @@ def decoded(value: object) -> configs.Decoded:
 
 
 REFERENCE = "builds-secret"
+# Kargo's kinds, in the order in which it looks for them.
+KINDS = ("artifactory", "azure", "bitbucket", "dockerhub", "generic", "gitea", "github", "gitlab", "harbor", "quay")
 
 
 def entry(name: object = "builds", key: str = "azure", reference: object = REFERENCE) -> dict[str, object]:
@@ -54,7 +56,7 @@ def test_the_cluster_s_receivers_belong_to_no_project() -> None:
     assert receiver.secret == SecretReference(namespace="system", name="builds-secret")
 
 
-@pytest.mark.parametrize("key", configs.KEYS)
+@pytest.mark.parametrize("key", KINDS)
 def test_every_kind_of_kargo_is_read(key: str) -> None:
     assert [receiver.provider for receiver in read([entry(key=key)])] == [key]
 
@@ -63,6 +65,13 @@ def test_of_several_kinds_in_one_entry_the_first_of_kargo_s_order_counts() -> No
     (receiver,) = read([entry(key="quay") | entry(key="github", reference="github-secret")])
     assert receiver.provider == "github"
     assert receiver.secret == SecretReference(namespace="kargo-demo", name="github-secret")
+
+
+@pytest.mark.parametrize("rank", range(len(KINDS)))
+def test_the_order_is_kargo_s_whatever_the_entry_s_is(rank: int) -> None:
+    for kinds in (KINDS[rank:], KINDS[rank:][::-1]):
+        (receiver,) = read([{"name": "builds"} | {kind: {} for kind in kinds}])
+        assert receiver.provider == KINDS[rank]
 
 
 def test_of_two_entries_with_one_name_the_first_counts() -> None:

@@ -248,6 +248,13 @@ def test_a_removed_chart_leaves_another_of_the_same_path_in_another_registry() -
     assert refreshed(index, chart_pushed("1.2.3")) == [TWO]
 
 
+def test_what_is_removed_leaves_nothing_behind() -> None:
+    index = index_of({ONE: [image(), image(constraint="?"), chart()], TWO: [image(), chart()], OTHER: [chart()]})
+    for target in (ONE, TWO, OTHER):
+        index.remove(target)
+    assert not any(vars(index).values())
+
+
 def test_subscriptions_are_listed_by_warehouse_and_position() -> None:
     index = index_of(
         {OTHER: [image("c.io/c")], ONE: [image("b.io/b"), None, chart(), image("a.io/a"), image("b.io/b")]}

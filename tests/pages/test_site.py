@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
+from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import urlencode
@@ -128,6 +129,83 @@ async def test_receivers_and_queue_are_documents_too(service: Service) -> None:
     assert receiver["lastDelivery"]["id"] == delivery
     assert receiver["url"].endswith("…")
     assert await document(service, "/queue") == {"waiting": 0, "due": [], "poisoned": 0, "poison": []}
+
+
+def links(page: Response) -> dict[str, str]:
+    """Where the links of a page lead, by their text."""
+    found = re.findall(r'<a [^>]*href="([^"]+)"[^>]*>([^<]+)<', page.body.decode())
+    return {unescape(text).strip(" \n←→"): unescape(location) for location, text in found}
+
+
+async def test_older_and_newer_rows_are_a_link_away(service: Service, azurite: Azurite) -> None:
+    rows = [journalling.row("team/app", tag=f"0.0.{n}", age=timedelta(minutes=n)) for n in range(120)]
+    await journalling.write(azurite, rows)
+
+    async def shown(path: str) -> tuple[list[str], dict[str, str]]:
+        page = await get(service, path)
+        assert page.status == 200
+        listed = [each["id"] for each in (await document(service, path))["deliveries"]]
+        assert re.findall(r'id="d-([0-9a-f]{24})"', page.body.decode()) == listed
+        return listed, links(page)
+
+    first, lead = await shown("/deliveries?repository=team/app")
+    assert "Newer" not in lead
+    second, lead = await shown(lead["Older"])
+    third, lead = await shown(lead["Older"])
+    assert first + second + third == [row.id for row in rows]
+    assert "Older" not in lead
+    again, lead = await shown(lead["Newer"])
+    assert again == second
+    assert (await shown(lead["Newer"]))[0] == (await shown(lead["Newest"]))[0] == first
+
+
+@pytest.mark.parametrize(("limit", "count"), [("1", 1), ("2", 2), ("0", 50), ("", 50), ("501", 120)])
+async def test_a_program_says_how_many_it_wants(service: Service, azurite: Azurite, limit: str, count: int) -> None:
+    rows = [journalling.row("team/app", age=timedelta(minutes=n)) for n in range(120)]
+    ids = [row.id for row in rows]
+    await journalling.write(azurite, rows)
+    listed = await document(service, f"/deliveries?limit={limit}")
+    assert [each["id"] for each in listed["deliveries"]] == ids[:count]
+    assert listed["older"] == (ids[count - 1] if count < len(ids) else None)
+    before = await document(service, f"/deliveries?limit={limit}&before={ids[0]}")
+    assert [each["id"] for each in before["deliveries"]] == ids[1 : count + 1]
+    assert before["newer"] == ids[1]
+    after = await document(service, f"/deliveries?limit={limit}&after={ids[3]}")
+    assert [each["id"] for each in after["deliveries"]] == (ids[3 - count : 3] if count <= 3 else ids[:count])
+
+
+async def test_a_delivery_tells_decision_request_and_attempts(service: Service) -> None:
+    path = f"/deliveries/{await delivered(service)}"
+    tells = {"decision": "<table", "request": "sha256:", "attempts": "No later attempts were needed"}
+
+    async def told(query: str) -> set[str]:
+        page = (await get(service, path + query)).body.decode()
+        return {tab for tab, text in tells.items() if text in page}
+
+    lead = links(await get(service, path))
+    for tab in tells:
+        assert lead[tab.capitalize()] == f"{path}?tab={tab}"
+        assert await told(f"?tab={tab}") == {tab}
+    assert await told("") == await told("?tab=another") == {"decision"}
+
+
+async def test_what_was_given_up_is_tried_again(service: Service, azurite: Azurite) -> None:
+    one, other = [await journalling.give_up(azurite, repository) for repository in ("team/one", "team/other")]
+    listed = await document(service, "/queue")
+    assert [each["poisoned"]["message"]["delivery"] for each in listed["poison"]] == [one, other]
+    page = await get(service, "/queue")
+    cookie = (page.header("set-cookie") or "").partition(";")[0]
+    token = re.search(r'name="token" value="([^"]+)"', page.body.decode())
+    assert token
+    form = {"token": token[1], "id": listed["poison"][1]["id"]}
+    done = await post(service, "/queue/revive", form, cookie=cookie)
+    assert (done.status, done.header("location")) == (303, "/queue?revived=1")
+    assert b"1 delivery is tried again now." in (await get(service, "/queue?revived=1")).body
+    left = await document(service, "/queue")
+    assert [each["poisoned"]["message"]["delivery"] for each in left["poison"]] == [one]
+    rest = await post(service, "/queue/revive?format=json", {}, x_pages_key="none")
+    assert rest.json() == {"revived": 1}
+    assert (await document(service, "/queue"))["poisoned"] == 0
 
 
 async def test_a_program_redelivers(service: Service) -> None:

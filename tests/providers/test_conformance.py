@@ -23,6 +23,20 @@ def renamed(telling: Telling, name: str) -> bytes:
     return body(telling, **telling.as_named(name))
 
 
+# Under which keys of its Secret a receiver's secret is looked for, first to last: as Kargo documents it for its own.
+SECRET_KEYS = dict.fromkeys(PROVIDERS, ("secret",)) | {
+    "acr": ("secret-token", "secret"),
+    "artifactory": ("secret-token",),
+    "gitlab": ("secret-token",),
+    "harbor": ("auth-header",),
+}
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_a_provider_s_secret_is_under_its_key(name: str) -> None:
+    assert PROVIDERS[name].secret_keys == SECRET_KEYS[name]
+
+
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_a_provider_knows_its_name(name: str) -> None:
     assert PROVIDERS[name].name == name

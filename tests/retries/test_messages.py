@@ -26,6 +26,7 @@ def test_a_message_tells_the_delivery_its_receiver_and_its_events() -> None:
     assert (found.provider, found.receiver, found.project, found.received_at) == ("azure", "acr", PROJECT, NOON)
     assert found.events == [push(tag="1.2.3")]
     assert (found.parts, found.tries, found.attempts) == (1, 0, [])
+    assert (found.voucher, found.source) == ("", "")
 
 
 def test_a_message_holds_no_token_and_no_secret() -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 import pytest
+from azure.core.exceptions import AzureError, HttpResponseError
 from azure.storage.queue import QueueMessage
 from azure.storage.queue.aio import QueueClient
 
@@ -13,7 +14,7 @@ from receivers import limits
 from receivers.local.azurite import Azurite
 from receivers.retries import messages
 from receivers.retries.messages import Attempt, Message, Poisoned
-from receivers.retries.queue import POISON, QUEUE, RetryQueue
+from receivers.retries.queue import PARKED, POISON, QUEUE, RetryQueue
 from receivers.settings import Settings
 from receivers.storage.account import Storage, StorageError
 from tests.examples import NOON, delivery, push
@@ -153,6 +154,23 @@ async def test_all_that_was_given_up_can_be_revived_at_once(queue: RetryQueue) -
     assert (contents.waiting, contents.poisoned) == (40, 0)
 
 
+async def test_what_is_given_up_again_meanwhile_is_not_revived_for_ever(
+    queue: RetryQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given_up = Poisoned(reason="given up", message=message(3))
+    revive = queue._revive
+
+    async def in_vain(poisoned: Poisoned) -> None:
+        await revive(poisoned)
+        await queue.poison(given_up)
+
+    monkeypatch.setattr(queue, "_revive", in_vain)
+    for _ in range(3):
+        await queue.poison(given_up)
+    assert await queue.revive() == 3
+    assert (await queue.peek()).poisoned == 3
+
+
 async def test_what_could_not_be_read_is_revived_as_it_was(queue: RetryQueue, storage: Storage) -> None:
     newer = messages.encode(msgspec.structs.replace(message(), version=2))
     await queue.poison(Poisoned(reason="newer", unreadable=newer))
@@ -203,6 +221,54 @@ async def test_a_queue_that_cannot_be_made_ready_is_reported(queue: RetryQueue, 
 async def test_two_who_create_the_queue_at_once_both_succeed(queue: RetryQueue) -> None:
     await asyncio.gather(*(queue.put(delivery()) for _ in range(5)))
     assert (await queue.peek()).waiting == 5
+
+
+async def test_a_queue_that_somebody_else_has_just_created_is_used(
+    queue: RetryQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Storage answers 409 to who creates it with other metadata."""
+    create = QueueClient.create_queue
+    refusals: list[int | None] = []
+
+    async def overtaken(client: QueueClient) -> None:
+        await create(client, metadata={"by": "another"})
+        try:
+            await create(client)
+        except HttpResponseError as error:
+            refusals.append(error.status_code)
+            raise
+
+    monkeypatch.setattr(QueueClient, "create_queue", overtaken)
+    await queue.put(delivery())
+    assert refusals == [409]
+    assert (await queue.peek()).waiting == 1
+
+
+async def test_a_queue_that_may_not_be_created_is_told(
+    queue: RetryQueue, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stranger = Storage(Settings(storage_connection=azurite.connection_string.replace("AccountKey=", "AccountKey=AAAA")))
+    client = await stranger.queue(QUEUE)
+    monkeypatch.setattr(QueueClient, "create_queue", staticmethod(client.create_queue))
+    with pytest.raises(StorageError, match=r"^403 ") as refused:
+        await queue.put(delivery())
+    await stranger.close()
+    assert refused.value.status == 403
+    assert queue.fault() == str(refused.value)
+
+
+async def test_what_cannot_be_released_stays_parked_and_is_told(
+    queue: RetryQueue, storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await queue.park(message())
+
+    async def refuse(*_: object, **__: object) -> None:
+        raise AzureError("the test's")
+
+    monkeypatch.setattr(QueueClient, "send_message", refuse)
+    with pytest.raises(StorageError, match="cannot be reached"):
+        await queue.release()
+    assert (await (await storage.queue(PARKED)).get_queue_properties()).approximate_message_count == 1
 
 
 async def test_a_refusal_is_told_by_its_name() -> None:

@@ -15,6 +15,7 @@ from msgspec import structs
 from receivers import limits
 from receivers.cluster import refresher
 from receivers.deliveries.answers import Answer
+from receivers.directory.directory import voucher_of
 from receivers.events import Target, TargetKind
 from receivers.journal.journal import State
 from receivers.local.azurite import Azurite
@@ -22,7 +23,7 @@ from receivers.providers import PROVIDERS
 from receivers.retries import messages
 from receivers.retries.messages import Attempt, Message
 from receivers.retries.queue import PARKED, RetryQueue
-from receivers.retries.retries import Retries
+from receivers.retries.retries import REFUTED, Retries
 from receivers.storage.account import StorageError
 from testbed.fault_proxy import FaultProxy
 from testbed.objects import PROJECT, project_config, promotion, refresh_of, secret_of, warehouse
@@ -422,6 +423,67 @@ async def test_a_try_tells_how_it_ended(drill: Drill, proxy: FaultProxy, caplog:
     proxy.answer(422, times=None, method="PATCH")
     await retries_of(drill).handle(messages.encode(message()))
     assert "422 told by the test; tried again later" in caplog.text
+
+
+def vouched_for(token: str) -> Message:
+    """A delivery whose URL the cluster could not prove on arrival."""
+    return structs.replace(message(), voucher=voucher_of(token), source=f"ProjectConfig {PROJECT}")
+
+
+async def test_a_url_that_the_cluster_confirms_later_counts_and_is_confirmed_once(
+    drill: Drill, proxy: FaultProxy, embedded_api_server: ApiServer
+) -> None:
+    before = await refresh_of(embedded_api_server, "app")
+    proxy.answer(422, times=1, method="PATCH")
+    await retries_of(drill).handle(messages.encode(vouched_for(HOOK.token)))
+    (waiting,) = (await drill.queues()).due
+    assert (waiting.voucher, waiting.source) == ("", "")
+    await embedded_api_server.delete("ProjectConfig", PROJECT, PROJECT)
+    await until(lambda: forgotten(drill))
+    await drill.work_off()
+    assert await refresh_of(embedded_api_server, "app") != before
+
+
+async def test_a_url_that_the_cluster_refutes_later_refreshes_nothing_and_is_forgotten(
+    drill: Drill, proxy: FaultProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    refuted: list[tuple[str, str]] = []
+
+    class Vouching:
+        def refuted(self, provider: str, voucher: str) -> None:
+            refuted.append((provider, voucher))
+
+    retries_of(drill)._known = Vouching()
+    sent = len(proxy.sent("PATCH"))
+    await retries_of(drill).handle(messages.encode(vouched_for("0" * 64)))
+    assert len(proxy.sent("PATCH")) == sent
+    assert (await drill.queues()).waiting == 0
+    assert refuted == [("azure", voucher_of("0" * 64))]
+    assert f"delivery {'0' * 24} is refused: {REFUTED}" in caplog.text
+    await until(lambda: has_state(drill, "0" * 24, State.REFUSED))
+    row = await drill.row("0" * 24)
+    assert row is not None
+    assert row.reason == REFUTED
+
+
+async def test_a_try_throughout_which_the_cluster_is_away_is_kept_with_the_reason(
+    drill: Drill, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A try without a reason is one that is done, so the delivery would be lost."""
+    proxy.reset(times=None)
+    drill.service.availability.suspect()
+    await until(lambda: away(drill))
+    monkeypatch.setattr(limits, "RETRY_WAIT", 0.1)
+    monkeypatch.setattr(drill.service.availability, "_clock", lambda: 0.0)  # it has just left
+    await retries_of(drill).handle(messages.encode(message()))
+    (waiting,) = (await drill.queues()).due
+    assert [each.error for each in waiting.attempts] == ["the cluster did not answer in time"]
+
+
+async def test_a_try_while_the_cluster_has_been_away_for_long_is_kept_with_the_reason(outage: Drill) -> None:
+    await retries_of(outage).handle(messages.encode(message()))
+    (waiting,) = (await outage.queues()).due
+    assert [each.error for each in waiting.attempts] == ["the cluster is away"]
 
 
 async def test_a_try_before_the_cluster_was_ever_seen_waits_for_the_next_one(

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from azure.data.tables.aio import TableClient
 
 from receivers.local.azurite import Azurite
 from receivers.settings import Settings
@@ -73,6 +74,17 @@ async def stranger(azurite: Azurite) -> AsyncIterator[Storage]:
     storage = Storage(Settings(storage_connection=azurite.connection_string.replace("AccountKey=", "AccountKey=AAAA")))
     yield storage
     await storage.close()
+
+
+@pytest.mark.filterwarnings("ignore:Testing an element:DeprecationWarning")  # the library's own
+async def test_a_table_that_may_not_be_made_is_an_error(
+    table: Table, stranger: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await stranger.table("things")
+    monkeypatch.setattr(TableClient, "create_table", staticmethod(client.create_table))
+    with pytest.raises(StorageError, match=r"^403") as error:
+        await table.merge([entity()])
+    assert error.value.status == 403
 
 
 @pytest.mark.filterwarnings("ignore:Testing an element:DeprecationWarning")  # the library's own
