@@ -182,6 +182,7 @@ SEARCH_AGE = 3600.0  # after which a search ends, whatever keeps it
 SEARCH_PUSHES = 20  # of one delivery; of the others nothing is said
 SEARCH_QUALIFIERS = 20  # of one push; with more, nothing is said
 SEARCH_EVENT = 1024  # bytes of one push as it is kept
+SEARCH_READS = 4  # of Warehouses that are under way at a time
 SEARCH_TOLD = 50  # deliveries that told of one push, the latest
 SEARCH_DELIVERIES = 500  # of one Warehouse that wait for Kargo at a time, the latest
 SEARCH_WAREHOUSES = 10_000  # that are waited for

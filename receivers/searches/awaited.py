@@ -83,9 +83,8 @@ class Awaited:
         return delivery in self._deliveries
 
     def _put(self, target: Target, entries: deque[Entry]) -> None:
-        size = ENTRY * len(entries) + SOUGHT
-        if entries and not self._entries.put(target, entries, size=size):
-            self._forget(entries)
+        if entries:
+            self._entries.put(target, entries, size=ENTRY * len(entries) + SOUGHT)
 
     def _forget(self, entries: Iterable[Entry]) -> None:
         for entry in entries:

@@ -85,6 +85,7 @@ class Searches:
             clock=clock,
         )
         self._reading: set[Target] = set()
+        self._reads = asyncio.Semaphore(limits.SEARCH_READS)
         self._sweeping: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -173,7 +174,6 @@ class Searches:
         self._awaited.add(target, value, sought, kept=kept)
         if self._sweeping is None or self._sweeping.done():
             self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
-
         if not kept and target not in self._reading and handling.covers(self._warehouses.handled(target), value):
             self._reading.add(target)
             self._begin(self._look_now(target))
@@ -231,10 +231,10 @@ class Searches:
     async def _read(self, target: Target) -> records.Warehouse | None:
         """The Warehouse as it is now, by the right to list them, which there is. Raises ClusterError."""
         path = f"{KARGO}/namespaces/{quote(target.namespace)}/warehouses"
-        with self._availability.observed():
-            encoded = await self._api.get(
-                path, params={"fieldSelector": f"metadata.name={target.name}"}, timeout=limits.PATCH_TIMEOUT
-            )
+        params = {"fieldSelector": f"metadata.name={target.name}"}
+        async with self._reads:
+            with self._availability.observed():
+                encoded = await self._api.get(path, params=params, timeout=limits.PATCH_TIMEOUT)
         try:
             found = msgspec.json.decode(encoded, type=_Found).items
         except (*shallow.NO_JSON, RecursionError):

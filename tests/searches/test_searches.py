@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from receivers import limits
+from receivers.cluster.api import TimedOutError
 from receivers.cluster.refresher import ANNOTATION, Outcome, Result
 from receivers.deliveries.matching import Refreshes
 from receivers.events import Target, TargetKind
@@ -292,7 +293,9 @@ async def test_a_warehouse_that_cannot_be_read_is_looked_at_later(monkeypatch: p
         assert kargo.shelf.waiting == [(search, limits.SEARCH_LAST)]
 
 
-@pytest.mark.parametrize("odd", [{"annotations": {ANNOTATION: "x" * 1_000}}, {"annotations": {"another": "x"}}])
+@pytest.mark.parametrize(
+    "odd", [{"annotations": {ANNOTATION: "x" * 1_000}}, {"annotations": {"another": "x"}}, {"annotations": []}]
+)
 async def test_an_annotation_that_nobody_here_wrote_keeps_no_refresh_away(odd: Object) -> None:
     async with watched(acts=False) as kargo:
         await kargo.push()
@@ -401,3 +404,44 @@ async def test_without_anybody_to_tell_it_is_asked_again_all_the_same() -> None:
         await kargo.look_again()
         assert kargo.shelf.waiting[0][0].tries == 1
         assert msgspec.structs.replace(kargo.shelf.waiting[0][0], tries=0).tries == 0
+
+
+async def test_what_kargo_acted_on_before_its_delivery_was_answered_is_looked_at_all_the_same() -> None:
+    async with watched() as kargo:
+        kargo.registry.tags["1.2.3"] = DIGEST
+        made = delivery()
+        made.refreshes.outcomes[APP] = await kargo.refresher.refresh(APP)
+        await kargo.handled()
+        await until_seen(kargo)
+        kargo.searches.delivered(made)
+        assert await kargo.findings() == [Finding.FOUND]
+
+
+async def until_seen(kargo: Watched) -> None:
+    """The mirror knows what Kargo has handled."""
+
+    async def seen() -> bool:
+        return kargo.searches._warehouses.handled(APP) == annotation(kargo)
+
+    await until(seen)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+async def test_where_that_cannot_be_read_it_is_looked_for_later(gone: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with watched() as kargo:
+        made = delivery()
+        made.refreshes.outcomes[APP] = await kargo.refresher.refresh(APP)
+        await kargo.handled()
+        await until_seen(kargo)
+
+        async def get(*_: object, **__: object) -> bytes:
+            if gone:
+                return b'{"items":[]}'
+            raise TimedOutError("no answer within 5 s")
+
+        monkeypatch.setattr(kargo.searches._api, "get", get)
+        kargo.searches.delivered(made)
+        assert kargo.searches.is_awaited(made.id)
+        await asyncio.sleep(0.01)
+        assert kargo.searches.is_awaited(made.id)
+        assert not kargo.searches._reading
