@@ -22,6 +22,11 @@ RETRY_AFTER_MAXIMUM = 30.0  # an API server that asks for more is asked again al
 
 # Calls to the cluster
 CONNECT_TIMEOUT = 3.0
+NEXT_ADDRESS = 0.25  # until a server's next address is tried beside the one before; RFC 8305 recommends it
+ADDRESSES_KNOWN = 10.0  # of a name, so that connections made at once ask for them once
+CONNECTION_KEPT = 60.0  # without use; shorter than what servers and load balancers allow
+ANSWER_HEAD = 64 * 1024  # status line and headers
+UNREAD = 256 * 1024  # of an answer that comes faster than it is taken; then its sender waits
 ERROR_BODY = 4096  # as much of an error's body as is read
 PROBE_TIMEOUT = 1.0
 PROBE_INTERVAL = 2.0  # at most, while the cluster is away

@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 NEEDED_BY_SOME = (
+    "aiohttp",
     "azure.cosmos",
     "azure.data",
     "azure.identity",
@@ -40,7 +41,17 @@ def imported() -> set[str]:
 
 @pytest.mark.parametrize(
     "package",
-    ["kubernetes", "azure.identity", "azure.storage", "azure.data", "azure.cosmos", "uvicorn", "uvloop", "yaml"],
+    [
+        "aiohttp",
+        "kubernetes",
+        "azure.identity",
+        "azure.storage",
+        "azure.data",
+        "azure.cosmos",
+        "uvicorn",
+        "uvloop",
+        "yaml",
+    ],
 )
 def test_what_only_some_settings_need_is_not_imported_with_the_app(imported: set[str], package: str) -> None:
     assert {name for name in imported if f"{name}.".startswith(f"{package}.")} == set()

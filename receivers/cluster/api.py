@@ -1,20 +1,20 @@
 """The Kubernetes API over HTTP: the few calls that receiving webhooks needs.
 
-This is the only module that speaks HTTP to the cluster, over plain aiohttp: a PATCH costs half the time of the official
-client's, and its import a third of the memory (docs/dependencies.md). The official client reads kubeconfigs.
+This is the only module that asks the cluster, by an HTTP client of our own: docs/dependencies.md says why. The official
+client reads kubeconfigs.
 """
 
 import asyncio
 import contextlib
-import os
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from urllib.parse import urlencode
 
-import aiohttp
 import msgspec
 
 from receivers import limits
 from receivers.cluster.credentials import Connection, CredentialsError
+from receivers.http_answer import Answer, HttpError
+from receivers.http_client import Server
 from receivers.text import clipped
 
 _NOT_FOUND = 404
@@ -69,23 +69,18 @@ class Api:
     def __init__(self, connection: Connection) -> None:
         self.server = connection.server
         self._authorization = connection.authorization
-        self._options: dict[str, Any] = {}
-        if connection.tls is not None:
-            self._options["ssl"] = connection.tls
-        if connection.proxy:
-            self._options["proxy"] = connection.proxy
-        if connection.tls_server_name:
-            self._options["server_hostname"] = connection.tls_server_name
         # Callers bound what they have in flight; watches stay open beside it.
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.CONNECT_TIMEOUT),
-            auto_decompress=True,
+        self._http = Server(
+            connection.server,
+            called="the API server",
+            tls=connection.tls,
+            tls_server_name=connection.tls_server_name,
+            proxy=connection.proxy,
         )
 
     async def close(self) -> None:
         """Close every connection and the credential."""
-        await self._session.close()
+        await self._http.close()
         await self._authorization.close()
 
     async def get(
@@ -111,8 +106,8 @@ class Api:
     ) -> tuple[bytes, bytes]:
         """Read an answer of any size, and keep ``limits.PAGE_ENDS`` of its beginning and of its end."""
         head, tail = bytearray(), b""
-        async with _within(timeout), self._answer("GET", path, params=params) as response:
-            async for chunk in response.content.iter_any():
+        async with _within(timeout), self._answer("GET", path, params=params) as answer:
+            while chunk := await answer.chunk():
                 head += chunk[: limits.PAGE_ENDS - len(head)]
                 tail = (tail + chunk)[-limits.PAGE_ENDS :]
         return bytes(head), tail
@@ -133,10 +128,10 @@ class Api:
         A line that is longer than ``limits.WATCH_LINE`` is cut there, so that the watch can go on after it. A silence
         of more than ``silence`` seconds is :class:`UnreachableError`.
         """
-        async with self._answer("GET", path, params=params, read_timeout=silence) as response:
+        async with self._answer("GET", path, params=params, silence=silence) as answer:
             yield b""
             line = bytearray()
-            async for chunk in response.content.iter_any():
+            while chunk := await answer.chunk():
                 *ends, rest = chunk.split(b"\n")
                 for end in ends:
                     line += end[: limits.WATCH_LINE - len(line)]
@@ -159,9 +154,9 @@ class Api:
         received = bytearray()
         async with (
             _within(timeout),
-            self._answer(method, path, params=params, headers=headers, body=body) as response,
+            self._answer(method, path, params=params, headers=headers, body=body) as answer,
         ):
-            async for chunk in response.content.iter_any():
+            while chunk := await answer.chunk():
                 received += chunk
                 if len(received) > at_most:
                     raise TooLargeError
@@ -176,35 +171,34 @@ class Api:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-        read_timeout: float | None = None,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        silence: float | None = None,
+    ) -> AsyncIterator[Answer]:
         """Send a request; a 401 is tried once more with a renewed credential."""
         rejected: str | None = None
+        query = urlencode(params) if params else ""
         try:
             while True:
                 authorization = await self._authorization.header(rejected=rejected)
-                async with self._session.request(
+                answer = await self._http.ask(
                     method,
-                    self.server + path,
-                    params=params,
-                    data=body,
+                    path,
+                    query=query,
                     headers=_headers(headers, authorization),
-                    timeout=aiohttp.ClientTimeout(sock_connect=limits.CONNECT_TIMEOUT, sock_read=read_timeout),
-                    allow_redirects=False,
-                    **self._options,
-                ) as response:
-                    if response.status == 401 and rejected is None and authorization is not None:  # noqa: PLR2004
+                    body=body,
+                    silence=silence,
+                )
+                try:
+                    if answer.status == 401 and rejected is None and authorization is not None:  # noqa: PLR2004
                         rejected = authorization
                         continue
-                    if response.status >= 300:  # noqa: PLR2004
-                        raise await _refusal(response)
-                    with _cut_if_unfinished(response):
-                        yield response
+                    if answer.status >= 300:  # noqa: PLR2004
+                        raise await _refusal(answer)
+                    yield answer
                     return
-        except CredentialsError as error:
+                finally:
+                    answer.leave()
+        except (CredentialsError, HttpError) as error:
             raise UnreachableError(str(error)) from None
-        except aiohttp.ClientError as error:
-            raise UnreachableError(_describe(error)) from None
 
 
 @contextlib.asynccontextmanager
@@ -216,20 +210,6 @@ async def _within(timeout: float) -> AsyncIterator[None]:  # noqa: ASYNC109
         raise TimedOutError(f"no answer within {timeout:g} s") from None
 
 
-@contextlib.contextmanager
-def _cut_if_unfinished(response: aiohttp.ClientResponse) -> Iterator[None]:
-    """Cut the connection of a watch or an answer that is left early.
-
-    To end TLS in good order takes the server's consent, and by then the event loop may be gone.
-    """
-    try:
-        yield
-    except BaseException:
-        if response.connection is not None and response.connection.transport is not None:
-            response.connection.transport.abort()
-        raise
-
-
 def _headers(headers: Mapping[str, str] | None, authorization: str | None) -> dict[str, str]:
     merged = {"Accept": "application/json", **(headers or {})}
     if authorization is not None:
@@ -237,39 +217,19 @@ def _headers(headers: Mapping[str, str] | None, authorization: str | None) -> di
     return merged
 
 
-async def _refusal(response: aiohttp.ClientResponse) -> RefusedError:
-    body = await response.content.read(limits.ERROR_BODY)
+async def _refusal(answer: Answer) -> RefusedError:
+    body = b""
+    while len(body) < limits.ERROR_BODY and (chunk := await answer.chunk()):
+        body += chunk
     try:
-        status = msgspec.json.decode(body, type=_Status)
+        status = msgspec.json.decode(body[: limits.ERROR_BODY], type=_Status)
     except (msgspec.DecodeError, UnicodeDecodeError):
         status = _Status()
-    reason = status.message or status.reason or response.reason or "error"
-    kind = NotFoundError if response.status == _NOT_FOUND else RefusedError
-    return kind(response.status, clipped(reason), retry_after=_seconds(response.headers.get("Retry-After", "")))
+    reason = status.message or status.reason or answer.reason or "error"
+    kind = NotFoundError if answer.status == _NOT_FOUND else RefusedError
+    return kind(answer.status, clipped(reason), retry_after=_seconds(answer.headers.get("retry-after", "")))
 
 
 def _seconds(retry_after: str) -> float | None:
     """Kubernetes sends whole seconds; a date, which HTTP also allows, is not worth a clock."""
     return float(retry_after) if retry_after.isascii() and retry_after.isdigit() else None
-
-
-def _describe(error: aiohttp.ClientError) -> str:
-    """What happened, without the URL that aiohttp's own texts hold."""
-    match error:
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() | aiohttp.ClientSSLError():
-            return "the API server's certificate is not trusted, or TLS failed"
-        case aiohttp.ClientConnectorDNSError():
-            return "the API server's name cannot be resolved"
-        case aiohttp.ServerTimeoutError():
-            return "the API server did not answer in time"
-        case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
-            return "the API server closed the connection"
-        case aiohttp.ClientConnectorError():
-            return f"cannot connect to the API server: {_describe_os_error(error.os_error)}"
-        case _:
-            return f"the connection to the API server failed ({type(error).__name__})"
-
-
-def _describe_os_error(error: OSError) -> str:
-    """The system's words, without the address that asyncio adds; several addresses have no common error number."""
-    return os.strerror(error.errno) if error.errno else "none of its addresses answers"

@@ -7,16 +7,18 @@ day in all; without any nothing is proven, and the sender has to try again.
 import asyncio
 import logging
 import re
+import ssl
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from http import HTTPStatus
-
-import aiohttp
+from urllib.parse import SplitResult, urlsplit
 
 from receivers import limits
 from receivers.cluster.tasks import Shared
 from receivers.events import PublicKeys
+from receivers.http_answer import HttpError
+from receivers.http_client import Server
 from receivers.wire.identity_tokens import read_keys
 
 logger = logging.getLogger(__name__)
@@ -36,6 +38,7 @@ class _Place:
         self.fresh_until = self.good_until = float("-inf")
         self.tried_at = float("-inf")
         self.fetching: Shared[None] | None = None
+        self.server: Server | None = None
 
 
 class SigningKeys:
@@ -44,7 +47,6 @@ class SigningKeys:
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._places: dict[str, _Place] = {}  # the URLs that providers name: a few
-        self._session: aiohttp.ClientSession | None = None
 
     async def of(self, url: str, *, until: float) -> PublicKeys:
         """The keys that are published at a URL. Waits ``until`` then. Raises :class:`KeysError`."""
@@ -60,11 +62,12 @@ class SigningKeys:
 
     async def close(self) -> None:
         """Stop fetching."""
-        for fetching in [place.fetching for place in self._places.values() if place.fetching is not None]:
-            fetching.cancel()
-            await fetching.ended()
-        if self._session is not None:
-            await self._session.close()
+        for place in self._places.values():
+            if place.fetching is not None:
+                place.fetching.cancel()
+                await place.fetching.ended()
+            if place.server is not None:
+                await place.server.close()
 
     async def _renewed(self, url: str, place: _Place, *, after: float, until: float) -> PublicKeys:
         """The keys once they were fetched, if nobody has tried so lately; else those there are."""
@@ -81,34 +84,33 @@ class SigningKeys:
 
     async def _fetch(self, url: str, place: _Place) -> None:
         try:
-            age, document = await self._get(url)
+            parts = urlsplit(url)
+            if place.server is None:
+                tls = await asyncio.to_thread(ssl.create_default_context)
+                place.server = Server(f"{parts.scheme}://{parts.netloc}", called="their issuer", tls=tls, gzip=False)
+            async with asyncio.timeout(limits.KEYS_TIMEOUT):
+                age, document = await _get(place.server, parts)
             place.keys = await asyncio.to_thread(read_keys, document)
-        except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
-            problem = str(error) if type(error) is ValueError else type(error).__name__
+        except (HttpError, OSError, ValueError) as error:  # TimeoutError is an OSError
+            problem = str(error) if type(error) in {ValueError, HttpError} else type(error).__name__
             logger.warning("the keys of identity tokens cannot be fetched: %s", problem)
             raise KeysError(problem) from None
         place.fresh_until = self._clock() + min(max(age, limits.KEYS_SHORTEST), limits.KEYS_LONGEST)
         place.good_until = self._clock() + limits.KEYS_LONGEST
 
-    async def _get(self, url: str) -> tuple[float, bytes]:
-        """How long they may be kept, and the document."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=limits.KEYS_TIMEOUT),
-                headers={"Accept-Encoding": "identity"},  # what is small on its way may be large here
-                auto_decompress=False,
-            )
-        async with self._session.get(url, allow_redirects=False) as response:
-            if response.status != HTTPStatus.OK:
-                raise ValueError(f"the status is {response.status}")
-            age = _MAX_AGE.search(response.headers.get("Cache-Control", ""))
-            return float(age[1]) if age else 0.0, await _bounded(response.content)
 
-
-async def _bounded(content: aiohttp.StreamReader) -> bytes:
-    document = bytearray()
-    async for chunk in content.iter_any():
-        document += chunk
-        if len(document) > limits.KEYS_BYTES:
-            raise ValueError(f"there are more than {limits.KEYS_BYTES} bytes")
-    return bytes(document)
+async def _get(server: Server, url: SplitResult) -> tuple[float, bytes]:
+    """How long they may be kept, and the document."""
+    answer = await server.ask("GET", url.path, query=url.query, headers={"Accept": "application/json"})
+    try:
+        if answer.status != HTTPStatus.OK:
+            raise ValueError(f"the status is {answer.status}")
+        age = _MAX_AGE.search(answer.headers.get("cache-control", ""))
+        document = bytearray()
+        while chunk := await answer.chunk():
+            document += chunk
+            if len(document) > limits.KEYS_BYTES:
+                raise ValueError(f"there are more than {limits.KEYS_BYTES} bytes")
+        return float(age[1]) if age else 0.0, bytes(document)
+    finally:
+        answer.leave()
