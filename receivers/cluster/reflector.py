@@ -156,7 +156,7 @@ class Reflector:
     async def _list(self) -> None:
         self._store.unreadable.begin_list()
         listing = await self._lister.read()
-        self._store.retain(listing.keys)
+        await objects.retain(self._store, listing.keys)
         self._version = listing.version
         self._contact = self._clock()
         self.synced, self.refused = True, 0

@@ -22,6 +22,12 @@ TINY = Size(
     cluster=40,
     matches=10,
     subscribers=3,
+    large=40,
+    events=10,
+    stored=4,
+    instances=(1, 2),
+    changes=2,
+    messages=3,
 )
 CHAPTERS = [Chapter("A thing", [Figure("its speed", "7/s", "at least 5/s", True), Figure("its size", "3 MB")])]
 

@@ -50,10 +50,8 @@ class Names:
     def delete(self, key: Key) -> None:
         self.images.pop(key.name, None)
 
-    def retain(self, keys: set[Key]) -> None:
-        names = {key.name for key in keys}
-        self.images = {name: image for name, image in self.images.items() if name in names}
-        self.unreadable.retain(keys)
+    def known(self) -> list[Key]:
+        return [Key(PROJECT, name) for name in self.images]
 
 
 class Pauses(Backoff):
@@ -453,14 +451,14 @@ async def test_a_defect_of_ours_is_noted_of_the_object_it_shows_in(
 async def test_a_defect_of_ours_elsewhere_is_logged_and_does_not_end_it(
     api_server: ApiServer, api: Api, store: Names, pauses: Pauses, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_: object) -> None:
+    def fail() -> None:
         raise RuntimeError("a mistake")
 
     reflector = Reflector(api, WAREHOUSES, store, relist_backoff=pauses)
-    store.retain = fail  # type: ignore[method-assign,assignment]
+    store.known = fail  # type: ignore[method-assign,assignment]
     async with running(reflector):
         await eventually(lambda: reflector.fault == "a defect of this service; its log has the details")
-        del store.retain
+        del store.known
         await api_server.apply(warehouse("a"))
         await eventually(lambda: reflector.watching and store.images.keys() == {"a"})
     assert "a mistake" in caplog.text
