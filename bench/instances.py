@@ -148,7 +148,10 @@ def _slopes(found: Sequence[Borne], size: Size, weight: float) -> list[Figure]:
             "one more instance: a list",
             f"{lists * 1e6:.0f} µs CPU of the API server a Warehouse, {weight / lists / 1e6:.0f} MB/s",
         ),
-        Figure("one more instance: a watch event", f"{slope([each.change for each in found]) * 1e6:.0f} µs CPU of the API server"),
+        Figure(
+            "one more instance: a watch event",
+            f"{slope([each.change for each in found]) * 1e6:.0f} µs CPU of the API server",
+        ),
         Figure("one more instance: memory of the API server", f"{slope([each.resident for each in found]):.1f} MB"),
         Figure("one more instance: idle", f"{slope([each.idle for each in found]) * 1000:.1f} ms CPU a second"),
     ]

@@ -31,9 +31,11 @@ def measure(size: Size) -> Chapter:
     count = size.large
     weight = mean(len(realistic.encoded(number)) for number in range(realistic.STYLES))
     images = [realistic.image(number * count // size.matches) for number in range(min(size.matches, count))]
-    with stand_in(warehouses=count, events=size.events) as url:
-        with mirrors.running(mirrors.Orders(server=url, images=images)) as running:
-            found, quiet = running.found, running.until_quiet()
+    with (
+        stand_in(warehouses=count, events=size.events) as url,
+        mirrors.running(mirrors.Orders(server=url, images=images)) as running,
+    ):
+        found, quiet = running.found, running.until_quiet()
     return Chapter(
         f"(f) {count:,} Warehouses of {weight / 1000:.0f} KB in {count // realistic.PER_PROJECT:,} projects",
         [

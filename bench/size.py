@@ -36,10 +36,10 @@ FULL = Size(
     subscribers=1_000,
     large=100_000,
     events=5_000,
-    stored=1_000,
+    stored=500,
     instances=(1, 5, 10, 20),
-    changes=200,
-    messages=10_000,
+    changes=100,
+    messages=2_000,
 )
 QUICK = Size(
     starts=3,
@@ -56,5 +56,5 @@ QUICK = Size(
     stored=200,
     instances=(1, 4),
     changes=50,
-    messages=500,
+    messages=200,
 )

@@ -39,6 +39,7 @@ WATCH_SHORTEST = 1.0  # a watch that ends sooner, without an event, counts as fa
 WATCH_SILENCE = 90.0  # bookmarks come about every minute; a silence longer than this is a dead connection
 WATCH_LINE = 2 * MIB  # one watch event; etcd stores no object above 1.5 MiB. What is longer is cut
 RELIST_LAST = 60.0  # between two lists that a watch which cannot be followed makes necessary
+RELIST_SPREAD = 10.0  # over which instances list again whose watches have expired at once; less where a list is quick
 PROJECT_FRESH = 5.0  # a project listed by itself within this time is not listed again
 PROJECT_LISTS_IN_FLIGHT = 8  # projects listed by themselves at a time: each holds two pages at most
 STALE_WAIT = 0.5  # a delivery waits this long for a stale mirror to be read anew, then goes by what is known

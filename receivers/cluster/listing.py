@@ -14,6 +14,7 @@ from receivers.cluster.api import Api, RefusedError, TimedOutError, TooLargeErro
 from receivers.cluster.objects import Store
 from receivers.cluster.records import Identity, Key, ListMetadata
 from receivers.cluster.settling import Settling
+from receivers.cluster.tasks import Shared
 from receivers.cluster.turns import Turns
 
 GONE = 410
@@ -76,14 +77,14 @@ class Lister:
                 if coming is None:
                     settling.end()
                     return Listing(keys=keys, version=page.metadata.resource_version)
-                page = await coming
+                page = await coming.result()
             finally:
                 if coming is not None:
                     coming.cancel()
 
-    def _coming(self, following: str) -> asyncio.Task[_Page] | None:
+    def _coming(self, following: str) -> Shared[_Page] | None:
         """The page that follows, on its way while its predecessor is being read; None behind the last."""
-        return asyncio.get_running_loop().create_task(self._page(following)) if following else None
+        return Shared(self._page(following)) if following else None
 
     async def _put(self, page: _Page, turns: Turns, settling: Settling) -> list[Identity]:
         """Put a page into the store, and tell what was on it."""

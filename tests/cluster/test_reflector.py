@@ -61,8 +61,8 @@ class Pauses(Backoff):
         super().__init__(jitter=lambda: 1.0)
         self.asked: list[tuple[float | None, float]] = []  # what the server asked for, and what it came to
 
-    def next(self, retry_after: float | None = None) -> float:
-        self.asked.append((retry_after, super().next(retry_after)))
+    def next(self, retry_after: float | None = None, *, spread: float = 0.0) -> float:
+        self.asked.append((retry_after, super().next(retry_after, spread=spread)))
         return 0.01
 
 
@@ -257,9 +257,9 @@ async def test_a_watch_that_sends_nonsense_is_closed_before_the_next_is_waited_f
     closed: list[int] = []
 
     class Watched(Pauses):
-        def next(self, retry_after: float | None = None) -> float:
+        def next(self, retry_after: float | None = None, *, spread: float = 0.0) -> float:
             closed.append(scripted.closed)
-            return super().next(retry_after)
+            return super().next(retry_after, spread=spread)
 
     async with running(Reflector(scripted.api, WAREHOUSES, store, backoff=Watched())):
         await eventually(lambda: len(scripted.watched) == 2)
@@ -537,6 +537,23 @@ async def test_an_error_in_the_watch_that_is_no_410_keeps_the_version(store: Nam
         await eventually(lambda: len(scripted.watched) == 2)
     assert scripted.watched[1]["resourceVersion"] == "5"
     assert len(scripted.listed) == 1
+
+
+@pytest.mark.parametrize(("took", "pause"), [(0.0, limits.BACKOFF_FIRST), (2.0, 4.0), (60.0, limits.RELIST_SPREAD)])
+async def test_instances_whose_watches_expire_at_once_list_again_one_after_the_other(
+    store: Names, pauses: Pauses, took: float, pause: float
+) -> None:
+    clock = Clock()
+    first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    expired = json.dumps({"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}})
+    scripted = ScriptedApi([first, page("9")], [[expired.encode()]])
+    async with running(Reflector(scripted.api, WAREHOUSES, store, clock=clock, backoff=pauses)):
+        await eventually(lambda: scripted.listed)
+        clock.now += took
+        first.set_result(page("1"))
+        await eventually(lambda: len(scripted.watched) == 2)
+    assert pauses.asked == [(None, pause)]
+    assert scripted.watched[1]["resourceVersion"] == "9"
 
 
 async def test_a_list_that_has_no_items_is_empty(store: Names) -> None:
