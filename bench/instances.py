@@ -16,7 +16,6 @@ from bench.size import Size
 from receivers.cluster.api import KARGO
 from testbed.servers import ApiServer
 
-IDLE = 10.0  # seconds
 USER = "kargo-receivers"
 STATUS = "application/merge-patch+json"
 
@@ -63,8 +62,8 @@ async def _bear(server: ApiServer, instances: int, size: Size) -> Borne:
         lists = process.cpu - cpu
         running.until_quiet()
         cpu = process.cpu
-        await asyncio.sleep(IDLE)
-        idle = (process.cpu - cpu) / IDLE
+        await asyncio.sleep(size.idle)
+        idle = (process.cpu - cpu) / size.idle
         grown = process.resident - resident
         running.until_quiet()
         cpu = process.cpu

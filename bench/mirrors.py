@@ -60,7 +60,6 @@ class Quiet(msgspec.Struct, kw_only=True):
     """That no event comes any more."""
 
     cpu: float  # seconds of processor time since the last answer
-    resident: float
 
 
 class Watching(msgspec.Struct, kw_only=True):
@@ -160,7 +159,7 @@ async def main() -> None:
         while asked := await _line():
             if asked.strip() == b"quiet":
                 await _until_quiet(orders.instances)
-                _say(Quiet(cpu=time.process_time() - computed, resident=memory(os.getpid(), "VmRSS")))
+                _say(Quiet(cpu=time.process_time() - computed))
             else:
                 _say(await _until_watching(mirrors))
             computed = time.process_time()

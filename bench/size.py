@@ -20,6 +20,7 @@ class Size:
     events: int  # of its watch
     stored: int  # Warehouses that many instances follow
     instances: tuple[int, ...]
+    idle: float  # seconds for which nothing happens to them
     changes: int  # of Warehouses that they follow
     messages: int  # in the retry queue
 
@@ -38,6 +39,7 @@ FULL = Size(
     events=5_000,
     stored=500,
     instances=(1, 5, 10, 20),
+    idle=10.0,
     changes=100,
     messages=2_000,
 )
@@ -55,6 +57,7 @@ QUICK = Size(
     events=1_000,
     stored=200,
     instances=(1, 4),
+    idle=3.0,
     changes=50,
     messages=200,
 )

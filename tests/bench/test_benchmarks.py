@@ -27,6 +27,7 @@ TINY = Size(
     events=10,
     stored=4,
     instances=(1, 2),
+    idle=0.1,
     changes=2,
     messages=3,
 )
