@@ -1,11 +1,14 @@
-"""``python -m bench [a b c d e] [--quick]``: measure, print a table, and write docs/benchmarks.md."""
+"""``python -m bench [a b c d e | f g h] [--quick]``: measure, print a table, and write it to its page.
+
+(a) to (e) are those of docs/benchmarks.md, and run when none is named; (f) to (h) are those of docs/scale.md.
+"""
 
 import argparse
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from bench import burst, deliveries, machine, page, real, scale, start
+from bench import backlog, burst, deliveries, instances, large, machine, page, real, scale, start
 from bench.clusters import NotHere
 from bench.figures import Chapter, Figure, say, table
 from bench.size import FULL, QUICK, Size
@@ -17,12 +20,18 @@ BENCHMARKS: dict[str, Callable[[Size], Chapter]] = {
     "d": scale.measure,
     "e": real.measure,
 }
+AT_SCALE: dict[str, Callable[[Size], Chapter]] = {
+    "f": large.measure,
+    "g": instances.measure,
+    "h": backlog.measure,
+}
+PAGES = {page.PAGE: (list(BENCHMARKS), page.BEGIN), page.SCALE: (list(AT_SCALE), page.BEGIN_SCALE)}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The page is written when everything was measured, in full."""
+    """A page is written when everything of it was measured, in full."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("which", nargs="*", choices=[*BENCHMARKS], help="the benchmarks to run; none means all")
+    parser.add_argument("which", nargs="*", choices=[*BENCHMARKS, *AT_SCALE], help="what to run; none means a to e")
     parser.add_argument("--quick", action="store_true", help="less of everything, to try the benchmarks out")
     options = parser.parse_args(arguments)
     chosen = sorted(set(options.which)) or list(BENCHMARKS)
@@ -31,9 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("\n".join(facts))
     print()
     print(table(chapters))
-    if chosen == list(BENCHMARKS) and not options.quick:
-        page.write(chapters, facts, now=datetime.now(UTC))
-        print(f"\nwritten to {page.PAGE}")
+    for written, (letters, begin) in PAGES.items():
+        if chosen == letters and not options.quick:
+            page.write(chapters, facts, now=datetime.now(UTC), page=written, begin=begin)
+            print(f"\nwritten to {written}")
 
 
 def measure(letter: str, size: Size) -> Chapter:
@@ -41,7 +51,7 @@ def measure(letter: str, size: Size) -> Chapter:
     began = time.monotonic()
     say(f"({letter})")
     try:
-        return BENCHMARKS[letter](size)
+        return (BENCHMARKS | AT_SCALE)[letter](size)
     except NotHere as reason:
         return Chapter(f"({letter}) not run", [Figure("not run here", str(reason))])
     finally:

@@ -7,8 +7,9 @@ from pathlib import Path
 from bench.figures import Chapter, markdown
 from bench.load import ROOT
 
-PAGE = ROOT / "docs" / "benchmarks.md"
+PAGE, SCALE = ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "scale.md"
 BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
+BEGIN_SCALE = "<!-- figures: written by `python -m bench f g h` -->"
 
 
 def write(

@@ -13,7 +13,7 @@ from bench.service import Service, service, trivial
 from bench.size import Size
 from bench.throughput import Contestant, Rounds, compete
 from receivers.cluster.api import KARGO, METADATA_ONLY
-from receivers.limits import ANSWER_BUDGET
+from receivers.limits import ANSWER_BUDGET, PATCHES_IN_FLIGHT
 from testbed.servers import ApiServer
 
 TRIVIAL, PATCHES, SPREAD = "trivial function", "the patches alone, by a bare client", "each another Warehouse"
@@ -22,6 +22,7 @@ USER = "kargo-receivers"
 RATE = 762.0  # deliveries a second, with 64 connections
 P99 = 0.152  # seconds, with 64 connections
 LAST_PATCH = 2.1  # seconds, of 1,000 Warehouses
+PART_OF_BARE = 1.05
 AT = 64  # connections
 PATIENCE = 60.0  # seconds until the last patch
 ANSWER_GRACE = 0.1  # seconds beyond the budget that the answer may take to reach the sender
@@ -48,7 +49,7 @@ def measure(size: Size) -> Chapter:
                 TRIVIAL: Contestant(baseline, [workload.delivery(baseline.url, 0, path="/hello")]),
                 PATCHES: Contestant(
                     Service(server.url, server.process.pid),
-                    workload.patches(server.url, server.token(USER), size.warehouses),
+                    workload.patches(server.url, server.token(USER), workload.warehouses(size.warehouses)),
                     ca_file=str(server.ca_file),
                 ),
                 SPREAD: Contestant(ours, workload.deliveries(ours.url, size.warehouses)),
@@ -57,8 +58,33 @@ def measure(size: Size) -> Chapter:
             for connections in size.concurrencies:
                 rounds = compete(contestants, connections=connections, size=size)
                 figures += _rates(rounds, connections)
-            fan_outs = [asyncio.run(_fan_out(server, ours, size.subscribers)) for _ in range(size.rounds)]
-    return Chapter(title, figures + _fan_out_figures(fan_outs, size.subscribers))
+            fan_outs, bare = fan_out_beside_a_bare_client(server, ours, size)
+    return Chapter(title, figures + _fan_out_figures(fan_outs, bare, size.subscribers))
+
+
+def fan_out_beside_a_bare_client(server: ApiServer, ours: Service, size: Size) -> tuple[list[FanOut], list[float]]:
+    """In turn: one delivery that many Warehouses subscribe to, and as many patches by a client that does nothing else.
+
+    Of the client the seconds until it has its last answer, with as many patches in flight as the service has.
+    """
+    found: list[FanOut] = []
+    bare: list[float] = []
+    for _ in range(size.rounds):
+        found.append(asyncio.run(_fan_out(server, ours, size.subscribers)))
+        objects = workload.subscribers(size.subscribers)
+        requests = workload.patches(server.url, server.token(USER), objects, turns=1)
+        run = load.drive(
+            load.Plan(
+                url=server.url,
+                requests=requests,
+                connections=min(PATCHES_IN_FLIGHT, len(requests)),
+                count=len(requests),
+                ca_file=str(server.ca_file),
+            )
+        )
+        bare.append(run.until - run.began)
+        say(f"  the patches alone: {bare[-1]:.2f} s")
+    return found, bare
 
 
 async def _fill(server: ApiServer, size: Size) -> None:
@@ -107,7 +133,8 @@ async def _fan_out(server: ApiServer, ours: Service, subscribers: int) -> FanOut
     return found
 
 
-def _fan_out_figures(found: Sequence[FanOut], subscribers: int) -> list[Figure]:
+def _fan_out_figures(found: Sequence[FanOut], bare: Sequence[float], subscribers: int) -> list[Figure]:
+    part = median(each.last_patch / alone for each, alone in zip(found, bare, strict=True))
     answered, last = max(each.answered for each in found), median(each.last_patch for each in found)
     statuses = ", ".join(str(status) for status in sorted({each.status for each in found}))
     return [
@@ -122,5 +149,11 @@ def _fan_out_figures(found: Sequence[FanOut], subscribers: int) -> list[Figure]:
             milliseconds(last),
             f"below {LAST_PATCH} s",
             last < LAST_PATCH,
+        ),
+        Figure(
+            f"one push, {subscribers:,} Warehouses: the last patch, as a part of a bare client's time for so many",
+            f"{part:.2f}, of {milliseconds(median(bare))}",
+            f"at most {PART_OF_BARE}",
+            part <= PART_OF_BARE,
         ),
     ]

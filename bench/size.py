@@ -16,6 +16,13 @@ class Size:
     cluster: int  # Warehouses of a large cluster
     matches: int
     subscribers: int  # Warehouses that one push concerns
+    large: int  # Warehouses of a very large cluster
+    events: int  # of its watch
+    stored: int  # Warehouses that many instances follow
+    instances: tuple[int, ...]
+    idle: float  # seconds for which nothing happens to them
+    changes: int  # of Warehouses that they follow
+    messages: int  # in the retry queue
 
 
 FULL = Size(
@@ -28,6 +35,13 @@ FULL = Size(
     cluster=10_000,
     matches=10_000,
     subscribers=1_000,
+    large=100_000,
+    events=5_000,
+    stored=500,
+    instances=(1, 5, 10, 20),
+    idle=10.0,
+    changes=100,
+    messages=2_000,
 )
 QUICK = Size(
     starts=3,
@@ -39,4 +53,11 @@ QUICK = Size(
     cluster=2_000,
     matches=2_000,
     subscribers=200,
+    large=10_000,
+    events=1_000,
+    stored=200,
+    instances=(1, 4),
+    idle=3.0,
+    changes=50,
+    messages=200,
 )

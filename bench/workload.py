@@ -1,7 +1,8 @@
 """What is measured with: a cluster of Warehouses, one receiver for all of them, and deliveries for it."""
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -56,23 +57,25 @@ def deliveries(url: str, count: int) -> list[bytes]:
     return [delivery(url, number) for number in range(count)]
 
 
-def patches(url: str, token: str, warehouses: int) -> list[bytes]:
-    """What the service itself sends for such deliveries, as a client would that does nothing else."""
+def patches(url: str, token: str, objects: Iterable[Object], *, turns: int = PATCH_TURNS) -> list[bytes]:
+    """What the service itself sends to refresh these Warehouses, as a client would that does nothing else."""
     headers = {
         "authorization": f"Bearer {token}",
         "content-type": "application/merge-patch+json",
         "accept": METADATA_ONLY,
     }
     found = []
-    for turn in range(PATCH_TURNS):
-        for number, each in enumerate(_targets(warehouses)):
-            body = json.dumps({"metadata": {"annotations": {ANNOTATION: f"{turn}-{number}"}}}).encode()
+    paths = _paths(objects)
+    started = time.monotonic_ns()
+    for turn in range(turns):
+        for number, each in enumerate(paths):
+            body = json.dumps({"metadata": {"annotations": {ANNOTATION: f"{started}-{turn}-{number}"}}}).encode()
             found.append(_request("PATCH", url, each, headers, body))
     return found
 
 
-def _targets(count: int) -> list[str]:
-    found = [each["metadata"] for each in warehouses(count)]
+def _paths(objects: Iterable[Object]) -> list[str]:
+    found = [each["metadata"] for each in objects]
     return [f"{KARGO}/namespaces/{each['namespace']}/warehouses/{each['name']}" for each in found]
 
 

@@ -18,9 +18,12 @@ class Backoff:
         """The last try went well."""
         self._failures = 0
 
-    def next(self, retry_after: float | None = None) -> float:
-        """Seconds to wait now: what the server asked for, within reason, or a random share of a doubling span."""
+    def next(self, retry_after: float | None = None, *, spread: float = 0.0) -> float:
+        """Seconds to wait now: what the server asked for, within reason, and a random share of a doubling span.
+
+        Where many are to wait at the same moment, the span is ``spread`` at least.
+        """
         span = min(self._last, limits.BACKOFF_FIRST * 2.0 ** min(self._failures, 32))
         self._failures += 1
         asked = min(retry_after or 0.0, limits.RETRY_AFTER_MAXIMUM)
-        return asked + span * self._jitter()
+        return asked + max(span, spread) * self._jitter()

@@ -29,6 +29,9 @@ class KindStore(Store, Protocol):
     def __len__(self) -> int:
         """How many objects it holds."""
 
+    def retain(self, keys: set[Key]) -> None:
+        """Forget every object whose key is not among these, at once."""
+
 
 class ProjectStore(KindStore, Protocol):
     """A store of objects that are also listed project by project."""

@@ -3,6 +3,7 @@
 https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
 """
 
+import asyncio
 from dataclasses import dataclass, field
 
 import msgspec
@@ -12,6 +13,8 @@ from receivers.cluster import objects, records, scanning
 from receivers.cluster.api import Api, RefusedError, TimedOutError, TooLargeError, UnreachableError
 from receivers.cluster.objects import Store
 from receivers.cluster.records import Identity, Key, ListMetadata
+from receivers.cluster.settling import Settling
+from receivers.cluster.tasks import Shared
 from receivers.cluster.turns import Turns
 
 GONE = 410
@@ -61,20 +64,38 @@ class Lister:
 
     async def _read(self) -> Listing:
         keys: set[Key] = set()
-        turns = Turns()
-        following = ""
+        turns, settling = Turns(), Settling()
+        page = await self._page("")
         while True:
-            page = await self._page(following)
-            found = [] if page.unreadable is None else [page.unreadable]
-            for identity in found:
-                objects.note(self._store, identity, objects.UNDECODABLE)
-            for item in page.items:
-                await turns.take()
-                found.append(await objects.put(self._store, item))
-            keys.update(identity.key for identity in found if identity.key is not None)
-            following = page.metadata.continue_token
-            if not following:
-                return Listing(keys=keys, version=page.metadata.resource_version)
+            coming = self._coming(page.metadata.continue_token)
+            try:
+                if coming is not None:
+                    await asyncio.sleep(0)  # the API server gets to work on it
+                for identity in await self._put(page, turns, settling):
+                    if identity.key is not None:
+                        keys.add(identity.key)
+                if coming is None:
+                    settling.end()
+                    return Listing(keys=keys, version=page.metadata.resource_version)
+                page = await coming.result()
+            finally:
+                if coming is not None:
+                    coming.cancel()
+
+    def _coming(self, following: str) -> Shared[_Page] | None:
+        """The page that follows, on its way while its predecessor is being read; None behind the last."""
+        return Shared(self._page(following)) if following else None
+
+    async def _put(self, page: _Page, turns: Turns, settling: Settling) -> list[Identity]:
+        """Put a page into the store, and tell what was on it."""
+        found = [] if page.unreadable is None else [page.unreadable]
+        for identity in found:
+            objects.note(self._store, identity, objects.UNDECODABLE)
+        for item in page.items:
+            await turns.take()
+            found.append(await objects.put(self._store, item))
+            settling.count()
+        return found
 
     async def _page(self, following: str) -> _Page:
         while True:

@@ -9,6 +9,7 @@ import msgspec
 
 from receivers.cluster import scanning
 from receivers.cluster.records import Identified, Identity, Key, UnreadableError
+from receivers.cluster.turns import Turns
 from receivers.cluster.unreadable import Unreadable
 
 UNDECODABLE = "it is too large, or nested too deeply"
@@ -27,8 +28,18 @@ class Store(Protocol):
     def delete(self, key: Key) -> None:
         """Forget an object."""
 
-    def retain(self, keys: set[Key]) -> None:
-        """Forget every object whose key is not among these: a whole list was read."""
+    def known(self) -> list[Key]:
+        """What is kept at this moment, in no particular order."""
+
+
+async def retain(store: Store, keys: set[Key]) -> None:
+    """Forget every object whose key is not among these, giving other tasks their turn: a whole list was read."""
+    turns = Turns()
+    for key in store.known():
+        if key not in keys:
+            store.delete(key)
+        await turns.take()
+    store.unreadable.retain(keys)
 
 
 async def put(store: Store, encoded: msgspec.Raw) -> Identity:

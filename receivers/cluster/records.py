@@ -5,6 +5,7 @@ tenant can fill with anything stays undecoded here: ``receivers.kargo`` takes wh
 """
 
 import re
+import sys
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -51,7 +52,7 @@ class Metadata(msgspec.Struct):
         """Which object it is. Raises :class:`UnreadableError` for a name that Kubernetes would refuse."""
         if not is_name(self.name) or not (self.namespace == "" or is_name(self.namespace)):
             raise UnreadableError("its name is none that Kubernetes accepts")
-        return Key(self.namespace, self.name)
+        return Key(sys.intern(self.namespace), self.name)
 
     @property
     def identity(self) -> Identity:

@@ -73,6 +73,7 @@ class Reflector:
         self._version = ""
         self._lost = 0  # how often an event of the present version could not be followed
         self._contact: float | None = None
+        self._took = 0.0  # seconds, the last list
         self._listing: Shared[None] | None = None
         self._attempted = asyncio.Event()
 
@@ -129,8 +130,13 @@ class Reflector:
         except ClusterError as error:
             self._note(error)
             self._on_failure(error)
-            return self._backoff.next(error.retry_after if isinstance(error, RefusedError) else None)
+            asked = error.retry_after if isinstance(error, RefusedError) else None
+            return self._backoff.next(asked, spread=self._spread())
         return 0.0
+
+    def _spread(self) -> float:
+        """Seconds over which the lists of all instances are spread, whose watches have expired at the same moment."""
+        return 0.0 if self._version or not self.synced else min(limits.RELIST_SPREAD, 2 * self._took)
 
     def _after_losing_track(self) -> float:
         """What the network garbled comes whole when the watch is resumed; what stays so makes a list necessary."""
@@ -154,11 +160,13 @@ class Reflector:
         self.fault = fault
 
     async def _list(self) -> None:
+        began = self._clock()
         self._store.unreadable.begin_list()
         listing = await self._lister.read()
-        self._store.retain(listing.keys)
+        await objects.retain(self._store, listing.keys)
         self._version = listing.version
         self._contact = self._clock()
+        self._took = self._contact - began
         self.synced, self.refused = True, 0
         self._attempted.set()
 

@@ -59,7 +59,7 @@ class WarehouseStore:
         self.unreadable = Unreadable()
         self.on_handled: Callable[[Target, str], None] | None = None  # (Warehouse, the refresh that Kargo handled)
         self.on_seen: Callable[[Target, records.Warehouse], None] | None = None  # each time that one is seen
-        self._indexed: dict[Target, _Indexed] = {}
+        self._indexed: dict[Key, _Indexed] = {}
         self._sizes: Counter[str] = Counter()  # by project
         self._handled: dict[Target, str] = {}
         self._labelled: dict[Target, _Labelled] = {}  # of those that have, or had, labels
@@ -95,30 +95,33 @@ class WarehouseStore:
     def delete(self, key: Key) -> None:
         self._forget(_target(key))
 
+    def known(self) -> list[Key]:
+        return list(self._indexed)
+
     def retain(self, keys: set[Key]) -> None:
-        for target in [target for target in self._indexed if _key(target) not in keys]:
-            self._forget(target)
+        for key in self._indexed.keys() - keys:
+            self.delete(key)
         self.unreadable.retain(keys)
 
     def retain_in(self, namespace: str, keys: set[Key]) -> None:
         """As :meth:`retain`, of one namespace."""
-        for target in [
-            target for target in self._indexed if target.namespace == namespace and _key(target) not in keys
-        ]:
-            self._forget(target)
+        for target in self.index.targets(namespace):
+            if _key(target) not in keys:
+                self._forget(target)
 
     def _index(self, target: Target, metadata: records.Metadata, decoded: Decoded) -> None:
         found = decoded.subscriptions
         count = len(found) if isinstance(found, list) else 0
         size = _WAREHOUSE_SIZE + decoded.size + count * _SUBSCRIPTION_SIZE
-        before, left_out = self._indexed.get(target), False
+        key, left_out = _key(target), False
+        before = self._indexed.get(key)
         others = self._sizes[target.namespace] - (before.size if before else 0)
         if not self._has_room(others, _WAREHOUSE_SIZE):
             raise UnreadableError(_PROJECT_FULL)
         if not self._has_room(others, size):
             found, size, left_out = [LeftOut(_PROJECT_FULL)], _WAREHOUSE_SIZE, True
         self.index.put(target, found)
-        self._indexed[target] = _Indexed(records.bounded(metadata.uid), metadata.generation or 0, size, left_out)
+        self._indexed[key] = _Indexed(records.bounded(metadata.uid), metadata.generation or 0, size, left_out)
         self._sizes[target.namespace] = others + size
 
     def _has_room(self, project: int, size: int) -> bool:
@@ -129,7 +132,7 @@ class WarehouseStore:
         self.index.remove(target)
         self._handled.pop(target, None)
         self._labelled.pop(target, None)
-        gone = self._indexed.pop(target, None)
+        gone = self._indexed.pop(_key(target), None)
         if gone is not None:
             self._sizes[target.namespace] -= gone.size
             if not self._sizes[target.namespace]:
@@ -137,7 +140,7 @@ class WarehouseStore:
 
     def _is_newer(self, target: Target, metadata: records.Metadata) -> bool:
         """Whether the spec is another than the indexed one, and not one before it: a list may lag behind the watch."""
-        known = self._indexed.get(target)
+        known = self._indexed.get(_key(target))
         return (
             known is None
             or known.left_out
@@ -198,6 +201,9 @@ class PromotionStore:
 
     def delete(self, key: Key) -> None:
         self._forget(_promotion(key))
+
+    def known(self) -> list[Key]:
+        return [_key(target) for target in self.index.targets()]
 
     def retain(self, keys: set[Key]) -> None:
         for target in self.index.targets():
@@ -269,6 +275,9 @@ class ConfigStore:
 
     def delete(self, key: Key) -> None:
         self._forget(key)
+
+    def known(self) -> list[Key]:
+        return list(self._receivers)
 
     def retain(self, keys: set[Key]) -> None:
         for key in [key for key in self._receivers if key not in keys]:

@@ -20,6 +20,11 @@ class Effort:
         self._left = units
         self._within = within
 
+    @property
+    def left(self) -> int:
+        """Units that may still be spent; below 0 where some are owed."""
+        return self._left
+
     def spend(self, units: int) -> bool:
         """Spend what work will cost, if there is so much left; whether there was."""
         if units > self._left or (self._within is not None and not self._within.spend(units)):

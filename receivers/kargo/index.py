@@ -1,10 +1,12 @@
 """Which Warehouses a push concerns, without asking the cluster."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
+from receivers import limits
 from receivers.events import Decision, Kind, Pushed, Target
 from receivers.kargo import aliases, changes, repositories
 from receivers.kargo.changes import Change
@@ -44,57 +46,58 @@ class SubscriptionIndex:
     """
 
     def __init__(self) -> None:
-        self._urls: dict[Target, frozenset[str]] = {}
+        self._count = 0
+        self._urls: dict[str, dict[Target, tuple[str, ...]]] = {}  # by project
         self._faults: dict[Target, dict[int, str]] = {}
         self._unchecked: dict[Target, dict[int, str]] = {}
         self._fault_count = 0
-        self._warehouses_in: Counter[str] = Counter()
         self._subscribers: defaultdict[str, defaultdict[str, _Subscribers]] = defaultdict(lambda: defaultdict(dict))
         # by their path in the registry and by project: the URLs of charts, and their hosts
         self._charts_at: defaultdict[str, defaultdict[str, dict[str, str]]] = defaultdict(lambda: defaultdict(dict))
 
     def __len__(self) -> int:
         """How many Warehouses there are."""
-        return len(self._urls)
+        return self._count
 
     def count(self, project: str | None) -> int:
         """How many Warehouses a project has, or all projects together."""
-        return len(self) if project is None else self._warehouses_in[project]
+        return len(self) if project is None else len(self._urls.get(project, ()))
 
     def targets(self, project: str | None) -> list[Target]:
         """The Warehouses of a project, or of all, in no particular order."""
-        return [target for target in self._urls if project in (None, target.namespace)]
+        return list(self._targets(project))
 
     def subscribes(self, target: Target, urls: frozenset[str]) -> bool:
         """Whether a Warehouse subscribes to one of these repositories, given by their canonical URLs."""
-        return not urls.isdisjoint(self._urls.get(target, ()))
+        return not urls.isdisjoint(self._urls.get(target.namespace, {}).get(target, ()))
 
     def put(self, target: Target, subscriptions: object) -> None:
         """Add or replace a Warehouse; ``subscriptions`` is the JSON of its ``spec.subscriptions``, anything at all."""
         self.remove(target)
         reading = read(subscriptions)
-        self._warehouses_in[target.namespace] += 1
+        self._count += 1
         by_url: defaultdict[str, list[Subscription]] = defaultdict(list)
         for subscription in reading.subscriptions:
             url = aliases.canonical(subscription.url)
             by_url[url].append(subscription)
             if subscription.kind is Kind.CHART:
                 self._charts_at[repositories.path(url)][target.namespace][url] = repositories.host(url)
-        self._urls[target] = frozenset(by_url)
+        self._urls.setdefault(target.namespace, {})[target] = tuple(by_url)
         for url, found in by_url.items():
             self._subscribers[url][target.namespace][target] = tuple(found)
         self._note_faults(target, reading.faults, reading.subscriptions)
 
     def remove(self, target: Target) -> None:
         """Forget a Warehouse; one that is not there is forgotten already."""
-        gone = self._urls.pop(target, None)
+        in_project = self._urls.get(target.namespace, {})
+        gone = in_project.pop(target, None)
         if gone is None:
             return
+        if not in_project:
+            del self._urls[target.namespace]
+        self._count -= 1
         self._fault_count -= len(self._faults.pop(target, ()))
         self._unchecked.pop(target, None)
-        self._warehouses_in[target.namespace] -= 1
-        if not self._warehouses_in[target.namespace]:
-            del self._warehouses_in[target.namespace]
         for url in gone:
             self._remove_subscriber(url, target)
 
@@ -115,14 +118,18 @@ class SubscriptionIndex:
         """Every subscription with fields that are older, or unknown here; by Warehouse and position."""
         return [
             Fault(target=target, position=subscription.position, reason=subscription.remarks)
-            for target in sorted(self._urls)
+            for target in sorted(self.targets(None))
             for subscription in self._of(target)
             if subscription.remarks
         ]
 
     def subscriptions(self, project: str | None) -> list[Subscription]:
-        """Every subscription that pushes can match of a project's Warehouses, or of all, by Warehouse and position."""
-        return [subscription for target in sorted(self.targets(project)) for subscription in self._of(target)]
+        """The subscriptions that pushes can match of a project's Warehouses, or of all, by Warehouse and position.
+
+        Of very many Warehouses some do: those who ask want an example.
+        """
+        some = islice(self._targets(project), limits.EXAMPLES)
+        return [subscription for target in sorted(some) for subscription in self._of(target)]
 
     def match(self, event: Pushed, *, project: str | None) -> list[Decision]:
         """Decide on every Warehouse that subscribes to what was pushed, by namespace and name, in one go.
@@ -167,6 +174,11 @@ class SubscriptionIndex:
             candidates = yield from self._candidates(repository, namespace)
             for target in sorted(candidates, key=lambda each: each.name):
                 yield _decide(target, candidates[target], change, effort.decision(namespace), verdicts)
+
+    def _targets(self, project: str | None) -> Iterator[Target]:
+        if project is not None:
+            return iter(self._urls.get(project, ()))
+        return (target for targets in self._urls.values() for target in targets)
 
     def _projects(self, repository: Repository) -> list[str]:
         """Where something subscribes to a repository."""
@@ -215,7 +227,11 @@ class SubscriptionIndex:
         return subscribers.get(target, ()) if subscribers is not None else ()
 
     def _of(self, target: Target) -> list[Subscription]:
-        found = (each for url in self._urls[target] for each in self._subscribers[url][target.namespace][target])
+        found = (
+            each
+            for url in self._urls[target.namespace][target]
+            for each in self._subscribers[url][target.namespace][target]
+        )
         return sorted(found, key=lambda each: each.position)
 
     def _note_faults(self, target: Target, faults: dict[int, str], subscriptions: Iterable[Subscription]) -> None:

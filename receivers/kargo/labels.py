@@ -3,6 +3,7 @@
 https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
 """
 
+import sys
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -13,15 +14,18 @@ from receivers.kargo import shallow
 
 NONE: Mapping[str, str] = {}
 
+_LABELS = msgspec.json.Decoder(dict[str, str] | None)
+
 
 def decode(encoded: msgspec.Raw) -> Mapping[str, str] | None:
     """The labels in an object's metadata, anything at all; None: more than is kept, so that they are not known."""
     if len(encoded) > limits.LABELS:
         return None
     try:
-        return msgspec.json.decode(encoded, type=dict[str, str] | None) or NONE
+        found = _LABELS.decode(encoded)
     except shallow.NO_JSON:
         return NONE
+    return {sys.intern(key): sys.intern(value) for key, value in found.items()} if found else NONE
 
 
 def meet(labels: Mapping[str, str] | None, requirements: Iterable[Requirement]) -> bool:

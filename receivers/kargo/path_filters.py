@@ -50,6 +50,9 @@ class Paths:
         return (asked + len(file)) // 20 + self.expressions.price(file) if self else 0
 
 
+_NO_PATHS = Paths()
+
+
 @dataclass(frozen=True, slots=True)
 class PathFilter:
     """Files that are included, if anything is, and not excluded."""
@@ -82,6 +85,8 @@ def read(fields: Fields, effort: Effort) -> PathFilter:
 
 
 def _paths(name: str, written: Sequence[str], effort: Effort) -> Paths:
+    if not written:
+        return _NO_PATHS
     if len(written) > limits.PATHS or not effort.spend(sum(5 + len(each) // 10 for each in written)):
         raise TooMuch("there are too many paths")
     directories: list[str] = []

@@ -80,6 +80,9 @@ class Expressions:
         return self.size * len(text) // _BYTES_PER_UNIT if text.isascii() else self.size * len(text)
 
 
+NONE = Expressions()
+
+
 def compile(texts: Sequence[str], *, effort: Effort) -> Expressions:  # noqa: A001 - named as in re and re2
     """Compile regular expressions.
 
@@ -87,6 +90,8 @@ def compile(texts: Sequence[str], *, effort: Effort) -> Expressions:  # noqa: A0
         InvalidPattern: one of them is none, with RE2's message.
         TooMuch: they may be right, but are too many or too large.
     """
+    if not texts:
+        return NONE
     size = 0
     for text in texts:
         size += _size(text, effort)

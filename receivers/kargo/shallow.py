@@ -20,6 +20,10 @@ OTHER = Other()
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError)
 
 
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_FEW = 8  # elements: to make room for all that may come takes ten times as long
+
+
 class Elements(NamedTuple):
     """The first elements of a list, and whether there are more."""
 
@@ -30,17 +34,18 @@ class Elements(NamedTuple):
 def elements(encoded: msgspec.Raw, *, at_most: int) -> Elements | None:
     """The first elements of a list; None: it is not a list. The others cost no memory."""
     try:
-        decoded = msgspec.json.decode(encoded, type=_first(at_most + 1))
+        found = _elements(encoded, min(_FEW, at_most + 1))
+        if len(found) == _FEW:
+            found = _elements(encoded, at_most + 1)
     except NO_JSON:
         return None
-    found = [element for element in msgspec.structs.astuple(decoded) if len(element)]
     return Elements(found[:at_most], more=len(found) > at_most)
 
 
 def members(encoded: msgspec.Raw) -> dict[str, msgspec.Raw] | None:
     """The members of an object; None: it is not an object. Ask only of what is short."""
     try:
-        return msgspec.json.decode(encoded, type=dict[str, msgspec.Raw])
+        return _MEMBERS.decode(encoded)
     except NO_JSON:
         return None
 
@@ -48,16 +53,22 @@ def members(encoded: msgspec.Raw) -> dict[str, msgspec.Raw] | None:
 def value(encoded: msgspec.Raw) -> object:
     """A text, a list of texts, True, False or None as it is, and :data:`OTHER` for all else."""
     try:
-        return msgspec.json.decode(encoded, type=_TYPES[bytes(encoded)[:1]])
-    except (KeyError, *NO_JSON):
+        return _DECODERS[memoryview(encoded)[0]].decode(encoded)
+    except (IndexError, KeyError, *NO_JSON):
         return OTHER
 
 
-_TYPES: dict[bytes, Any] = {b'"': str, b"[": list[str], b"t": bool, b"f": bool, b"n": None}
+_TYPES: dict[str, Any] = {'"': str, "[": list[str], "t": bool, "f": bool, "n": None}
+_DECODERS: dict[int, msgspec.json.Decoder[Any]] = {ord(each): msgspec.json.Decoder(_TYPES[each]) for each in _TYPES}
+
+
+def _elements(encoded: msgspec.Raw, at_most: int) -> list[msgspec.Raw]:
+    """The first elements of a list. Raises what :data:`NO_JSON` names."""
+    return [element for element in msgspec.structs.astuple(_first(at_most).decode(encoded)) if len(element)]
 
 
 @cache
-def _first(count: int) -> type[msgspec.Struct]:
-    """A list of which a decoder keeps so many elements, and passes over the others."""
+def _first(count: int) -> msgspec.json.Decoder[msgspec.Struct]:
+    """Of a list it keeps so many elements, and passes over the others."""
     fields = [(f"element_{position}", msgspec.Raw, msgspec.Raw()) for position in range(count)]
-    return msgspec.defstruct("First", fields, array_like=True)
+    return msgspec.json.Decoder(msgspec.defstruct("First", fields, array_like=True))

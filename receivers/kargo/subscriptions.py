@@ -1,7 +1,6 @@
 """The subscriptions of a Warehouse, from the raw JSON of ``spec.subscriptions``."""
 
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import msgspec
@@ -159,7 +158,7 @@ def _read_one(position: int, item: object, effort: Effort) -> Subscription | Non
 def _kind_and_members(item: object) -> tuple[object, object]:
     if isinstance(item, LeftOut):
         raise fields.Unreadable(item.reason)
-    if not isinstance(item, Mapping):
+    if not isinstance(item, dict):
         raise fields.Unreadable("a subscription is not an object")
     if not isinstance(item.get("name", ""), str | None):
         raise fields.Unreadable("the name is not a text")
@@ -170,7 +169,7 @@ def _kind_and_members(item: object) -> tuple[object, object]:
 
 
 def _subscription(position: int, kind: Kind, members: object, effort: Effort) -> Subscription:
-    if not isinstance(members, Mapping):
+    if not isinstance(members, dict):
         raise fields.Unreadable(f"{kind} is not an object")
     url = sys.intern(urls.normalise(kind, terms.repository_url(members)))
     remarks = sys.intern(fields.remarks(kind, members))

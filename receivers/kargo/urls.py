@@ -4,6 +4,7 @@ The rules are Kargo's. Text that a rule cannot read is returned as it came, so t
 """
 
 import re
+from functools import lru_cache
 from typing import assert_never
 
 from receivers import go_url
@@ -46,6 +47,7 @@ def normalise_git(url: str) -> str:
         return url
 
 
+@lru_cache(maxsize=4)  # the same is asked again at once
 def normalise_image(url: str) -> str:
     """``registry/repository``, or ``repository`` alone on Docker Hub, without tag and digest."""
     try:

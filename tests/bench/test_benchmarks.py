@@ -1,5 +1,6 @@
 """Every benchmark runs from beginning to end, with very little of everything. What it measures is not looked at."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as bench
-from bench import burst, deliveries, page, real, scale, start
+from bench import backlog, burst, deliveries, instances, large, page, real, realistic, scale, start
 from bench.figures import Chapter, Figure, markdown, table
 from bench.size import Size
 from testbed.servers import HOW_TO_GET_A_REAL_SERVER, real_programs
@@ -22,18 +23,40 @@ TINY = Size(
     cluster=40,
     matches=10,
     subscribers=3,
+    large=40,
+    events=10,
+    stored=4,
+    instances=(1, 2),
+    idle=0.1,
+    changes=2,
+    messages=3,
 )
 CHAPTERS = [Chapter("A thing", [Figure("its speed", "7/s", "at least 5/s", True), Figure("its size", "3 MB")])]
 
 
-@pytest.mark.parametrize("measure", [start.measure, deliveries.measure, burst.measure, scale.measure])
+@pytest.mark.parametrize("measure", [start.measure, deliveries.measure, burst.measure, scale.measure, large.measure])
 def test_a_benchmark_finds_a_figure_for_each_of_its_lines(measure: Callable[[Size], Chapter]) -> None:
     assert all(figure.value for figure in measure(TINY).figures)
 
 
 @pytest.mark.skipif(real_programs() is None, reason=HOW_TO_GET_A_REAL_SERVER)
-def test_the_benchmark_of_a_real_api_server_does_too() -> None:
-    assert all(figure.value for figure in real.measure(TINY).figures)
+@pytest.mark.parametrize("measure", [real.measure, instances.measure])
+def test_the_benchmark_of_a_real_api_server_does_too(measure: Callable[[Size], Chapter]) -> None:
+    assert all(figure.value for figure in measure(TINY).figures)
+
+
+@pytest.mark.usefixtures("running_azurite")  # which is installed then
+def test_the_benchmark_of_the_queue_does_too() -> None:
+    assert all(figure.value for figure in backlog.measure(TINY).figures)
+
+
+def test_a_warehouse_of_the_large_cluster_is_as_large_as_real_ones() -> None:
+    sizes = [len(realistic.encoded(number)) for number in range(realistic.STYLES)]
+    assert 10_000 < min(sizes) < max(sizes) < 40_000
+    made = json.loads(realistic.encoded(41))
+    assert (made["metadata"]["name"], made["metadata"]["namespace"]) == ("app-41", "project-2")
+    assert made["spec"]["subscriptions"][0]["image"]["repoURL"] == realistic.image(41)
+    assert realistic.warehouse(41)["spec"] == made["spec"]
 
 
 def test_what_cannot_run_here_says_how_it_could(monkeypatch: pytest.MonkeyPatch) -> None:

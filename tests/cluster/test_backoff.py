@@ -14,6 +14,13 @@ def test_the_span_doubles_up_to_the_last_one() -> None:
     assert spans == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, limits.BACKOFF_LAST, limits.BACKOFF_LAST]
 
 
+def test_what_happens_to_many_at_once_has_a_longer_span() -> None:
+    backoff = longest()
+    assert backoff.next(spread=5.0) == 5.0
+    assert backoff.next(2.0, spread=5.0) == 7.0
+    assert backoff.next(spread=0.3) == 0.4
+
+
 def test_many_failures_do_not_overflow() -> None:
     backoff = longest()
     assert {backoff.next() for _ in range(5000)} >= {limits.BACKOFF_LAST}

@@ -1,14 +1,17 @@
 """A list is read whole, however large or odd the objects in it are."""
 
+import asyncio
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from receivers import limits
+from receivers.cluster import objects
 from receivers.cluster.api import KARGO, Api, RefusedError, TimedOutError, UnreachableError
 from receivers.cluster.listing import Lister
-from receivers.cluster.records import Key
+from receivers.cluster.records import Identity, Key
 from receivers.cluster.stores import WarehouseStore
 from testbed.fault_proxy import FaultProxy
 from testbed.objects import PROJECT, Object, warehouse
@@ -75,6 +78,78 @@ async def test_what_was_learned_of_the_objects_size_counts_for_the_next_list() -
     pages.asked.clear()
     await lister.read()
     assert max(pages.asked) * 100_000 < limits.PAGE_BYTES
+
+
+async def test_the_next_page_is_on_its_way_while_one_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PAGE", 2)
+    pages, on_the_way = Pages(*(stored(f"app-{number}") for number in range(5))), []
+
+    class Watched(WarehouseStore):
+        def apply(self, encoded: msgspec.Raw) -> Identity:
+            on_the_way.append(len(pages.asked))
+            return super().apply(encoded)
+
+    await Lister(pages.api, WAREHOUSES, Watched()).read()
+    assert on_the_way == [2, 2, 3, 3, 3]
+
+
+async def test_a_page_that_fails_fails_the_list_once_those_before_it_are_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "PAGE", 2)
+    pages, store = Pages(*(stored(f"app-{number}") for number in range(5))), WarehouseStore()
+    ask = pages.get
+
+    async def fail_later(path: str, **options: Any) -> bytes:  # noqa: ANN401
+        if len(pages.asked) == 1:
+            raise UnreachableError("no answer")
+        return await ask(path, **options)
+
+    monkeypatch.setattr(pages, "get", fail_later)
+    with pytest.raises(UnreachableError):
+        await Lister(pages.api, WAREHOUSES, store).read()
+    assert names(store) == ["app-0", "app-1"]
+
+
+async def test_whoever_stops_a_list_stops_its_next_page_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "PAGE", 2)
+    monkeypatch.setattr(limits, "TURN", 0.0)
+    pages = Pages(*(stored(f"app-{number}") for number in range(5)))
+    ask, hanging = pages.get, asyncio.Event()
+
+    async def hang_later(path: str, **options: Any) -> bytes:  # noqa: ANN401
+        if pages.asked:
+            hanging.set()
+            await asyncio.Event().wait()
+        return await ask(path, **options)
+
+    monkeypatch.setattr(pages, "get", hang_later)
+    before = asyncio.all_tasks()
+    listing = asyncio.create_task(Lister(pages.api, WAREHOUSES, WarehouseStore()).read())
+    await hanging.wait()
+    listing.cancel()
+    await asyncio.wait([listing])
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+async def test_others_go_on_while_what_a_list_no_longer_has_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "TURN", 0.0)
+    store = WarehouseStore()
+    for number in range(5):
+        store.apply(msgspec.Raw(stored(f"app-{number}")))
+    kept: list[int] = []
+
+    async def look() -> None:
+        while True:
+            kept.append(len(store))
+            await asyncio.sleep(0)
+
+    looking = asyncio.create_task(look())
+    await objects.retain(store, {Key(PROJECT, "app-3")})
+    looking.cancel()
+    assert kept == [4, 3, 2, 2, 1]
+    assert names(store) == ["app-3"]
 
 
 async def test_an_object_that_is_too_large_is_left_out_and_named(monkeypatch: pytest.MonkeyPatch) -> None:

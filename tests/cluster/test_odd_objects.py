@@ -242,9 +242,9 @@ async def test_an_event_that_cannot_be_followed_makes_a_list_with_growing_pauses
     class Pauses(Backoff):
         asked = 0
 
-        def next(self, retry_after: float | None = None) -> float:
+        def next(self, retry_after: float | None = None, *, spread: float = 0.0) -> float:
             self.asked += 1
-            return super().next(retry_after)
+            return super().next(retry_after, spread=spread)
 
     watch, store = Watch(), WarehouseStore()
     watches, lists = Pauses(jitter=lambda: 0.0), Pauses(jitter=lambda: 0.0)

@@ -50,10 +50,8 @@ class Names:
     def delete(self, key: Key) -> None:
         self.images.pop(key.name, None)
 
-    def retain(self, keys: set[Key]) -> None:
-        names = {key.name for key in keys}
-        self.images = {name: image for name, image in self.images.items() if name in names}
-        self.unreadable.retain(keys)
+    def known(self) -> list[Key]:
+        return [Key(PROJECT, name) for name in self.images]
 
 
 class Pauses(Backoff):
@@ -63,8 +61,8 @@ class Pauses(Backoff):
         super().__init__(jitter=lambda: 1.0)
         self.asked: list[tuple[float | None, float]] = []  # what the server asked for, and what it came to
 
-    def next(self, retry_after: float | None = None) -> float:
-        self.asked.append((retry_after, super().next(retry_after)))
+    def next(self, retry_after: float | None = None, *, spread: float = 0.0) -> float:
+        self.asked.append((retry_after, super().next(retry_after, spread=spread)))
         return 0.01
 
 
@@ -259,9 +257,9 @@ async def test_a_watch_that_sends_nonsense_is_closed_before_the_next_is_waited_f
     closed: list[int] = []
 
     class Watched(Pauses):
-        def next(self, retry_after: float | None = None) -> float:
+        def next(self, retry_after: float | None = None, *, spread: float = 0.0) -> float:
             closed.append(scripted.closed)
-            return super().next(retry_after)
+            return super().next(retry_after, spread=spread)
 
     async with running(Reflector(scripted.api, WAREHOUSES, store, backoff=Watched())):
         await eventually(lambda: len(scripted.watched) == 2)
@@ -453,14 +451,14 @@ async def test_a_defect_of_ours_is_noted_of_the_object_it_shows_in(
 async def test_a_defect_of_ours_elsewhere_is_logged_and_does_not_end_it(
     api_server: ApiServer, api: Api, store: Names, pauses: Pauses, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fail(_: object) -> None:
+    def fail() -> None:
         raise RuntimeError("a mistake")
 
     reflector = Reflector(api, WAREHOUSES, store, relist_backoff=pauses)
-    store.retain = fail  # type: ignore[method-assign,assignment]
+    store.known = fail  # type: ignore[method-assign,assignment]
     async with running(reflector):
         await eventually(lambda: reflector.fault == "a defect of this service; its log has the details")
-        del store.retain
+        del store.known
         await api_server.apply(warehouse("a"))
         await eventually(lambda: reflector.watching and store.images.keys() == {"a"})
     assert "a mistake" in caplog.text
@@ -539,6 +537,23 @@ async def test_an_error_in_the_watch_that_is_no_410_keeps_the_version(store: Nam
         await eventually(lambda: len(scripted.watched) == 2)
     assert scripted.watched[1]["resourceVersion"] == "5"
     assert len(scripted.listed) == 1
+
+
+@pytest.mark.parametrize(("took", "pause"), [(0.0, limits.BACKOFF_FIRST), (2.0, 4.0), (60.0, limits.RELIST_SPREAD)])
+async def test_instances_whose_watches_expire_at_once_list_again_one_after_the_other(
+    store: Names, pauses: Pauses, took: float, pause: float
+) -> None:
+    clock = Clock()
+    first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    expired = json.dumps({"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old"}})
+    scripted = ScriptedApi([first, page("9")], [[expired.encode()]])
+    async with running(Reflector(scripted.api, WAREHOUSES, store, clock=clock, backoff=pauses)):
+        await eventually(lambda: scripted.listed)
+        clock.now += took
+        first.set_result(page("1"))
+        await eventually(lambda: len(scripted.watched) == 2)
+    assert pauses.asked == [(None, pause)]
+    assert scripted.watched[1]["resourceVersion"] == "9"
 
 
 async def test_a_list_that_has_no_items_is_empty(store: Names) -> None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from receivers import limits
 from receivers.events import Decision, Kind, Pushed, Target
 from receivers.kargo.index import Fault, SubscriptionIndex
 from receivers.kargo.verdicts import UNCHECKED
@@ -262,6 +263,20 @@ def test_subscriptions_are_listed_by_warehouse_and_position() -> None:
     listed = [(each.position, each.url) for each in index.subscriptions("demo")]
     assert listed == [(0, "b.io/b"), (2, "r.azurecr.io/helm/app"), (3, "a.io/a"), (4, "b.io/b")]
     assert [each.url for each in index.subscriptions(None)][-1] == "c.io/c"
+
+
+def test_of_very_many_warehouses_some_are_listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "EXAMPLES", 2)
+    index = index_of({target: [image()] for target in (*(Target("demo", name) for name in "dcba"), OTHER)})
+    assert len(index.subscriptions("demo")) == len(index.subscriptions(None)) == 2
+
+
+def test_the_warehouses_of_a_project_are_told() -> None:
+    index = index_of({ONE: [], TWO: "x", OTHER: [image()]})
+    assert (set(index.targets("demo")), index.targets("third")) == ({ONE, TWO}, [])
+    index.remove(TWO)
+    index.remove(OTHER)
+    assert index.targets("demo") == index.targets(None) == [ONE]
 
 
 def test_warehouses_are_counted_by_project() -> None:

@@ -17,6 +17,14 @@ def test_of_a_list_the_first_elements_are_taken() -> None:
     assert shallow.elements(raw(b"[]"), at_most=3) == ([], False)
 
 
+@pytest.mark.parametrize("at_most", [1, 7, 8, 9, 30])
+@pytest.mark.parametrize("count", [0, 1, 6, 7, 8, 9, 10, 31])
+def test_few_elements_and_many_are_taken_alike(count: int, at_most: int) -> None:
+    elements = [str(number).encode() for number in range(count)]
+    found = shallow.elements(raw(b"[%s]" % b",".join(elements)), at_most=at_most)
+    assert found == ([raw(each) for each in elements[:at_most]], count > at_most)
+
+
 @pytest.mark.parametrize("text", [b"", b"7", b"{}", b"null", b'"a"', b"[", b"[1,"])
 def test_what_is_no_list_has_no_elements(text: bytes) -> None:
     assert shallow.elements(raw(text), at_most=3) is None

@@ -1,7 +1,9 @@
 """What image and Git subscriptions share: tags that are allowed, and versions among them."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from receivers import limits
 from receivers.kargo import fields as reading
@@ -78,6 +80,76 @@ def selector(fields: Fields, effort: Effort, *, constraint: str | None) -> Allow
         Unreadable: with the field and what is wrong with it.
         TooMuch: it may be right, but is more than is checked.
     """
+    try:
+        wanted = _Wanted.of(fields, constraint)
+    except Unreadable:
+        return _selector(fields, effort, constraint=constraint)  # which says what is wrong first
+    known = _read.get(wanted)
+    if known is not None and effort.spend(known.effort):
+        return known.selector
+    before = effort.left
+    found = _selector(fields, effort, constraint=constraint)
+    if wanted.is_small:
+        _read.put(wanted, _Known(found, before - effort.left))
+    return found
+
+
+class _Wanted(NamedTuple):
+    """All that says which tags a subscription wants. Most Warehouses of a cluster say one of a few things."""
+
+    constraint: str | None  # the name of its field
+    version: str
+    strict: bool
+    older: str
+    allow: tuple[str, ...]
+    ignore: tuple[str, ...]
+    ignored: tuple[str, ...]
+
+    @classmethod
+    def of(cls, fields: Fields, constraint: str | None) -> Self:
+        """Raises Unreadable."""
+        older = reading.text(fields, "allowTags")
+        allow, ignore, ignored = (tuple(reading.texts(fields, name)) for name in _LISTS)
+        if constraint is None:
+            return cls(None, "", False, older, allow, ignore, ignored)
+        version, strict = reading.text(fields, constraint), reading.flag(fields, "strictSemvers")
+        return cls(constraint, version, strict, older, allow, ignore, ignored)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it may be remembered."""
+        texts = (self.version, self.older, *self.allow, *self.ignore, *self.ignored)
+        return sum(map(len, texts)) <= limits.SHARED_SELECTOR
+
+
+class _Known(NamedTuple):
+    selector: AllowedTags | SemverTags
+    effort: int  # units that reading it took
+
+
+class _Read:
+    """What was read lately, so that Warehouses that want the same share it."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[_Wanted, _Known] = OrderedDict()
+
+    def get(self, wanted: _Wanted) -> _Known | None:
+        known = self._known.get(wanted)
+        if known is not None:
+            self._known.move_to_end(wanted)
+        return known
+
+    def put(self, wanted: _Wanted, known: _Known) -> None:
+        self._known[wanted] = known
+        if len(self._known) > limits.SELECTORS_SHARED:
+            self._known.popitem(last=False)
+
+
+_LISTS = ("allowTagsRegexes", "ignoreTagsRegexes", "ignoreTags")
+_read = _Read()
+
+
+def _selector(fields: Fields, effort: Effort, *, constraint: str | None) -> AllowedTags | SemverTags:
     allowed = _allowed(fields, effort)
     if constraint is None:
         return allowed
