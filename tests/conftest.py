@@ -22,7 +22,14 @@ from testbed.servers import (
     real_programs,
     real_server,
 )
+from tests.asyncio_log import AsyncioLog
 from tests.cluster.kubectl import HOW_TO_GET_KUBECTL, Kubectl
+from tests.time_limit import TimeLimit
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(TimeLimit())
+    config.pluginmanager.register(AsyncioLog())
 
 
 @pytest.fixture(scope="session")
