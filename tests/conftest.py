@@ -22,6 +22,7 @@ from testbed.servers import (
     real_programs,
     real_server,
 )
+from tests import sharing
 from tests.asyncio_log import AsyncioLog
 from tests.cluster.kubectl import HOW_TO_GET_KUBECTL, Kubectl
 from tests.time_limit import TimeLimit
@@ -30,6 +31,16 @@ from tests.time_limit import TimeLimit
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(TimeLimit())
     config.pluginmanager.register(AsyncioLog())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    sharing.prepare(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> sharing.Shares:
+    config.option.loadscopereorder = False
+    return sharing.Shares(config, log)
 
 
 @pytest.fixture(scope="session")
