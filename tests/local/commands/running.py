@@ -14,7 +14,7 @@ from receivers.settings import Settings
 from testbed.processes import GUARD
 
 PROGRAM = Path(sys.executable).with_name("kargo-receivers")
-PATIENCE = 30.0  # seconds; what is waited for takes one, on a machine with nothing else to do
+PATIENCE = 60.0  # seconds; what is waited for takes one, on a machine with nothing else to do
 
 # An empty variable counts as absent, and wins over local.settings.json.
 NOTHING_SET = {field.metadata["variable"]: "" for field in fields(Settings)} | {"KUBERNETES_SERVICE_HOST": ""}
