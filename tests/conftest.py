@@ -6,6 +6,7 @@ receivers/local/azurite/emulator.py.
 
 import asyncio
 import shutil
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterator
 
@@ -29,6 +30,8 @@ from tests.time_limit import TimeLimit
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Programs that tests end by Ctrl-C inherit that it is ignored, as it is in what a shell runs in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(TimeLimit())
     config.pluginmanager.register(AsyncioLog())
 
