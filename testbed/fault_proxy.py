@@ -55,7 +55,7 @@ from yarl import URL
 
 from testbed.waiting import eventually
 
-PATIENCE = 20.0  # seconds that wait_for waits before the test fails
+PATIENCE = 60.0  # seconds that wait_for waits before the test fails
 HOP_BY_HOP = frozenset({"connection", "content-length", "host", "keep-alive", "transfer-encoding"})
 REASONS = {
     401: "Unauthorized",

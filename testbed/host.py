@@ -20,7 +20,7 @@ SHAPES = Path(__file__).parent / "shapes"
 # A module name of its own: a process imports each name once, and other tests import function_app.
 SHAPES_SETTINGS = {"PYTHON_SCRIPT_FILE_NAME": "shapes_app.py"}
 
-READY_WITHIN = 30.0  # seconds; the machine may be busy
+READY_WITHIN = 60.0  # seconds; the machine may be busy
 STOPPED_WITHIN = 20.0
 READY = "listening on "
 

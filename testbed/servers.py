@@ -37,6 +37,7 @@ import asyncio
 import http.client
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -67,6 +68,7 @@ from testbed.requests import (
     send,
     type_of,
 )
+from testbed.waiting import eventually
 
 __all__ = ["Answer", "ApiServer", "EmbeddedServer", "Json", "Object", "RealServer", "documents", "path_of"]
 
@@ -132,12 +134,22 @@ class ApiServer:
     async def session(self, user: str = "admin") -> AsyncIterator[aiohttp.ClientSession]:
         """An HTTP client with the user's token, for requests that this class has no method for."""
         context = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else False
-        async with aiohttp.ClientSession(
-            self.url,
-            connector=aiohttp.TCPConnector(ssl=context, limit=AT_ONCE),
-            headers={"Authorization": f"Bearer {self.token(user)}"},
-        ) as session:
-            yield session
+        sockets: list[socket.socket] = []
+
+        def connect(address: aiohttp.AddrInfoType) -> socket.socket:
+            sockets.append(socket.socket(*address[:3]))
+            return sockets[-1]
+
+        try:
+            async with aiohttp.ClientSession(
+                self.url,
+                connector=aiohttp.TCPConnector(ssl=context, limit=AT_ONCE, socket_factory=connect),
+                headers={"Authorization": f"Bearer {self.token(user)}"},
+            ) as session:
+                yield session
+        finally:
+            # To end TLS takes the server's consent, and after the test there is no event loop that would wait for it.
+            await eventually(lambda: all(each.fileno() < 0 for each in sockets))
 
     async def request(
         self,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from receivers.cluster.availability import Availability
 
-PATIENCE = 20.0  # seconds; what is waited for takes milliseconds, on a machine with nothing else to do
+PATIENCE = 60.0  # seconds; what is waited for takes milliseconds, on a machine with nothing else to do
 
 
 async def eventually(condition: Callable[[], object]) -> None:

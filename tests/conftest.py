@@ -6,6 +6,7 @@ receivers/local/azurite/emulator.py.
 
 import asyncio
 import shutil
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Generator, Iterator
 
@@ -22,7 +23,27 @@ from testbed.servers import (
     real_programs,
     real_server,
 )
+from tests import sharing
+from tests.asyncio_log import AsyncioLog
 from tests.cluster.kubectl import HOW_TO_GET_KUBECTL, Kubectl
+from tests.time_limit import TimeLimit
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Programs that tests end by Ctrl-C inherit that it is ignored, as it is in what a shell runs in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.pluginmanager.register(TimeLimit())
+    config.pluginmanager.register(AsyncioLog())
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    sharing.prepare(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> sharing.Shares:
+    config.option.loadscopereorder = False
+    return sharing.Shares(config, log)
 
 
 @pytest.fixture(scope="session")

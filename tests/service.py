@@ -22,7 +22,7 @@ UNCONFIGURED = {"KUBECONFIG": "", "CLUSTER_SERVER": "", "CLUSTER_AUTHENTICATION"
 AMPLE = "30"  # seconds of answer budget, for tests that are not about it: the machine may be busy
 
 
-PATIENCE = 20.0  # seconds that a condition is waited for
+PATIENCE = 60.0  # seconds that a condition is waited for
 
 
 @dataclass(frozen=True, slots=True)

@@ -349,7 +349,7 @@ def test_what_is_no_name_of_an_account_is_a_fault(text: str) -> None:
 REFERENCE = "@Microsoft.KeyVault(SecretUri=https://vault.vault.azure.net/secrets/key/0123)"
 
 
-@pytest.mark.parametrize("variable", VARIABLES.keys() - {"PAGES_KEY"})
+@pytest.mark.parametrize("variable", sorted(VARIABLES.keys() - {"PAGES_KEY"}))
 @pytest.mark.parametrize("text", [REFERENCE, REFERENCE.lower(), "@Microsoft.AppConfiguration(Endpoint=https://x)"])
 def test_a_reference_that_azure_did_not_resolve_is_a_fault_that_names_the_setting(variable: str, text: str) -> None:
     assert faults({variable: text})[variable].startswith("holds a reference that Azure could not resolve")

@@ -63,12 +63,12 @@ async def _drained(azurite: Azurite, *, patience: float) -> tuple[int, int]:
     waiting = 0
     with suppress(TimeoutError):
         async with asyncio.timeout(patience):
-            while waiting := await _count(azurite, QUEUE):  # noqa: ASYNC110 - nobody tells us
+            while waiting := await messages_in(azurite, QUEUE):  # noqa: ASYNC110 - nobody tells us
                 await asyncio.sleep(LOOK_EVERY)
-    return waiting, await _count(azurite, POISON)
+    return waiting, await messages_in(azurite, POISON)
 
 
-async def _count(azurite: Azurite, name: str) -> int:
+async def messages_in(azurite: Azurite, name: str) -> int:
     """How many messages a queue holds, those that are hidden too."""
     async with QueueClient.from_connection_string(azurite.connection_string, name) as queue:
         try:

@@ -8,7 +8,7 @@ the ten minutes for which the Functions host would hide it. All in real time.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import cycle, islice
@@ -16,12 +16,14 @@ from pathlib import Path
 
 from bench.drill import senders, traffic
 from bench.drill.annotations import Annotations
+from bench.drill.drill import messages_in
 from bench.drill.scene import Host
 from bench.drill.senders import Image
 from bench.drill.traffic import Post
 from bench.figures import percentile, say
 from bench.workload import SECRETS_NAMESPACE
 from receivers.local.azurite import Azurite
+from receivers.retries.queue import QUEUE
 from testbed.servers import ApiServer
 
 IMAGES = 100  # each has two Warehouses
@@ -31,9 +33,9 @@ SENT_FOR = 10.0  # seconds at most; then the outage just lasts
 PROMISED = 30.0  # seconds from when the cluster answers again to the last refresh
 PROMISED_KILLED = 60.0  # seconds from the kill to the last refresh
 TRIED_FROM = 5.0  # seconds after which a delivery that was queued is tried
-# Seconds for which it is tried, when the instance is killed: a try waits ten for a cluster that has gone, and the host
-# may have looked into the queue only after five.
-TRIED_FOR = 6.0
+TAKEN_BY_ONE = 24  # messages that an instance works on at a time, as host.json has it
+TAKEN_WITHIN = 30.0  # seconds at most; an instance looks into the queue every five
+LOOK_EVERY = 0.1  # seconds
 PATIENCE = 180.0  # seconds until everything is refreshed
 
 
@@ -98,6 +100,7 @@ async def measure(
 @dataclass(frozen=True, slots=True)
 class _Stage:
     server: ApiServer
+    azurite: Azurite
     annotations: Annotations
     hosts: Sequence[Host]  # two
 
@@ -115,11 +118,21 @@ class _Stage:
         await self._post(images, seconds=KNOWN_AFTER)
         await self.server.stop()
         posts = await self._post(images, seconds=TRIED_FROM)
-        await asyncio.sleep(TRIED_FOR)
+        await self._taken_by_both(sum(post.accepted for post in posts))
         self.hosts[0].kill()
         killed = datetime.now(UTC)
         await self.server.start()
         return await self._recovered("an instance killed at work", posts, killed, PROMISED_KILLED)
+
+    async def _taken_by_both(self, queued: int) -> None:
+        """Wait until each instance works on what was queued: whatever is worked on stands in the queue once more.
+
+        That lasts ten seconds, for which a try waits for a cluster that has gone. One message more is the herald.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TAKEN_WITHIN):
+                while await messages_in(self.azurite, QUEUE) <= queued + TAKEN_BY_ONE + 1:  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(LOOK_EVERY)
 
     async def _post(self, images: Sequence[Image], *, seconds: float) -> list[Post]:
         """Half of them to each instance."""
@@ -167,7 +180,7 @@ async def _instances(server: ApiServer, azurite: Azurite, folder: Path) -> Async
             hosts.append(Host(environment, folder=logs))
             await hosts[-1].start(path="/readyz")
         async with annotations.running():
-            yield _Stage(server, annotations, hosts)
+            yield _Stage(server, azurite, annotations, hosts)
     finally:
         for host in hosts:
             host.kill()

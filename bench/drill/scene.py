@@ -1,6 +1,7 @@
 """What a drill breaks: the API server, the proxy in front of it, the Storage account, and the service itself."""
 
 import asyncio
+import random
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -148,7 +149,7 @@ async def _is_ok(session: aiohttp.ClientSession, path: str) -> bool:
 
 
 def _free_port() -> int:
-    for port in PORTS:
+    for port in random.sample(PORTS, len(PORTS)):  # another drill may look for one at the same time
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -15,11 +15,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol
 
 from receivers import limits
 from receivers.cluster.tasks import Shared
+from receivers.importing import imported
 from receivers.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -155,7 +155,7 @@ class AzureIdentity(RenewedHeader):
         if rejected:
             await self._close_credential()
         if self._credential is None:
-            identity = await _import("azure.identity.aio")
+            identity = await imported("azure.identity.aio")
             self._credential = identity.ManagedIdentityCredential(client_id=self._client_id or None)
         token = await self._credential.get_token(self._scope)
         return f"Bearer {token.token}", float(token.expires_on)
@@ -259,12 +259,7 @@ async def _in_cluster(environment: Mapping[str, str]) -> Connection:
 
 
 async def _from_kubeconfig(settings: Settings, environment: Mapping[str, str]) -> Connection:
-    kubeconfig = await _import("receivers.cluster.kubeconfig")
+    kubeconfig = await asyncio.to_thread(importlib.import_module, "receivers.cluster.kubeconfig")
     path = settings.kubeconfig or str(_usual_kubeconfig(environment))
     connection: Connection = await kubeconfig.connect(path, context=settings.kubeconfig_context or None)
     return connection
-
-
-async def _import(module: str) -> ModuleType:
-    """Import off the event loop: requests go on meanwhile."""
-    return await asyncio.to_thread(importlib.import_module, module)

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from receivers import limits
+from receivers.importing import imported
 from receivers.journal import journal
 from receivers.journal.journal import Filter, Row
 from receivers.sampled import Sampled
 from receivers.settings import Settings
-from receivers.storage.account import IDENTITY, NotFoundError, calling, load
+from receivers.storage.account import IDENTITY, NotFoundError, calling
 from receivers.storage.write_behind import WriteBehind
 from receivers.text import printable
 
@@ -144,9 +145,9 @@ class CosmosJournal:
         return container
 
     async def _connect(self) -> Any:  # noqa: ANN401 - as imported
-        cosmos = await load(LIBRARY)
+        cosmos = await imported(LIBRARY)
         if not self._settings.cosmos_key and self._credential is None:
-            identity = await load(IDENTITY)
+            identity = await imported(IDENTITY)
             self._credential = identity.ManagedIdentityCredential(client_id=self._settings.storage_client_id or None)
         client = cosmos.CosmosClient(
             self._settings.cosmos_endpoint, self._settings.cosmos_key or self._credential, **self._options

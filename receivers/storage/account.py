@@ -6,13 +6,12 @@ in a thread. One client is kept for each queue and table.
 
 import asyncio
 import contextlib
-import importlib
 import logging
 from collections.abc import AsyncIterator
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from receivers import limits
+from receivers.importing import imported
 from receivers.settings import Settings
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Storage:
         if name not in self._queues:
             async with self._making:
                 if name not in self._queues:
-                    kind = (await load(QUEUES)).QueueClient
+                    kind = (await imported(QUEUES)).QueueClient
                     self._queues[name] = await self._client(kind, self._settings.queue_service, name)
         return self._queues[name]
 
@@ -75,14 +74,14 @@ class Storage:
         if name not in self._tables:
             async with self._making:
                 if name not in self._tables:
-                    kind = (await load(TABLES)).TableClient
+                    kind = (await imported(TABLES)).TableClient
                     self._tables[name] = await self._client(kind, self._settings.table_service, name)
         return self._tables[name]
 
     async def warm_up(self) -> None:
         """Import what the first call needs, so that it need not wait for it."""
         for library in (QUEUES, TABLES) if self._settings.storage_connection else (IDENTITY, QUEUES, TABLES):
-            await load(library)
+            await imported(library)
 
     async def close(self) -> None:
         """Close every client."""
@@ -98,7 +97,7 @@ class Storage:
             if self._settings.storage_connection:
                 return kind.from_connection_string(self._settings.storage_connection, name, **_OPTIONS)
             if self._credential is None:
-                identity = await load(IDENTITY)
+                identity = await imported(IDENTITY)
                 self._credential = identity.ManagedIdentityCredential(
                     client_id=self._settings.storage_client_id or None
                 )
@@ -123,8 +122,3 @@ async def calling() -> AsyncIterator[None]:
         raise StorageError(f"cannot be reached ({type(error).__name__})") from error
     except TimeoutError as error:
         raise StorageError(f"no answer within {limits.STORAGE_TIMEOUT:g} s") from error
-
-
-async def load(module: str) -> ModuleType:
-    """Import off the event loop: requests go on meanwhile."""
-    return await asyncio.to_thread(importlib.import_module, module)

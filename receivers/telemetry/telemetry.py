@@ -5,6 +5,7 @@ before is kept until then.
 """
 
 import asyncio
+import importlib
 import logging
 import threading
 from collections import deque
@@ -23,7 +24,7 @@ from receivers.deliveries.delivery import Delivery, Step
 from receivers.journal import rows
 from receivers.journal.journal import Finding, Row, State
 from receivers.retries.queue import Contents, RetryQueue
-from receivers.storage.account import StorageError, load
+from receivers.storage.account import StorageError
 
 if TYPE_CHECKING:
     from receivers.telemetry.instruments import Instruments
@@ -132,7 +133,7 @@ class Telemetry:
 
     async def _begin(self) -> None:
         try:
-            module = await load(INSTRUMENTS)
+            module = await asyncio.to_thread(importlib.import_module, INSTRUMENTS)
             instruments: Instruments = await asyncio.to_thread(
                 module.Instruments,
                 self._endpoint,

@@ -223,7 +223,7 @@ def test_terraforms_own_tests_notice(terraform: Terraform, broken: Path, tests: 
 
 
 def test_terraforms_own_tests_pass_where_nothing_is_broken(terraform: Terraform, infra: Path) -> None:
-    done = terraform.test(infra, "variables")
+    done = terraform.test(infra, "names")
     assert done.returncode == 0, done.stdout
 
 

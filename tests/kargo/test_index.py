@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from receivers import limits
 from receivers.events import Decision, Kind, Pushed, Target
+from receivers.kargo import aliases
 from receivers.kargo.index import Fault, SubscriptionIndex
 from receivers.kargo.verdicts import UNCHECKED
 
@@ -402,3 +403,12 @@ def test_git_subscriptions_that_are_more_than_is_checked_are_listed() -> None:
     index = index_of({ONE: [git(includePaths=[f"glob:{'{a,b}' * 9}"], unknown=1)]})
     assert refreshed(index, commits("refs/heads/dev")) == [ONE]
     assert [fault.target for fault in index.unchecked()] == [fault.target for fault in index.remarks()] == [ONE]
+
+
+def test_a_warehouse_subscribes_to_any_of_several_repositories() -> None:
+    index = index_of({ONE: [image("docker.io/library/app"), image("b.io/b")], TWO: []})
+    app, another = aliases.canonical("app"), aliases.canonical("c.io/c")
+    assert index.subscribes(ONE, frozenset({another, app}))
+    assert not index.subscribes(ONE, frozenset({another}))
+    assert not index.subscribes(TWO, frozenset({app}))
+    assert not index.subscribes(OTHER, frozenset({app}))

@@ -56,7 +56,7 @@ def test_patterns_are_accepted_and_match_as_by_gos_library() -> None:
     assert wrong == ONLY_RE2
 
 
-@pytest.mark.parametrize("pattern", [*UNKNOWN, r"\PX", r"[\p{Greek_Extended}a]", r"a\p{^Letter}|b"])
+@pytest.mark.parametrize("pattern", [*sorted(UNKNOWN), r"\PX", r"[\p{Greek_Extended}a]", r"a\p{^Letter}|b"])
 def test_a_character_class_that_only_a_newer_go_may_know_is_no_fault(pattern: str) -> None:
     for _ in range(2):  # the second time it is remembered
         with pytest.raises(TooMuch, match="Unicode class"):

@@ -10,6 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from receivers.events import Push
 from receivers.journal.journal import State
+from receivers.pages.deliveries import SHOWN
 from receivers.providers import PROVIDERS
 from tests.pages import chromium, journalling
 from tests.pages.conftest import KEY
@@ -100,25 +101,30 @@ async def test_older_and_newer_show_every_row_once(context: BrowserContext, site
     await journalling.write(site.store, rows)
     page = await context.new_page()
     await page.goto(f"/deliveries?repository={repository}")
+    names = page.locator("tbody .what a")
 
-    async def shown() -> list[str]:
-        ids: list[str] = await page.locator("tbody .what a").evaluate_all("all => all.map(each => each.id.slice(2))")
+    async def shown(count: int, *, first: int) -> list[str]:
+        """The ids of the page that begins with this row, once it is there: a click may replace the list later."""
+        await expect(names.first).to_have_id(f"d-{rows[first].id}")
+        await expect(names).to_have_count(count)
+        ids: list[str] = await names.evaluate_all("all => all.map(each => each.id.slice(2))")
         return ids
 
-    first = await shown()
+    first = await shown(SHOWN, first=0)
     await page.get_by_role("link", name="Older").click()
-    second = await shown()
+    second = await shown(SHOWN, first=SHOWN)
     await page.get_by_role("link", name="Older").click()
-    third = await shown()
+    third = await shown(len(rows) - 2 * SHOWN, first=2 * SHOWN)
     assert first + second + third == [row.id for row in rows]
     assert await page.get_by_role("link", name="Older").count() == 0
     await page.get_by_role("link", name="Newer").click()
-    assert await shown() == second
+    assert await shown(SHOWN, first=SHOWN) == second
     await page.get_by_role("link", name="Newer").click()
-    assert await shown() == first
+    assert await shown(SHOWN, first=0) == first
     await page.get_by_role("link", name="Older").click()
+    assert await shown(SHOWN, first=SHOWN) == second
     await page.get_by_role("link", name="Newest").click()
-    assert await shown() == first
+    assert await shown(SHOWN, first=0) == first
 
 
 async def test_a_delivery_tells_decision_request_and_attempts(context: BrowserContext, site: Site) -> None:

@@ -18,6 +18,9 @@ TRIED = {  # files of tests, and how many tests of the made-up provider each has
 }
 
 
+pytestmark = pytest.mark.time_limit(300)  # each runs tests in another process
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """This project, with one more provider."""

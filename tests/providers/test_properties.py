@@ -71,12 +71,14 @@ def _decoded(body: bytes) -> object:
         return None
 
 
+@cache
 def any_headers(name: str) -> st.SearchStrategy[dict[str, str]]:
     values = st.sampled_from(known(name).words) | text
     made_up = st.dictionaries(st.sampled_from(known(name).headers), values, max_size=4)
     return made_up | st.sampled_from([headers for headers, _ in known(name).requests])
 
 
+@cache  # a strategy that was drawn from is not made ready anew
 def near_json(name: str) -> st.SearchStrategy[object]:
     """JSON of the words and keys that the sender uses."""
     words, keys = st.sampled_from(known(name).words), st.sampled_from(known(name).keys)

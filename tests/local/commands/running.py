@@ -1,6 +1,7 @@
 """Runs ``kargo-receivers`` as people do: as a program, in a folder and an environment."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,7 +15,11 @@ from receivers.settings import Settings
 from testbed.processes import GUARD
 
 PROGRAM = Path(sys.executable).with_name("kargo-receivers")
-PATIENCE = 30.0  # seconds; what is waited for takes one, on a machine with nothing else to do
+PATIENCE = 60.0  # seconds; what is waited for takes one, on a machine with nothing else to do
+
+MOMENT_AWAY = re.compile(
+    r"WARNING receivers\.cluster\.availability: the cluster is (away: no answer within 1 s|back after \d\.\d s)$"
+)
 
 # An empty variable counts as absent, and wins over local.settings.json.
 NOTHING_SET = {field.metadata["variable"]: "" for field in fields(Settings)} | {"KUBERNETES_SERVICE_HOST": ""}
@@ -36,6 +41,11 @@ class Serving:
     def complaints(self) -> str:
         """What it wrote to stderr so far."""
         return (self.folder / "stderr").read_text()
+
+    @property
+    def faults(self) -> list[str]:
+        """The same by lines, but that the cluster did not answer for a moment: the machine may be busy."""
+        return [line for line in self.complaints.splitlines() if not MOMENT_AWAY.match(line)]
 
     @property
     def curls(self) -> list[str]:

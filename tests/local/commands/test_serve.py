@@ -82,7 +82,7 @@ def test_a_tag_that_no_warehouse_wants_refreshes_nothing_and_the_line_says_why(s
 
 
 def test_nothing_is_complained_about(sample: Serving) -> None:
-    assert sample.complaints == ""
+    assert sample.faults == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -92,7 +92,7 @@ def test_a_signal_ends_it_quietly_and_leaves_nothing_behind(tmp_path: Path, numb
         sample.line("ready on ")
         assert sample.end(number) == 0
         assert sample.left_behind == ""
-        assert sample.complaints == ""
+        assert sample.faults == []
         assert not kubeconfig.parent.exists()
 
 
@@ -150,7 +150,7 @@ async def test_in_a_real_cluster_nothing_changes_but_the_refresh_annotation(
         paste(f"KUBECONFIG={kubeconfig} {service.line(' send quay ')}")
         assert "refreshed kargo-demo/app" in service.line("quay.io/team/app:2.4.0")
         assert service.end() == 0
-        assert service.complaints == ""
+        assert service.faults == []
     after = await everything_in(real_cluster)
     assert after["Warehouse app"]["metadata"].pop("annotations").keys() == {REFRESH}
     assert after == before

@@ -1,11 +1,10 @@
 """What calls functions beside HTTP requests: messages in queues, and the time of day."""
 
-import asyncio
-import importlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from receivers.importing import imported
 from receivers.local.host.triggers import timer
 from receivers.local.host.triggers.listener import Listener
 from receivers.local.host.worker import Function
@@ -32,7 +31,7 @@ async def listeners(functions: Sequence[Function], app_root: Path, environment: 
     for setting, fed in connected.items():
         if connection_string := connection(setting, environment):
             # Azure's library takes a quarter of a second to import.
-            queue = await asyncio.to_thread(importlib.import_module, f"{__name__}.queue")
+            queue = await imported(f"{__name__}.queue")
             found += queue.listeners(fed, app_root, environment, setting=setting, connection_string=connection_string)
         else:
             names = ", ".join(function.name for function in fed)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import azure.functions as func
 
-WITHIN = 20.0  # seconds; the machine may be busy
+WITHIN = 60.0  # seconds; the machine may be busy
 
 type Value = func.QueueMessage | func.TimerRequest
 
