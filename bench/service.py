@@ -56,9 +56,10 @@ class Service:
 
 
 @contextmanager
-def service(kubeconfig: Path) -> Iterator[Service]:
-    """The function app, connected to a cluster."""
-    with running_process(ROOT, {"KUBECONFIG": str(kubeconfig)}) as (url, process):
+def service(kubeconfig: Path | None = None, /, **settings: str) -> Iterator[Service]:
+    """The function app, connected to a cluster: by a kubeconfig, or by settings as an app in Azure has them."""
+    cluster = {"KUBECONFIG": str(kubeconfig)} if kubeconfig else {}
+    with running_process(ROOT, cluster | settings) as (url, process):
         yield Service(url, process.pid)
 
 

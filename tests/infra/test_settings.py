@@ -8,6 +8,7 @@ from receivers.base_path import ROUTE_PREFIX
 from receivers.directory import known_receivers
 from receivers.journal import table_journal
 from receivers.retries.queue import PARKED, POISON, QUEUE
+from receivers.searches.queue import QUEUE as SEARCHES
 from receivers.settings import Settings, from_environment
 from receivers.telemetry import refusal_counter
 from tests.infra.terraform import ROOT, State
@@ -40,7 +41,7 @@ def test_every_setting_that_the_module_writes_is_read_by_somebody(examples: Mapp
 def test_the_examples_write_every_setting_there_is_between_them(examples: Mapping[str, State]) -> None:
     written = {name for state in examples.values() for name in state.app_settings}
     elsewhere = {"KUBECONFIG", "KUBECONFIG_CONTEXT", "RECEIVERS_FILE"}  # files, which an app in Azure does not have
-    defaults = {"CLUSTER_AZURE_SCOPE", "ANSWER_BUDGET_SECONDS"}  # right as they are
+    defaults = {"CLUSTER_AZURE_SCOPE", "ANSWER_BUDGET_SECONDS", "VERIFY_DISCOVERY"}  # right as they are
     # Identities are used instead, and the services' URLs, which are right in every cloud.
     keys = {"COSMOS_KEY", "AzureWebJobsStorage", "AzureWebJobsStorage__accountName"}
     # Whoever has a collector names it in `app_settings`, and a host or a base path of one's own in `base_url`.
@@ -50,7 +51,12 @@ def test_the_examples_write_every_setting_there_is_between_them(examples: Mappin
 
 def test_queues_and_tables_have_the_applications_names(examples: Mapping[str, State]) -> None:
     for state in examples.values():
-        assert {queue.values["name"] for queue in state.of("azurerm_storage_queue")} == {QUEUE, PARKED, POISON}
+        assert {queue.values["name"] for queue in state.of("azurerm_storage_queue")} == {
+            QUEUE,
+            PARKED,
+            POISON,
+            SEARCHES,
+        }
         (template,) = state.of("azurerm_resource_group_template_deployment")
         resources = json.loads(template.values["template_content"])["resources"]
         tables = {resource["name"].rpartition("/")[2] for resource in resources}

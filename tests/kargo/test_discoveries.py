@@ -236,6 +236,8 @@ def test_the_subscriptions_that_take_a_push_are_told_each_with_what_it_takes() -
     wanted = [image(imageSelectionStrategy="SemVer", constraint="^1.0.0"), chart(), image(allowTagsRegexes=["^l"])]
     found = accepted(wanted, push("1.2.3", "latest", "2.0.0"))
     assert [(each.subscription.position, each.qualifiers) for each in found] == [(0, ("1.2.3",)), (2, ("latest",))]
+    refusing = image(imageSelectionStrategy="SemVer", constraint="^9.0.0")
+    assert [each.subscription.position for each in accepted([refusing, image()], push("1.2.3"))] == [1]
 
 
 def test_a_subscription_that_is_not_checked_takes_nothing_for_certain() -> None:

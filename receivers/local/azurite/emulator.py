@@ -17,6 +17,7 @@ ADDRESS = "127.0.0.1"
 ACCOUNT = "local"
 SERVICES = ("blob", "queue", "table")  # the service itself needs no blobs, but `func start` does
 READY = "is successfully listening"  # it prints a line with this for each service
+TAKEN = "EADDRINUSE"
 READY_WITHIN = 60.0  # seconds; it takes one, on a machine with nothing else to do
 STOPPED_WITHIN = 10.0
 LOOK_EVERY = 0.02
@@ -36,13 +37,15 @@ class Azurite:
         self._installation = installed()
         self._folder = folder
         self._key = base64.b64encode(secrets.token_bytes(64)).decode()
-        self._ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
+        self._ports = _free_ports()
+        self._told_ports = False  # somebody knows them, so they stay
         self._running: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
 
     @property
     def connection_string(self) -> str:
         """What the setting AzureWebJobsStorage takes. A secret."""
+        self._told_ports = True
         endpoints = [f"{name.title()}Endpoint=http://{ADDRESS}:{port}/{ACCOUNT}" for name, port in self._ports.items()]
         account = [f"AccountName={ACCOUNT}", f"AccountKey={self._key}"]
         return ";".join(["DefaultEndpointsProtocol=http", *account, *endpoints]) + ";"
@@ -67,7 +70,10 @@ class Azurite:
             self._launch()
         try:
             async with asyncio.timeout(READY_WITHIN):
-                await self._until_ready()
+                while not await self._is_ready():  # others were faster
+                    self._ports = _free_ports()
+                    await self.kill()
+                    self._launch()
         except TimeoutError:
             raise Unavailable(f"Azurite was not ready within {READY_WITHIN:g} s:\n{self._told()}") from None
 
@@ -133,11 +139,15 @@ class Azurite:
         guard = ["sh", "-c", GUARD, str(self._running.pid)]
         self._guard = subprocess.Popen(guard, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603 - as above
 
-    async def _until_ready(self) -> None:
+    async def _is_ready(self) -> bool:
+        """Wait until it answers; False where a port was taken since it was found free, and nobody knows the ports."""
         while self._told().count(READY) < len(SERVICES):
             if not self.alive:
+                if TAKEN in self._told() and not self._told_ports:
+                    return False
                 raise Unavailable(f"Azurite did not start:\n{self._told()}")
             await asyncio.sleep(LOOK_EVERY)
+        return True
 
     def _told(self) -> str:
         return self._log.read_text(errors="replace").strip()
@@ -145,6 +155,10 @@ class Azurite:
     def _signal(self, number: signal.Signals) -> None:
         if self.alive:
             os.kill(self.pid, number)
+
+
+def _free_ports() -> dict[str, int]:
+    return dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
 
 
 def free_ports(count: int) -> list[int]:

@@ -181,6 +181,14 @@ def evaluated(source: str) -> float:
     return time.thread_time() - start
 
 
+def filled(template: str) -> float:
+    """The seconds that it takes."""
+    start = time.thread_time()
+    with contextlib.suppress(ExpressionError, TooMuch):
+        templates.text(template, GIVEN, Effort(limits.EVALUATION_EFFORT))
+    return time.thread_time() - start
+
+
 @pytest.mark.parametrize("source", BOMBS.values(), ids=BOMBS)
 def test_a_bomb_goes_off_at_once(source: str) -> None:
     assert min(evaluated(source) for _ in range(2)) < PROMISED * PATIENCE
@@ -188,10 +196,7 @@ def test_a_bomb_goes_off_at_once(source: str) -> None:
 
 @pytest.mark.parametrize("source", BOMBS.values(), ids=BOMBS)
 def test_a_bomb_in_a_template_goes_off_at_once(source: str) -> None:
-    start = time.thread_time()
-    with contextlib.suppress(ExpressionError, TooMuch):
-        templates.text(f"${{% {source} %}}", GIVEN, Effort(limits.EVALUATION_EFFORT))
-    assert time.thread_time() - start < PROMISED * PATIENCE
+    assert min(filled(f"${{% {source} %}}") for _ in range(2)) < PROMISED * PATIENCE
 
 
 _ALPHABET = st.sampled_from(

@@ -106,9 +106,18 @@ asyncio.run(main())
 async def test_one_that_cannot_start_shows_its_log(azurite: Azurite, tmp_path: Path) -> None:
     second = Azurite(tmp_path)
     second._ports = azurite._ports
+    assert second.connection_string  # somebody knows its ports
     with pytest.raises(Unavailable, match=r"(?s)did not start.*EADDRINUSE"):
         await second.start()
     await second.kill()
+
+
+async def test_where_others_were_faster_to_a_port_it_takes_another(azurite: Azurite, tmp_path: Path) -> None:
+    second = Azurite(tmp_path)
+    second._ports = azurite._ports
+    async with second:
+        assert set(second._ports.values()).isdisjoint(azurite._ports.values())
+        await empty(second.connection_string)
 
 
 async def test_one_that_hangs_is_given_up(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
