@@ -52,10 +52,11 @@ class CosmosJournal:
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._writing: WriteBehind[str] = WriteBehind(self._store, what="journal row", named=True)  # rows as JSON
 
-    def write(self, row: Row) -> None:
+    def write(self, row: Row) -> str:
         """Add a row as it is now, or replace the one with its id. Returns at once; the row is written soon."""
         text = journal.encode(row)
         self._writing.add(row.id, text, size=sys.getsizeof(text), rank=journal.rank(row))
+        return text
 
     async def read(self, delivery: str) -> Row | None:
         """The row of a delivery. Raises StorageError."""

@@ -149,8 +149,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
 class Journal(Protocol):
     """Where rows are kept. Writing never delays or fails its caller."""
 
-    def write(self, row: Row) -> None:
-        """Add a row, or replace the one with its id. Returns at once; the row is written soon."""
+    def write(self, row: Row) -> str:
+        """Add a row, or replace the one with its id. Returns at once, with its JSON; the row is written soon."""
 
     async def read(self, delivery: str) -> Row | None:
         """The row of a delivery. Raises StorageError."""

@@ -126,7 +126,7 @@ class Recorder:
         row = opened or row
         row.redelivered_as = delivery
         if opened is not None:
-            self._hold(row)
+            self._hold(row, journal.encode(row))
         self._journal.write(row)
 
     async def close(self) -> None:
@@ -250,11 +250,11 @@ class Recorder:
             self.on_handled(row)
         if row.finding in _ENDS and row.finding != finding and self.on_finding is not None:
             self.on_finding(row)
-        self._journal.write(row)
+        text = self._journal.write(row)
         if self._is_done(row):
             self._release(row)
         else:
-            self._hold(row)
+            self._hold(row, text)
 
     def _is_done(self, row: Row) -> bool:
         if row.handled_at is not None:
@@ -278,10 +278,9 @@ class Recorder:
         found = self._open.get(delivery)
         return journal.decode(found[0]) if found is not None else None
 
-    def _hold(self, row: Row) -> None:
-        """Keep a row open, as it is now."""
+    def _hold(self, row: Row, text: str) -> None:
+        """Keep a row open, as it is now, with its JSON."""
         self._release(row)
-        text = journal.encode(row)
         targets = [warehouse.target for warehouse in row.warehouses if warehouse.refresh]
         for target in targets:
             self._waiting[target].add(row.id)

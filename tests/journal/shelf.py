@@ -16,9 +16,10 @@ class Shelf:
         self.away = False
         self.closed = False
 
-    def write(self, row: Row) -> None:
+    def write(self, row: Row) -> str:
         self.written += 1
         self._rows[row.id] = encode(row)
+        return self._rows[row.id]
 
     async def read(self, delivery: str) -> Row | None:
         if self.away:
