@@ -9,7 +9,6 @@ import logging
 import sys
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
 import msgspec
 
@@ -29,15 +28,7 @@ TABLE = "deliveries"
 CHUNK = 16_000  # characters in one property, which holds 32 Ki units of UTF-16
 TRANSACTION = 250_000  # characters in one transaction, which holds 4 MiB; few rows are larger than 3,000
 DAY = 24 * 3600 * 1000  # milliseconds
-ENTITY = 1_024  # bytes that an entity takes beside the JSON in it
 _INVERTED = str.maketrans("0123456789abcdef", "fedcba9876543210")
-
-
-class _Unwritten(NamedTuple):
-    """A row that is not stored yet: as JSON, and as it will be stored."""
-
-    text: str
-    entity: Entity
 
 
 class TableJournal:
@@ -47,20 +38,19 @@ class TableJournal:
         self._table = Table(storage, TABLE)
         self._days = days
         self._now = now
-        self._writing: WriteBehind[_Unwritten] = WriteBehind(self._store, what="journal row", named=True)
+        self._writing: WriteBehind[str] = WriteBehind(self._store, what="journal row", named=True)  # rows as JSON
 
     def write(self, row: Row) -> str:
         """Add a row as it is now, or replace the one with its id. Returns at once; the row is written soon."""
         text = journal.encode(row)
-        unwritten = _Unwritten(text, _entity(row, text))
-        self._writing.add(row.id, unwritten, size=sys.getsizeof(text) + ENTITY, rank=journal.rank(row))
+        self._writing.add(row.id, text, size=sys.getsizeof(text), rank=journal.rank(row))
         return text
 
     async def read(self, delivery: str) -> Row | None:
         """The row of a delivery. Raises StorageError."""
         unwritten = self._writing.get(delivery)
         if unwritten is not None:
-            return journal.decode(unwritten.text)
+            return journal.decode(unwritten)
         if not journal.is_id(delivery):
             return None
         entity = await self._table.read(partition_of(delivery), inverted(delivery))
@@ -74,7 +64,7 @@ class TableJournal:
                 if row is None:
                     continue
                 unwritten = self._writing.get(row.id)  # what is known of it, though not stored yet
-                row = journal.decode(unwritten.text) if unwritten is not None else row
+                row = journal.decode(unwritten) if unwritten is not None else row
                 if only.accepts(row):
                     yield row
 
@@ -92,8 +82,8 @@ class TableJournal:
         """Write what waits."""
         await self._writing.close()
 
-    async def _store(self, rows: list["_Unwritten"]) -> None:
-        for entities in batches([row.entity for row in rows]):
+    async def _store(self, texts: list[str]) -> None:
+        for entities in batches([_entity(journal.decode(text), text) for text in texts]):
             for batch in _bounded(entities):
                 await self._table.merge(batch)
 
