@@ -33,6 +33,12 @@ class Address:
         return paths.url(base_url, provider or self.receiver.provider, self.token) if self.token else ""
 
     @property
+    def sender(self) -> str:
+        """The name of the provider whose requests it takes: mostly that of its kind, as in the URL."""
+        provider = PROVIDERS.get(self.receiver.provider)
+        return provider.of(self.receiver).name if provider else self.receiver.provider
+
+    @property
     def name(self) -> str:
         """``kargo-demo/acr``, as in the log."""
         return f"{self.receiver.project or '(cluster)'}/{self.receiver.name}"

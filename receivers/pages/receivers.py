@@ -34,7 +34,7 @@ class Entry:
         """As JSON."""
         receiver = self.address.receiver
         return {
-            "provider": receiver.provider,
+            "provider": self.address.sender,
             "project": receiver.project,
             "name": receiver.name,
             "source": receiver.source,
@@ -87,10 +87,11 @@ async def test(visit: Visit, service: Runtime) -> Done:
     if not address.token:
         raise Refused(409, "Nothing was sent", f"{address.name} cannot be reached: {address.problem}.")
     provider = PROVIDERS[receiver.provider]
+    sender = provider.of(receiver)
     now = datetime.now(UTC)
-    push = examples.push(provider, service.mirror.index.subscriptions(receiver.project), receiver=receiver)
+    push = examples.push(sender, service.mirror.index.subscriptions(receiver.project), receiver=receiver)
     try:
-        example = provider.proven(provider.example(push, now), receiver, address.secret)
+        example = sender.proven(sender.example(push, now), receiver, address.secret)
     except Unprovable as error:
         raise Refused(409, "Nothing was sent", f"{address.name} cannot be tried from here: {error}.") from None
     answer = await service.pipeline.deliver(
