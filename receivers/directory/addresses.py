@@ -34,14 +34,19 @@ class Address:
 
     @property
     def sender(self) -> str:
-        """The name of the provider whose requests it takes: mostly that of its kind, as in the URL."""
-        provider = PROVIDERS.get(self.receiver.provider)
-        return provider.of(self.receiver).name if provider else self.receiver.provider
+        """As :func:`sender_of` has it."""
+        return sender_of(self.receiver)
 
     @property
     def name(self) -> str:
         """``kargo-demo/acr``, as in the log."""
         return f"{self.receiver.project or '(cluster)'}/{self.receiver.name}"
+
+
+def sender_of(receiver: Receiver) -> str:
+    """The name of the provider whose requests a receiver takes: mostly that of its kind, as in its URL."""
+    provider = PROVIDERS.get(receiver.provider)
+    return provider.of(receiver).name if provider else receiver.provider
 
 
 def ordered(directory: Directory) -> list[Receiver]:

@@ -115,9 +115,11 @@ async def test(visit: Visit, service: Runtime) -> Done:
 
 async def _address(visit: Visit, service: Runtime) -> Address:
     wanted = tuple(visit.form.get(name, "") for name in ("provider", "project", "name"))
-    for receiver in service.directory.receivers():
-        if _key(receiver) == wanted:
-            return await addresses.address(service.directory, receiver)
+    everyone = service.directory.receivers()
+    named = (each for each in everyone if (addresses.sender_of(each), *_key(each)[1:]) == wanted)
+    receiver = next((each for each in everyone if _key(each) == wanted), None) or next(named, None)
+    if receiver is not None:
+        return await addresses.address(service.directory, receiver)
     raise Refused(404, "No such receiver", "This receiver is not configured any more.")
 
 
