@@ -118,10 +118,11 @@ def sender_fault(configuration: bytes, options: Mapping[str, str]) -> str:
 
     ``options`` are what was taken of its parameters. Raises ValueError as :func:`actions` does.
     """
-    first, *others = actions(configuration)
-    if others:
+    found = actions(configuration)
+    if len(found) > 1:
         return "a receiver of a sender has one action"
-    if any(value and options.get(name) != value for name, value in first.parameters.items()):
+    parameters = [parameter for action in found for parameter in action.parameters.items()]
+    if any(value and options.get(name) != value for name, value in parameters):
         most = f"{limits.RECEIVER_OPTIONS}, of {limits.OBJECT_NAME} characters at most"
         return f"the parameters of a sender are no more than {most}"
     return ""

@@ -173,6 +173,19 @@ async def test_a_sender_in_generic_s_place_is_known_if_its_url_is_all_that_it_de
     assert await rows(storage) == []
 
 
+async def test_a_receiver_that_is_too_long_for_a_row_is_not_known(known: KnownReceivers, storage: Storage) -> None:
+    await learn(known)
+    options = {f"{number}": "\x01" * limits.OBJECT_NAME for number in range(limits.RECEIVER_OPTIONS)}
+    long = replace(RECEIVER, configuration=b"x" * limits.RECEIVER_CONFIGURATION, options=options)
+    for _ in range(2):
+        await learn(known, verified=replace(VERIFIED, receiver=long))
+    assert await known.find(AZURE, HOOK.path) is None
+    assert await rows(storage) == []
+    whole = replace(RECEIVER, configuration=b"x" * limits.RECEIVER_CONFIGURATION)
+    await learn(known, verified=replace(VERIFIED, receiver=whole))
+    assert len(await rows(storage)) == 1
+
+
 async def test_a_receiver_of_the_settings_need_not_be_learned(known: KnownReceivers, storage: Storage) -> None:
     await learn(known, verified=Verified(receiver=replace(RECEIVER, secret=None, source="settings")))
     assert await rows(storage) == []

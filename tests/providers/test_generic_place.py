@@ -93,7 +93,9 @@ def test_a_configuration_that_is_more_than_a_sender_s_is_a_fault(configured: Rec
 
 
 def test_in_the_settings_its_options_may_stand_by_themselves() -> None:
-    assert GENERIC.of(receiver("generic", sender="zot", registry=REGISTRY)) is PROVIDERS["zot"]
+    configured = receiver("generic", sender="zot", registry=REGISTRY)
+    assert GENERIC.of(configured) is PROVIDERS["zot"]
+    assert GENERIC.of(replace(configured, configuration=b'{"actions": []}')) is PROVIDERS["zot"]
 
 
 def test_a_sender_that_is_to_be_spared_refusals_is_spared_them_here() -> None:
