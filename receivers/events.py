@@ -98,8 +98,9 @@ class Receiver:
     secret: SecretReference | None = None  # None: the secret stands in the settings
     # As Kargo's management controller computed it last, so it may be old or not there yet. It holds the URL's token.
     status_path: str = field(default="", repr=False)
-    # What a provider needs beyond its secret: the short texts of its configuration, {"registry": …}, and the whole as
-    # JSON, of receivers in the settings their actions alone; kargo/configs.py says what stands for a very large one.
+    # What a provider needs beyond its secret: the short texts of its configuration, {"registry": …}, with a sender in
+    # generic's place those of its parameters; and the whole as JSON, of receivers in the settings their actions alone.
+    # kargo/configs.py says what stands for a very large one.
     options: Mapping[str, str] = field(default_factory=dict, hash=False)
     configuration: bytes = field(default=b"", hash=False, repr=False)
 
@@ -308,6 +309,8 @@ class Provider:
     laborious: bool = False  # its requests are read in a thread, one at a time
     requires: tuple[str, ...] = ()  # a receiver's options without which nothing can be understood
     lenient: bool = False  # what is refused it posts again without end, and nothing else until then
+    # Whose requests a receiver reached under this name takes instead, as its configuration says; None: this one's.
+    stands_for: "Callable[[Receiver], Provider | None] | None" = None
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -318,22 +321,33 @@ class Provider:
         """Whether a receiver is reachable under this name."""
         return receiver.provider in self.kinds
 
+    def of(self, receiver: Receiver) -> "Provider":
+        """The provider whose requests a receiver takes that is reached under this name: mostly this one."""
+        return (self.stands_for and self.stands_for(receiver)) or self
+
+    def lacking(self, options: Mapping[str, str]) -> str:
+        """What a receiver with these options needs, that it has not; empty where nothing is missing."""
+        missing = [name for name in self.requires if not options.get(name)]
+        return f"a receiver of {self.name} needs {' and '.join(missing)}" if missing else ""
+
     def events(self, proof: Authenticated) -> list[Event]:
         """What a request means. Raises :class:`Malformed`, unless its sender is to be spared that."""
+        sender = self.of(proof.receiver)
         try:
-            return self.parse(proof)
+            return sender.parse(proof)
         except Malformed as malformed:
-            if not self.lenient:
+            if not sender.lenient:
                 raise
             return [Ignored(f"it cannot be read: {malformed.message}")]
 
     def needs_secret(self, receiver: Receiver) -> bool:
         """Whether a request to this receiver is proven by its secret, beside the URL that the secret makes."""
-        return self.authentication.needs_secret(receiver)
+        return self.of(receiver).authentication.needs_secret(receiver)
 
     def proven(self, example: Example, receiver: Receiver, secret: bytes) -> Example:
         """The example with what proves it to this receiver. Raises :class:`Unprovable`."""
-        return Example({**example.headers, **self.authentication.prove(example.body, receiver, secret)}, example.body)
+        proof = self.of(receiver).authentication.prove(example.body, receiver, secret)
+        return Example({**example.headers, **proof}, example.body)
 
 
 class TargetKind(StrEnum):

@@ -208,6 +208,7 @@ KNOWN_RENEWED = 24 * 3600.0  # how often it is noted that a receiver is in use
 KNOWN_DAYS = 30  # after which a receiver that was not used is not known any more
 KNOWN_FRESH = 30.0  # while the cluster is away the table is read anew no sooner: another process may have written
 KNOWN_RECEIVERS = 10_000  # rows kept in memory, the latest
+KNOWN_TEXT = 32_000  # characters of one in its row: a longer text than a table takes fails all that is written with it
 KNOWN_BYTES = 16 * MIB
 KNOWN_PROJECT = 200  # rows of one project, the latest; those of the cluster itself are its operator's
 KNOWN_PAGE = 250  # rows read at once

@@ -326,8 +326,7 @@ def _static(settings: Settings) -> tuple[StaticReceiver, ...]:
 def _fault(receiver: StaticReceiver) -> str:
     if receiver.provider not in PROVIDERS:
         return f"provider must be one of {', '.join(sorted(PROVIDERS))}"
-    missing = [name for name in PROVIDERS[receiver.provider].requires if not receiver.options.get(name)]
-    return f"a receiver of {receiver.provider} needs {' and '.join(missing)}" if missing else ""
+    return PROVIDERS[receiver.provider].lacking(receiver.options)
 
 
 @cache

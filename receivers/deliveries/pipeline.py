@@ -29,7 +29,6 @@ from receivers.events import (
     PublicKeys,
     PullRequestClosed,
     Pushed,
-    Results,
     Selected,
     TooLarge,
     UnknownKey,
@@ -37,6 +36,7 @@ from receivers.events import (
     WebhookError,
     WebhookRequest,
 )
+from receivers.providers import segment
 from receivers.storage.account import StorageError
 
 logger = logging.getLogger(__name__)
@@ -99,23 +99,21 @@ class Pipeline:
             id=new_id(request.received_at), received_at=request.received_at, provider=provider.name, test=test
         )
         understand = partial(self._understand, delivery, request, provider)
-        return await self._process(delivery, understand, results=provider.results)
+        return await self._process(delivery, understand, provider=provider)
 
     async def redeliver(self, delivery: Delivery) -> Answer:
         """Match and refresh a delivery whose receiver and events are known already, once its receiver is verified."""
         return await self._process(delivery, partial(self._confirm, delivery))
 
-    async def _process(self, delivery: Delivery, understand: Understand, *, results: Results | None = None) -> Answer:
+    async def _process(self, delivery: Delivery, understand: Understand, *, provider: Provider | None = None) -> Answer:
         loop = asyncio.get_running_loop()
         began = loop.time()
         answer = await self._answer(delivery, understand, deadline=began + self._budget)
-        if (
-            results is not None
-            and delivery.events
-            and delivery.receiver is not None
-            and (delivery.matched or not delivery.triggers)
-        ):
-            answer = _resulted(delivery, answer, results(delivery.receiver, delivery.ended()))
+        receiver = delivery.receiver
+        if provider is not None and receiver is not None:
+            results = provider.of(receiver).results
+            if results is not None and delivery.events and (delivery.matched or not delivery.triggers):
+                answer = _resulted(delivery, answer, results(receiver, delivery.ended()))
         delivery.answer = answer.identified(delivery.id)
         delivery.duration = loop.time() - began
         self._tell(delivery)
@@ -166,10 +164,12 @@ class Pipeline:
         with delivery.step("find"):
             verified = await self._find(provider, request.path, deadline=deadline)
         delivery.receiver, delivery.voucher = verified.receiver, verified.voucher
+        sender = provider.of(verified.receiver)
+        delivery.provider = sender.name
         if len(request.body) > limits.BODY:
             raise TooLarge(f"content exceeds limit of {limits.BODY} bytes")
         with delivery.step("parse"):
-            delivery.events = await self._read(request, provider, verified, deadline=deadline)
+            delivery.events = await self._read(request, sender, verified, deadline=deadline)
 
     async def _read(
         self, request: WebhookRequest, provider: Provider, verified: Verified, *, deadline: float
@@ -204,7 +204,7 @@ class Pipeline:
         try:
             async with asyncio.timeout_at(deadline - self._reserve):
                 confirmed = await self._directory.confirms(
-                    receiver.provider, source=receiver.source, name=receiver.name, voucher=delivery.voucher
+                    segment(delivery.provider), source=receiver.source, name=receiver.name, voucher=delivery.voucher
                 )
         except (ClusterError, TimeoutError):
             return

@@ -33,9 +33,20 @@ class Address:
         return paths.url(base_url, provider or self.receiver.provider, self.token) if self.token else ""
 
     @property
+    def sender(self) -> str:
+        """As :func:`sender_of` has it."""
+        return sender_of(self.receiver)
+
+    @property
     def name(self) -> str:
         """``kargo-demo/acr``, as in the log."""
         return f"{self.receiver.project or '(cluster)'}/{self.receiver.name}"
+
+
+def sender_of(receiver: Receiver) -> str:
+    """The name of the provider whose requests a receiver takes: mostly that of its kind, as in its URL."""
+    provider = PROVIDERS.get(receiver.provider)
+    return provider.of(receiver).name if provider else receiver.provider
 
 
 def ordered(directory: Directory) -> list[Receiver]:

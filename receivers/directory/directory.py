@@ -26,7 +26,7 @@ from receivers.cluster.tasks import Shared
 from receivers.directory.hints import Hints, Key, key_of, published
 from receivers.directory.unread import Budget, Turns
 from receivers.events import Provider, Receiver, UnknownReceiver
-from receivers.kargo import paths
+from receivers.kargo import configs, paths
 from receivers.providers import PROVIDERS, SECRET_KEYS, serving
 from receivers.settings import StaticReceiver
 
@@ -197,6 +197,7 @@ class Directory:
                 self._hints.put(receiver)
                 self._learned.pop(key_of(receiver), None)  # with another path published, its Secret may be another too
                 self._note_turn(earlier, receiver)
+                self._note_options(earlier, receiver)
         for key, receiver in gone.items():
             self._hints.remove(key)
             self._learned.pop(key, None)
@@ -213,6 +214,11 @@ class Directory:
             self._turns_of(earlier).remove(key)
         if receiver.secret is not None and can_exist(receiver.secret):
             self._turns_of(receiver).add(key)
+
+    def _note_options(self, earlier: Receiver | None, receiver: Receiver) -> None:
+        """Options say what a request has to prove: what was known of others is nothing that is known of these."""
+        if earlier is not None and earlier.options != receiver.options and self.on_vouchers is not None:
+            self.on_vouchers(receiver, frozenset())
 
     def _turns_of(self, receiver: Receiver) -> Turns:
         return self._turns.setdefault(receiver.provider, Turns(clock=self._clock))
@@ -303,7 +309,7 @@ def _verified(static: StaticReceiver) -> Verified:
         name=static.name,
         project=static.project,
         source="settings",
-        options=static.options,
+        options={**static.options, **configs.sender_options(static.configuration)},
         configuration=static.configuration,
     )
     return Verified(

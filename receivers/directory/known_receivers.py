@@ -104,6 +104,10 @@ class KnownReceivers:
             return
         if known is None or known.receiver != receiver or now - known.seen_at >= RENEWED:
             entity = _entity(provider, voucher, receiver, now)
+            if len(entity["receiver"]) > limits.KNOWN_TEXT:
+                if known is not None:
+                    self.refuted(provider.name, voucher)
+                return
             self._keep(provider.name, voucher, _Known(receiver=receiver, seen_at=now), size=len(entity["receiver"]))
             self._write(_Change(provider=provider.name, voucher=voucher, entity=entity))
 

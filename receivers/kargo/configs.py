@@ -5,6 +5,7 @@ controller published it last. Entries that make no sense are left out: the API s
 is nothing a user could learn from more.
 """
 
+from collections.abc import Mapping
 from itertools import islice
 from typing import NamedTuple, TypeGuard
 
@@ -28,6 +29,8 @@ KEYS = (
     "quay",
 )
 
+GENERIC = "generic"
+SENDER = "sender"  # the parameter of a generic receiver's first action that says whose requests it takes
 
 LARGE = b'"large"'  # in place of a receiver's configuration that is larger than is kept
 
@@ -111,7 +114,7 @@ def receivers(
             source=source,
             secret=SecretReference(namespace=secrets_namespace, name=_secret_name(entry.configuration)),
             status_path=paths.get(entry.name, ""),
-            options=_options(entry.configuration) if small else {},
+            options=_options(entry.key, entry.configuration) if small else {},
             configuration=bytes(entry.configuration) if small else LARGE,
         )
     return list(found.values())
@@ -121,9 +124,24 @@ def _is_name(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and len(value) <= limits.OBJECT_NAME
 
 
-def _options(configuration: msgspec.Raw) -> dict[str, str]:
+def _options(key: str, configuration: msgspec.Raw) -> dict[str, str]:
     """What a provider may want beyond the Secret: the texts of its part of the entry, as short as names are."""
-    members = shallow.members(configuration) or {}
+    return sender_options(configuration) if key == GENERIC else _texts(shallow.members(configuration) or {})
+
+
+def sender_options(configuration: bytes | msgspec.Raw) -> dict[str, str]:
+    """The options of a sender in generic's place: the parameters of the first action, if they name one.
+
+    What is no name of a sender, or is long, is an empty one. Ask only of what is short.
+    """
+    actions = (shallow.members(msgspec.Raw(configuration)) or {}).get("actions", msgspec.Raw())
+    found = shallow.elements(actions, at_most=1)
+    first = shallow.members(found.first[0]) if found and found.first else None
+    parameters = shallow.members((first or {}).get("parameters", msgspec.Raw())) or {}
+    return {SENDER: "", **_texts(parameters)} if SENDER in parameters else {}
+
+
+def _texts(members: Mapping[str, msgspec.Raw]) -> dict[str, str]:
     values = ((name, shallow.value(member)) for name, member in members.items() if _is_name(name))
     return dict(islice(((name, value) for name, value in values if _is_name(value) and value), limits.RECEIVER_OPTIONS))
 

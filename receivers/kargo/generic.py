@@ -15,7 +15,7 @@ import msgspec
 
 from receivers import limits
 from receivers.events import Event, Faulty, Ignored, Requirement, Selected, Selection, Target
-from receivers.kargo.configs import LARGE
+from receivers.kargo.configs import LARGE, SENDER
 from receivers.kargo.effort import Effort, TooMuch
 from receivers.kargo.expressions import (
     Expression,
@@ -106,6 +106,26 @@ def actions(configuration: bytes) -> tuple[Action, ...]:
         return tuple(msgspec.json.decode(configuration or b"{}", type=_Configuration).actions)
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise ValueError("the receiver's actions cannot be read") from None
+
+
+def sender(options: Mapping[str, str]) -> str | None:
+    """Whose requests a receiver with these options takes in generic's place; None: it is generic itself."""
+    return options.get(SENDER)
+
+
+def sender_fault(configuration: bytes, options: Mapping[str, str]) -> str:
+    """What is wrong with a configuration as that of a sender in generic's place; empty where nothing is.
+
+    ``options`` are what was taken of its parameters. Raises ValueError as :func:`actions` does.
+    """
+    found = actions(configuration)
+    if len(found) > 1:
+        return "a receiver of a sender has one action"
+    parameters = [parameter for action in found for parameter in action.parameters.items()]
+    if any(value and options.get(name) != value for name, value in parameters):
+        most = f"{limits.RECEIVER_OPTIONS}, of {limits.OBJECT_NAME} characters at most"
+        return f"the parameters of a sender are no more than {most}"
+    return ""
 
 
 def act(configuration: bytes, request: Request) -> list[Event]:

@@ -31,7 +31,7 @@ def lines(
     """The announcement. Whole URLs are shown of the sample's receivers alone."""
     yield f"the cluster has {len(found)} receiver(s) and {len(index)} Warehouse(s)"
     for address in found[:SHOWN]:
-        yield f"\n{printable(f'{address.receiver.provider} {address.name}')}"
+        yield f"\n{printable(f'{address.sender} {address.name}')}"
         if address.problem:
             yield f"  cannot be reached: {printable(address.problem)}"
         elif sample:
@@ -49,7 +49,7 @@ def lines(
 def curl(address: Address, *, url: str, index: SubscriptionIndex) -> str:
     """A command that posts a push which one of the receiver's Warehouses takes; else why there is none."""
     receiver = address.receiver
-    provider = PROVIDERS[receiver.provider]
+    provider = PROVIDERS[receiver.provider].of(receiver)
     push = examples.push(provider, index.subscriptions(receiver.project), receiver=receiver)
     try:
         example = provider.proven(provider.example(push, datetime.now(UTC)), receiver, address.secret)
@@ -63,7 +63,7 @@ def send(address: Address, *, url: str, program: str) -> str:
     """A command that does the same and needs no whole URL."""
     receiver = address.receiver
     project = ["--project", receiver.project] if receiver.project else []
-    command = [program, "send", receiver.provider, "--receiver", receiver.name, *project, "--base-url", url]
+    command = [program, "send", address.sender, "--receiver", receiver.name, *project, "--base-url", url]
     return shlex.join(command)
 
 

@@ -34,7 +34,7 @@ class Entry:
         """As JSON."""
         receiver = self.address.receiver
         return {
-            "provider": receiver.provider,
+            "provider": self.address.sender,
             "project": receiver.project,
             "name": receiver.name,
             "source": receiver.source,
@@ -87,10 +87,11 @@ async def test(visit: Visit, service: Runtime) -> Done:
     if not address.token:
         raise Refused(409, "Nothing was sent", f"{address.name} cannot be reached: {address.problem}.")
     provider = PROVIDERS[receiver.provider]
+    sender = provider.of(receiver)
     now = datetime.now(UTC)
-    push = examples.push(provider, service.mirror.index.subscriptions(receiver.project), receiver=receiver)
+    push = examples.push(sender, service.mirror.index.subscriptions(receiver.project), receiver=receiver)
     try:
-        example = provider.proven(provider.example(push, now), receiver, address.secret)
+        example = sender.proven(sender.example(push, now), receiver, address.secret)
     except Unprovable as error:
         raise Refused(409, "Nothing was sent", f"{address.name} cannot be tried from here: {error}.") from None
     answer = await service.pipeline.deliver(
@@ -114,9 +115,11 @@ async def test(visit: Visit, service: Runtime) -> Done:
 
 async def _address(visit: Visit, service: Runtime) -> Address:
     wanted = tuple(visit.form.get(name, "") for name in ("provider", "project", "name"))
-    for receiver in service.directory.receivers():
-        if _key(receiver) == wanted:
-            return await addresses.address(service.directory, receiver)
+    everyone = service.directory.receivers()
+    named = (each for each in everyone if (addresses.sender_of(each), *_key(each)[1:]) == wanted)
+    receiver = next((each for each in everyone if _key(each) == wanted), None) or next(named, None)
+    if receiver is not None:
+        return await addresses.address(service.directory, receiver)
     raise Refused(404, "No such receiver", "This receiver is not configured any more.")
 
 

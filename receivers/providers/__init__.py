@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from receivers.events import Provider
 
-_PLACES = {  # module and name
+# Module and name.
+_KARGO = {
     "azure": ("azure", "AZURE"),
     "acr": ("azure", "ACR"),
     "quay": ("quay", "QUAY"),
@@ -22,6 +23,9 @@ _PLACES = {  # module and name
     "github": ("github", "GITHUB"),
     "gitlab": ("gitlab", "GITLAB"),
     "generic": ("generic", "GENERIC"),
+}
+# Kargo has no receivers for these: they stand in the settings, or in a generic one's place.
+_BEYOND_KARGO = {
     "distribution": ("distribution", "DISTRIBUTION"),
     "zot": ("zot", "ZOT"),
     "nexus": ("nexus", "NEXUS"),
@@ -32,6 +36,8 @@ _PLACES = {  # module and name
     "gar": ("gar", "GAR"),
     "refresh": ("refresh", "REFRESH"),
 }
+_PLACES = _KARGO | _BEYOND_KARGO
+GENERIC = "generic"
 
 
 class _Registry(Mapping[str, "Provider"]):
@@ -58,6 +64,13 @@ class _Registry(Mapping[str, "Provider"]):
 PROVIDERS: Mapping[str, "Provider"] = _Registry(_PLACES)
 # Every key under which a provider's Secret may hold its secret: known without importing any provider.
 SECRET_KEYS = frozenset({"secret", "secret-token", "auth-header"})
+# Whose receivers may stand in a generic one's place, in the cluster.
+STAND_INS = frozenset(_BEYOND_KARGO)
+
+
+def segment(name: str) -> str:
+    """The first segment of the URLs of this provider's receivers in the cluster."""
+    return GENERIC if name in STAND_INS else name
 
 
 def serving(kind: str) -> list["Provider"]:

@@ -80,7 +80,7 @@ ALIBABA = Provider(
     registration=Registration(
         steps=(
             "In the console: the instance, the repository, Trigger, Create. URL: the URL. Trigger: All.",
-            "The receiver in the settings needs registry: the instance's host, as subscriptions have it.",
+            "The receiver needs registry: the instance's host, as subscriptions have it.",
         ),
     ),
     requires=("registry",),

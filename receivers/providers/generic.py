@@ -1,15 +1,20 @@
 """Kargo's generic receiver: any JSON, of which the receiver's own actions say what it means.
 
 Not a sender: whoever configures the receiver knows what comes. What an action says is Kargo's: receivers.kargo.generic.
+
+But a receiver may stand here for one of a sender that Kargo has none for: the parameters of its action name the sender
+and give its options. Then it is that sender's receiver in all but its URL and the key of its Secret.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from receivers.events import (
     Authenticated,
     Event,
     Example,
+    Faulty,
     Home,
     Malformed,
     Provider,
@@ -19,6 +24,7 @@ from receivers.events import (
     Target,
 )
 from receivers.kargo import generic
+from receivers.providers import PROVIDERS, STAND_INS
 from receivers.wire import examples
 from receivers.wire.authentication import by_url
 from receivers.wire.go_json import INVALID, Json, read
@@ -65,6 +71,41 @@ def faults(receiver: Receiver) -> Iterable[str]:
     return generic.faults(receiver.configuration)
 
 
+def stands_for(receiver: Receiver) -> Provider | None:
+    """The provider of the sender that the receiver names; None where it names none.
+
+    One with a fault takes the sender's requests as far as it can be told whose they are, and refuses each that is
+    proven.
+    """
+    name = generic.sender(receiver.options)
+    if name is None:
+        return None
+    if name not in STAND_INS:
+        return _faulty(GENERIC, f"sender must be one of {', '.join(sorted(STAND_INS))}")
+    sender = PROVIDERS[name]
+    fault = _fault_of(sender, receiver)
+    return _faulty(sender, fault) if fault else sender
+
+
+def _fault_of(sender: Provider, receiver: Receiver) -> str:
+    try:
+        fault = generic.sender_fault(receiver.configuration, receiver.options) if receiver.configuration else ""
+    except ValueError as unreadable:
+        return str(unreadable)
+    return fault or sender.lacking(receiver.options)
+
+
+def _faulty(provider: Provider, fault: str) -> Provider:
+    return replace(
+        provider,
+        parse=lambda _: [Faulty(fault)],
+        faults=lambda _: [fault],
+        results=None,
+        laborious=False,
+        stands_for=None,
+    )
+
+
 def example(push: Push, now: datetime) -> Example:
     """A push as some pipeline might tell it; whether the receiver's actions understand it is theirs to say."""
     told = {"repository": push.repository, "ref": push.ref} if push.ref else {"image": push.repository, "tag": push.tag}
@@ -79,6 +120,7 @@ GENERIC = Provider(
     results=results,
     faults=faults,
     laborious=True,
+    stands_for=stands_for,
     home=Home(repository="registry.example.com/team/app", kinds=frozenset()),
     example=example,
     registration=Registration(

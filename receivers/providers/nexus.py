@@ -122,7 +122,7 @@ NEXUS = Provider(
         steps=(
             "Administration, System, Capabilities, Create capability, Webhook: Repository. Repository: the one that is "
             "pushed to. Event Types: component. URL: the URL. Secret Key: the receiver's secret.",
-            "The receiver in the settings needs registry: where clients find that repository, as in "
+            "The receiver needs registry: where clients find that repository, as in "
             "nexus.example.com:5000/team/app, or the URL of a Helm repository.",
         ),
     ),

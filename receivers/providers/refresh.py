@@ -65,7 +65,7 @@ REFRESH = Provider(
     example=example,
     registration=Registration(
         steps=(
-            "The receiver in the settings needs warehouses (names, with commas between) or labels (as kubectl has "
+            "The receiver needs warehouses (names, with commas between) or labels (as kubectl has "
             "them: team=a,tier!=b). With both, the Warehouses of these names that have these labels.",
             "Post anything to the URL, or nothing.",
         ),

@@ -92,7 +92,7 @@ ZOT = Provider(
     registration=Registration(
         steps=(
             "In zot's configuration: extensions, events, enable true, sinks with one of type http, the URL as address, "
-            "timeout 5s. The receiver in the settings needs registry: the host by which subscriptions name this zot.",
+            "timeout 5s. The receiver needs registry: the host by which subscriptions name this zot.",
             "zot posts once and never again; what is lost is found when the Warehouse polls.",
         ),
     ),

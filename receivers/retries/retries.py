@@ -16,6 +16,7 @@ from receivers.cluster.refresher import Refresher, Result
 from receivers.deliveries import matching
 from receivers.deliveries.matching import Match, Refreshes
 from receivers.events import Pushed
+from receivers.providers import segment
 from receivers.retries import messages
 from receivers.retries.messages import Attempt, Message, Poisoned
 from receivers.retries.queue import RetryQueue
@@ -194,7 +195,7 @@ class Retries:
         if not message.voucher:
             return message
         if not await self._directory.confirms(
-            message.provider, source=message.source, name=message.receiver, voucher=message.voucher
+            segment(message.provider), source=message.source, name=message.receiver, voucher=message.voucher
         ):
             raise _RefutedError
         return msgspec.structs.replace(message, voucher="", source="")
@@ -202,7 +203,7 @@ class Retries:
     def _refuse(self, message: Message) -> None:
         logger.warning("delivery %s is refused: %s", message.delivery, REFUTED)
         if self._known is not None:
-            self._known.refuted(message.provider, message.voucher)
+            self._known.refuted(segment(message.provider), message.voucher)
         if self._recorder is not None:
             self._recorder.refused(message, REFUTED)
 

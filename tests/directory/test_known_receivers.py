@@ -154,6 +154,38 @@ async def test_what_is_known_of_a_receiver_counts_for_no_provider_that_demands_m
     assert await known.find(demanding, HOOK.path) is None
 
 
+async def test_a_sender_in_generic_s_place_is_known_if_its_url_is_all_that_it_demands(
+    known: KnownReceivers, storage: Storage
+) -> None:
+    generic = PROVIDERS["generic"]
+    standing = replace(RECEIVER, provider="generic", options={"sender": "zot", "registry": "zot.example.com"})
+    path = f"/generic/{HOOK.token}"
+    known.learn(generic, path, replace(VERIFIED, receiver=standing))
+    found = await known.find(generic, path)
+    assert found is not None
+    assert generic.of(found.receiver) is PROVIDERS["zot"]
+    demanding = replace(standing, options={**standing.options, "authentication": "header"})
+    known.has_vouchers(demanding, frozenset({voucher_of(HOOK.token)}))
+    assert await known.find(generic, path) is None
+    known.learn(generic, path, replace(VERIFIED, receiver=demanding))
+    assert await known.find(generic, path) is None
+    await known.close()
+    assert await rows(storage) == []
+
+
+async def test_a_receiver_that_is_too_long_for_a_row_is_not_known(known: KnownReceivers, storage: Storage) -> None:
+    await learn(known)
+    options = {f"{number}": "\x01" * limits.OBJECT_NAME for number in range(limits.RECEIVER_OPTIONS)}
+    long = replace(RECEIVER, configuration=b"x" * limits.RECEIVER_CONFIGURATION, options=options)
+    for _ in range(2):
+        await learn(known, verified=replace(VERIFIED, receiver=long))
+    assert await known.find(AZURE, HOOK.path) is None
+    assert await rows(storage) == []
+    whole = replace(RECEIVER, configuration=b"x" * limits.RECEIVER_CONFIGURATION)
+    await learn(known, verified=replace(VERIFIED, receiver=whole))
+    assert len(await rows(storage)) == 1
+
+
 async def test_a_receiver_of_the_settings_need_not_be_learned(known: KnownReceivers, storage: Storage) -> None:
     await learn(known, verified=Verified(receiver=replace(RECEIVER, secret=None, source="settings")))
     assert await rows(storage) == []

@@ -133,8 +133,54 @@ def test_of_a_large_configuration_only_the_secret_s_name_is_kept() -> None:
 
 def test_of_many_texts_beside_the_secret_the_first_are_kept() -> None:
     beside = {f"name-{number}": "x" for number in range(20)}
-    (receiver,) = read([{"name": "a", "generic": {"secretRef": {"name": "s"}} | beside}])
+    (receiver,) = read([{"name": "a", "artifactory": {"secretRef": {"name": "s"}} | beside}])
     assert list(receiver.options) == list(beside)[: limits.RECEIVER_OPTIONS]
+
+
+@pytest.mark.parametrize(
+    ("actions", "options"),
+    [
+        (
+            [{"parameters": {"sender": "zot", "registry": "zot.example.com", "empty": ""}}],
+            {"registry": "zot.example.com"},
+        ),
+        ([{"parameters": {"sender": "zot"}}, {"parameters": {"registry": "x"}}], {}),
+        ([{"parameters": {"sender": "zot", "long": "x" * 254, "number": 1}}], {}),
+    ],
+)
+def test_a_sender_in_generic_s_place_has_the_parameters_of_the_first_action(
+    actions: object, options: dict[str, str]
+) -> None:
+    (receiver,) = read([{"name": "a", "generic": {"secretRef": {"name": "s"}, "actions": actions}}])
+    assert receiver.provider == "generic"
+    assert receiver.options == {"sender": "zot"} | options
+
+
+@pytest.mark.parametrize("name", ["", "x" * 254, 1, None])
+def test_a_sender_without_a_name_is_an_empty_one(name: object) -> None:
+    (receiver,) = read([{"name": "a", "generic": {"actions": [{"parameters": {"sender": name}}]}}])
+    assert receiver.options == {"sender": ""}
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {},
+        {"sender": "zot"},
+        {"actions": None},
+        {"actions": []},
+        {"actions": [1]},
+        {"actions": [{}]},
+        {"actions": [{"parameters": []}]},
+        {"actions": [{"parameters": {"registry": "x"}}]},
+        {"actions": [{}, {"parameters": {"sender": "zot"}}]},
+    ],
+)
+def test_what_names_no_sender_is_generic_and_has_no_options(configuration: object) -> None:
+    (receiver,) = read([{"name": "a", "generic": configuration}])
+    assert receiver.options == {}
+    (of_artifactory,) = read([{"name": "a", "artifactory": {"actions": [{"parameters": {"sender": "zot"}}]}}])
+    assert of_artifactory.options == {}
 
 
 def test_of_very_many_receivers_the_first_are_taken() -> None:

@@ -42,6 +42,19 @@ def test_what_only_the_sender_can_prove_is_shown_with_the_reason() -> None:
     assert "curl -i" not in text
 
 
+def test_a_sender_in_generic_s_place_is_shown_as_itself() -> None:
+    options = {"sender": "zot", "registry": "quay.io"}
+    receiver = Receiver(provider="generic", name="builds", project="kargo-demo", source="settings", options=options)
+    found = Address(receiver=receiver, token=TOKEN)
+    text = announced(found)
+    assert "zot kargo-demo/builds" in text
+    assert f"{URL}/generic/1f0c…" in text
+    assert "kargo-receivers send zot --receiver builds" in text
+    command = next(line.strip() for line in announced(found, sample=SAMPLE).splitlines() if "curl" in line)
+    assert "ce-type: zotregistry.image.updated" in shlex.split(command)
+    assert shlex.split(command)[-1] == f"{URL}/generic/{TOKEN}"
+
+
 def test_a_real_cluster_is_shown_without_tokens() -> None:
     text = announced(address())
     assert TOKEN not in text

@@ -131,6 +131,35 @@ async def test_receivers_and_queue_are_documents_too(service: Service) -> None:
     assert await document(service, "/queue") == {"waiting": 0, "due": [], "poisoned": 0, "poison": []}
 
 
+async def test_a_sender_in_generic_s_place_is_shown_and_tried_as_itself(
+    service: Service, api_server: ApiServer
+) -> None:
+    hook = Hook(provider="generic", name="images", project="zots")
+    config = project_config([hook], project="zots")
+    parameters = {"sender": "zot", "registry": "zot.example.com", "authentication": "header"}
+    criteria = [{"kind": "Warehouse", "name": "none"}]
+    action = {"action": "Refresh", "parameters": parameters, "targetSelectionCriteria": criteria}
+    config["spec"]["webhookReceivers"][0]["generic"]["actions"] = [action]
+    subscribing = warehouse("app", project="zots", image="zot.example.com/team/app")
+    await api_server.apply(config, secret_of(hook, namespace="zots"), subscribing)
+    await api_server.allow_secrets("zots")
+
+    async def listed() -> bool:
+        return bool((await document(service, "/receivers"))["count"] == 2)
+
+    await until(listed)
+    (shown,) = [each for each in (await document(service, "/receivers"))["receivers"] if each["name"] == "images"]
+    assert shown["provider"] == "zot"
+    assert "zot&#39;s configuration" in (await get(service, "/receivers")).body.decode()
+    for provider in ("zot", "generic"):
+        wanted = {"provider": provider, "project": "zots", "name": "images"}
+        revealed = await post(service, "/receivers/url?format=json", wanted, x_pages_key="")
+        assert hook.path in revealed.body.decode()
+        tried = await post(service, "/receivers/test?format=json", wanted, x_pages_key="")
+        assert tried.json()["status"] == 200
+        assert tried.json()["answer"] == {"msg": "refreshed 1 warehouse(s)"}
+
+
 def links(page: Response) -> dict[str, str]:
     """Where the links of a page lead, by their text."""
     found = re.findall(r'<a [^>]*href="([^"]+)"[^>]*>([^<]+)<', page.body.decode())

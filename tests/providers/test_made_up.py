@@ -32,7 +32,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.move(folder / "tests/providers/made_up.py", folder / "receivers/providers/made_up.py")
     registry = folder / "receivers/providers/__init__.py"
     before = registry.read_text()
-    registry.write_text(before.replace("_PLACES = {", '_PLACES = {\n    "made-up": ("made_up", "MADE_UP"),', 1))
+    table = "_BEYOND_KARGO = {"
+    registry.write_text(before.replace(table, f'{table}\n    "made-up": ("made_up", "MADE_UP"),', 1))
     assert registry.read_text() != before
     return folder
 

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from receivers.providers import PROVIDERS, SECRET_KEYS, serving
+from receivers.kargo.configs import KEYS
+from receivers.providers import PROVIDERS, SECRET_KEYS, STAND_INS, segment, serving
 
 
 @pytest.mark.parametrize("kind", [*PROVIDERS, "unknown", ""])
@@ -19,6 +20,27 @@ def test_every_kind_is_the_name_of_a_provider() -> None:
 
 def test_every_data_key_of_a_secret_is_known() -> None:
     assert {key for provider in PROVIDERS.values() for key in provider.secret_keys} == SECRET_KEYS
+
+
+def test_a_generic_receiver_can_stand_for_those_that_kargo_has_no_receiver_for() -> None:
+    beyond = {name for name, provider in PROVIDERS.items() if not set(provider.kinds) & set(KEYS)}
+    assert beyond == STAND_INS
+    assert {name: segment(name) for name in PROVIDERS} == {
+        name: "generic" if name in beyond else name for name in PROVIDERS
+    }
+
+
+def test_a_sender_in_generic_s_place_is_imported_alone_and_when_it_is_asked_for() -> None:
+    program = (
+        "import sys; from receivers.providers import PROVIDERS; from receivers.events import Receiver; "
+        "loaded = lambda: sorted(name for name in sys.modules if name.startswith('receivers.providers.')); "
+        "receiver = Receiver(provider='generic', name='r', project=None, source='', options={'sender': 'push'}); "
+        "provider = PROVIDERS['generic']; before = loaded(); provider.of(receiver); print(before, loaded())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert (
+        done.stdout == "['receivers.providers.generic'] ['receivers.providers.generic', 'receivers.providers.push']\n"
+    )
 
 
 def test_none_is_imported_before_it_is_asked_for() -> None:

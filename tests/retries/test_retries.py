@@ -447,6 +447,19 @@ async def test_a_url_that_the_cluster_confirms_later_counts_and_is_confirmed_onc
     assert await refresh_of(embedded_api_server, "app") != before
 
 
+async def test_what_is_known_of_a_sender_in_generic_s_place_is_known_under_generic_s_url(drill: Drill) -> None:
+    refuted: list[str] = []
+
+    class Vouching:
+        def refuted(self, provider: str, _voucher: str) -> None:
+            refuted.append(provider)
+
+    retries_of(drill)._known = Vouching()
+    message = structs.replace(vouched_for("0" * 64), provider="zot")
+    await retries_of(drill).handle(messages.encode(message))
+    assert refuted == ["generic"]
+
+
 async def test_a_url_that_the_cluster_refutes_later_refreshes_nothing_and_is_forgotten(
     drill: Drill, proxy: FaultProxy, caplog: pytest.LogCaptureFixture
 ) -> None:

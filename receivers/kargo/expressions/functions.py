@@ -66,6 +66,7 @@ BY_NAME: dict[str, Callable[..., object]] = {
 }
 OF_TEMPLATES: dict[str, Callable[..., object]] = {
     "asJSON": quoting.as_json,
+    "asYAML": quoting.as_yaml,
     "quote": quoting.quote,
     "unsafeQuote": quoting.unsafe_quote,
 }

@@ -19,10 +19,8 @@ from receivers.kargo.expressions.natures import (
     Nature,
 )
 
-# Functions that are not had here: none can be answered as Go would without its clock, its zones and its layouts, and
-# YAML may be written in many ways, of which Kargo's is its library's.
-_REFUSED_BUILTINS = ("date", "duration", "now", "timezone")
-REFUSED = (*_REFUSED_BUILTINS, "asYAML")
+# Functions that are not had here: none can be answered as Go would without its clock, its zones and its layouts.
+REFUSED = ("date", "duration", "now", "timezone")
 
 _PREDICATE = ("expression", "predicate")
 PREDICATES: dict[str, tuple[str, ...]] = {
@@ -93,7 +91,7 @@ _OF_ONE: dict[str, tuple[tuple[str, ...], Nature | None]] = {
 }
 _AGGREGATES = {"max", "min", "mean", "median"}
 FUNCTIONS = {*OVERLOADS, *_OF_ONE, *_AGGREGATES, "get", "take", "concat"}
-BUILTINS = {*FUNCTIONS, *PREDICATES, *_REFUSED_BUILTINS}
+BUILTINS = {*FUNCTIONS, *PREDICATES, *REFUSED}
 
 
 def takes(name: str, count: int) -> bool:

@@ -15,7 +15,7 @@ from receivers.events import Authenticated, Event, Receiver, WebhookError, Webho
 from receivers.local import cluster
 from receivers.local.addresses import addresses
 from receivers.local.commands import output
-from receivers.local.commands.send import choose
+from receivers.local.commands.send import choose, reached
 from receivers.local.errors import Unable
 from receivers.local.terminal import printable
 from receivers.providers import PROVIDERS
@@ -96,7 +96,7 @@ async def _explained(options: argparse.Namespace, request: WebhookRequest) -> De
     async with cluster.opened(cluster.environment()) as service:
         found = await addresses(service.directory)
         receiver = choose(found, provider=provider, name=options.receiver, project=options.project).receiver
-        events = provider.events(Authenticated(request=request, receiver=receiver))
+        events = reached(provider, receiver).events(Authenticated(request=request, receiver=receiver))
         delivery = _delivery(request, receiver, events)
         if delivery.triggers:
             match = await matching.match(service.mirror, delivery.triggers, project=receiver.project)

@@ -60,6 +60,7 @@ async def _ping(options: argparse.Namespace) -> tuple[dict[str, Reply], str]:
 def _ping_of(address: Address) -> Example | None:
     """The ping that this receiver's sender posts, with what proves it; None where it has none."""
     provider = PROVIDERS.get(address.receiver.provider) if address.token else None
+    provider = provider and provider.of(address.receiver)
     if provider is None or provider.ping is None:
         return None
     return provider.proven(provider.ping(datetime.now(UTC)), address.receiver, address.secret)

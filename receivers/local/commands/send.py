@@ -57,6 +57,7 @@ async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
         secret = os.environ.get(SECRET, "").encode(errors="surrogateescape")
     else:
         url, push, receiver, secret = await _from_cluster(provider, options)
+    provider = reached(provider, receiver).of(receiver)
     if provider.needs_secret(receiver) and not secret:
         raise Unable(
             f"{provider.name} proves each delivery by the receiver's secret: set {SECRET} to it, or use no --url"
@@ -94,8 +95,9 @@ async def _from_cluster(provider: Provider, options: argparse.Namespace) -> tupl
         subscriptions = service.mirror.index.subscriptions(address.receiver.project)
         if _is_of_artifact(options):
             subscriptions = [each for each in subscriptions if each.kind is not Kind.GIT]
+        provider = reached(provider, address.receiver)
         url = address.url(base_url(service.settings, options.base_url), provider=provider.name)
-        push = examples.push(provider, subscriptions, receiver=address.receiver)
+        push = examples.push(provider.of(address.receiver), subscriptions, receiver=address.receiver)
         return url, push, address.receiver, address.secret
 
 
@@ -104,7 +106,7 @@ def choose(found: Sequence[Address], *, provider: Provider, name: str | None, pr
     fitting = [
         address
         for address in found
-        if provider.is_for(address.receiver)
+        if (provider.is_for(address.receiver) or provider.name == address.sender)
         and name in (None, address.receiver.name)
         and project in (None, address.receiver.project)
     ]
@@ -116,6 +118,11 @@ def choose(found: Sequence[Address], *, provider: Provider, name: str | None, pr
     if fitting[0].problem:
         raise Unable(f"{fitting[0].name} has no URL: {fitting[0].problem}")
     return fitting[0]
+
+
+def reached(provider: Provider, receiver: Receiver) -> Provider:
+    """The provider under whose name a receiver is reached that takes the requests of this one."""
+    return provider if provider.is_for(receiver) else PROVIDERS[receiver.provider]
 
 
 def _as_told(push: Push, options: argparse.Namespace) -> Push:

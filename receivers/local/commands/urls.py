@@ -30,7 +30,7 @@ def _row(address: Address, base: str, *, reveal: bool) -> dict[str, Any]:
     url = address.url(base)
     return {
         "name": address.receiver.name,
-        "provider": address.receiver.provider,
+        "provider": address.sender,
         "project": address.receiver.project,
         "source": address.receiver.source,
         "url": (url if reveal else masked(url)) or None,

@@ -36,8 +36,9 @@ async def _check_one(service: Runtime, address: Address) -> list[Finding]:
 def _faults(address: Address) -> Iterator[Finding]:
     """What its configuration has wrong, each by itself: a generic receiver may have many actions."""
     provider = PROVIDERS.get(address.receiver.provider)
-    for fault in provider.faults(address.receiver) if provider and provider.faults else ():
-        remedy = f"correct the receiver; docs/senders/{address.receiver.provider}.md says what it takes"
+    faults = provider and provider.of(address.receiver).faults
+    for fault in faults(address.receiver) if faults else ():
+        remedy = f"correct the receiver; docs/senders/{address.sender}.md says what it takes"
         yield replace(_about(address, fault, remedy), subject=f"receiver {address.name}, {fault.partition(':')[0]}")
 
 

@@ -169,6 +169,18 @@ BOMBS: dict[str, str] = {
     "acc": "reduce(1..3000, {a: #acc?.a, b: #})",
     "last": "findLast(1..150000, false)",
     "none": "none(1..150000, false)",
+    "yaml": "asYAML(request.body)",
+    "yaml2": "asYAML(request.body.s)",
+    "yaml3": "asYAML(repeat('\\n ', 50000))",
+    "yaml4": "asYAML(request.body.m)",
+    "yaml5": "asYAML(repeat('\\t', 90000))",
+    "yaml6": "asYAML(repeat(': #', 30000))",
+    "yaml7": "asYAML(request.body.deep)",
+    "yaml8": "asYAML('0'+repeat('_', 90000))",
+    "yaml9": "asYAML(repeat('1:', 40000))",
+    "yaml10": "map(1..3000, asYAML({'a': #, 'b': #}))",
+    "yaml11": "asYAML(request.body.o)",
+    "yaml12": "asYAML(repeat('\\n', 90000))",
     "quoted": "repeat('\\n', 100000)",
 }
 

@@ -3,11 +3,15 @@
 import io
 import json
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from receivers import examples
+from receivers.events import Push
 from receivers.local.cli import main
+from receivers.providers import PROVIDERS
 from tests.local.commands.running import Serving
 
 ACTIONS = [
@@ -55,6 +59,37 @@ def test_each_action_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert first == "1: selected by the receiver"
     assert second.startswith("2: Error evaluating whenExpression: ")
     assert decision == "  would refresh Warehouse kargo-demo/guestbook: the receiver selects it"
+
+
+def example_of_nexus(tmp_path: Path) -> list[str]:
+    push = Push(repository="myregistry.azurecr.io/team/guestbook", tag="1.2.3", media_type=examples.IMAGE)
+    example = PROVIDERS["nexus"].example(push, datetime.now(UTC))
+    file = tmp_path / "body.json"
+    file.write_bytes(example.body)
+    headers = [part for name, value in example.headers.items() for part in ("--header", f"{name}: {value}")]
+    return ["--body", str(file), *headers]
+
+
+@pytest.mark.usefixtures("in_sample")
+@pytest.mark.parametrize(
+    ("options", "meant"),
+    [
+        ({"registry": "myregistry.azurecr.io"}, "myregistry.azurecr.io/team/guestbook:1.2.3"),
+        ({}, "a receiver of nexus needs registry"),
+    ],
+)
+def test_a_sender_in_generic_s_place_is_explained_as_that_sender_s(
+    tmp_path: Path,
+    settings: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: dict[str, str],
+    meant: str,
+) -> None:
+    standing = {**GENERIC, "actions": [{"action": "Refresh", "parameters": {"sender": "nexus", **options}}]}
+    settings.setenv("RECEIVERS", json.dumps([standing]))
+    for asked in ("generic", "nexus"):
+        assert main(["explain", asked, "--receiver", "ci", *example_of_nexus(tmp_path)]) == 0
+        assert meant in capsys.readouterr().out.splitlines()[0]
 
 
 @pytest.mark.usefixtures("with_actions")

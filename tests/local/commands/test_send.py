@@ -9,7 +9,7 @@ import pytest
 
 from receivers.kargo import paths
 from receivers.local.cli import main
-from receivers.providers import PROVIDERS
+from receivers.providers import PROVIDERS, STAND_INS
 from testbed.processes import free_port
 from tests.identity_tokens import OPTIONS
 from tests.local.commands.running import Serving, serving
@@ -43,6 +43,20 @@ RECEIVERS = json.dumps(
         | dict.fromkeys(provider.requires, "registry.example.com")
         for name, provider in PROVIDERS.items()
     ]
+    + [
+        {
+            "provider": "generic",
+            "name": f"in-place-of-{name}",
+            "secret": f"secret-in-place-of-{name}-in-tests",
+            "actions": [
+                {
+                    "action": "Refresh",
+                    "parameters": {"sender": name} | dict.fromkeys(PROVIDERS[name].requires, "registry.example.com"),
+                }
+            ],
+        }
+        for name in STAND_INS
+    ]
 )
 
 
@@ -69,6 +83,16 @@ def test_every_provider_can_be_sent_as_and_proves_itself(
 ) -> None:
     document = sent(capsys, provider, "--receiver", f"of-{provider}")
     assert document["url"].startswith(f"{among_everybody.url}/{provider}/")
+
+
+@pytest.mark.parametrize("provider", sorted(STAND_INS))
+def test_one_in_generic_s_place_is_sent_to_as_its_sender_does(
+    among_everybody: Serving, capsys: pytest.CaptureFixture[str], provider: str
+) -> None:
+    for asked in (provider, "generic"):
+        document = sent(capsys, asked, "--receiver", f"in-place-of-{provider}")
+        assert document["url"].startswith(f"{among_everybody.url}/generic/")
+        among_everybody.line(f"{provider} (cluster)/in-place-of-{provider}: ")
 
 
 def test_to_a_url_alone_the_proof_s_secret_comes_from_the_environment(

@@ -25,6 +25,21 @@ def test_every_receiver_is_listed_with_a_masked_url(in_sample: Serving, capsys: 
         assert re.fullmatch(rf"{in_sample.url}/\w+/[0-9a-f]{{4}}…", row.split()[3])
 
 
+def test_a_sender_in_generic_s_place_is_named_and_has_generic_s_url(
+    in_sample: Serving, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    actions = [{"parameters": {"sender": "zot", "registry": "zot.example.com"}}]
+    receivers = [
+        {"provider": "generic", "name": "zot", "secret": "s" * 16, "actions": actions},
+        {"provider": "generic", "name": "ci", "secret": "s" * 16},
+    ]
+    settings.setenv("RECEIVERS", json.dumps(receivers))
+    assert main(["urls"]) == 0
+    rows = [row.split() for row in capsys.readouterr().out.splitlines() if "(cluster)" in row]
+    assert [row[:2] for row in rows] == [["ci", "generic"], ["zot", "zot"]]
+    assert all(row[3].startswith(f"{in_sample.url}/generic/") for row in rows)
+
+
 def test_reveal_prints_whole_urls(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["urls", "--reveal"]) == 0
     revealed = [row.split()[3] for row in capsys.readouterr().out.splitlines()[1:]]

@@ -291,6 +291,29 @@ async def test_an_expression_that_is_none_is_found(api_server: ApiServer) -> Non
     assert "docs/senders/generic.md" in next(each.remedy for each in examination.findings)
 
 
+async def test_a_sender_in_generic_s_place_that_is_none_or_lacks_something_is_found(api_server: ApiServer) -> None:
+    parameters = {
+        "a": {"sender": "azure"},
+        "b": {"sender": "zot"},
+        "c": {"sender": "zot", "registry": "zot.example.com"},
+    }
+    hooks = [Hook(provider="generic", name=name) for name in parameters]
+    config = project_config(hooks)
+    criteria = [{"kind": "Warehouse", "name": "app"}]
+    for entry in config["spec"]["webhookReceivers"]:
+        action = {"action": "Refresh", "parameters": parameters[entry["name"]], "targetSelectionCriteria": criteria}
+        entry["generic"]["actions"] = [action]
+    await api_server.apply(*map(secret_of, hooks), config)
+    examination = await examine({"KUBECONFIG": str(api_server.kubeconfig("admin"))})
+    told = [(each.subject.partition(",")[0], each.problem, each.remedy) for each in examination.findings]
+    first, second = sorted(told)
+    assert first[0] == "receiver kargo-demo/a"
+    assert first[1].startswith("sender must be one of alibaba, ")
+    assert "docs/senders/generic.md" in first[2]
+    assert second[:2] == ("receiver kargo-demo/b", "a receiver of zot needs registry")
+    assert "docs/senders/zot.md" in second[2]
+
+
 async def test_receivers_of_the_clusterconfig_are_looked_at(api_server: ApiServer) -> None:
     await api_server.apply(cluster_config([Hook(project=None)], published=[]))
     problems = found(await examine({"KUBECONFIG": str(api_server.kubeconfig("admin"))}))

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr"
+	"go.yaml.in/yaml/v3"
 )
 
 var closing = map[string]string{"${{": "}}", "${%": "%}"}
@@ -62,7 +63,8 @@ func single(expression string, env map[string]any) (string, error) {
 		expr.Function("asJSON", func(a ...any) (any, error) {
 			text, err := json.MarshalIndent(a[0], "", "  ")
 			return inQuotes(append(text, '\n'), err)
-		}, quoting))
+		}, quoting),
+		expr.Function("asYAML", func(a ...any) (any, error) { return inQuotes(yaml.Marshal(a[0])) }, quoting))
 	if err != nil {
 		return "", err
 	}
