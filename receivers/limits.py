@@ -187,6 +187,10 @@ SEARCH_DELAYS = (5.0, 30.0, 120.0, 300.0)  # before each look that has Kargo dis
 SEARCH_LAST = 60.0  # before the look after the last of these, which ends it
 SEARCH_PATIENCE = 60.0  # for which Kargo may take to act on a refresh; then it is looked at later, like what is missing
 SEARCH_SWEEP = 15.0  # between two looks for what has waited longer
+SEARCH_SWEPT = 20  # Warehouses of which one such look begins to search, the longest waiting: Kargo may be away
+SEARCH_UNACTED = (
+    600.0  # for which no other search of a Warehouse begins that Kargo does not act on: as long as one takes
+)
 SEARCH_AGE = 3600.0  # after which a search ends, whatever keeps it
 SEARCH_PUSHES = 20  # of one delivery; of the others nothing is said
 SEARCH_QUALIFIERS = 20  # of one push; with more, nothing is said

@@ -84,6 +84,12 @@ class Searches:
             age=limits.SEARCH_DELAYS[0] * (1 + limits.RETRY_JITTER),
             clock=clock,
         )
+        self._unacted: Bounded[Target, None] = Bounded(  # Warehouses that are searched though Kargo does not act
+            entries=limits.SEARCH_WAREHOUSES,
+            size=limits.SEARCH_WAREHOUSES * ENTRY,
+            age=limits.SEARCH_UNACTED,
+            clock=clock,
+        )
         self._reading: set[Target] = set()
         self._reads = asyncio.Semaphore(limits.SEARCH_READS)
         self._sweeping: asyncio.Task[None] | None = None
@@ -312,10 +318,15 @@ class Searches:
         task.add_done_callback(self._tasks.discard)
 
     async def _sweep(self) -> None:
-        """Have what Kargo does not act on looked for later, as long as anything is awaited."""
+        """Have what Kargo does not act on looked for later, as long as anything is awaited.
+
+        One search of a Warehouse does: what is pushed meanwhile goes on waiting for Kargo to act.
+        """
         while self._awaited:
             await asyncio.sleep(limits.SEARCH_SWEEP)
-            for target, entries in self._awaited.overdue():
+            late = [each for each in self._awaited.overdue() if each[0] not in self._unacted]
+            for target, entries in late[: limits.SEARCH_SWEPT]:
+                self._unacted.put(target, None, size=ENTRY)
                 self._search(target, entries)
                 await asyncio.sleep(0)
 

@@ -445,3 +445,37 @@ async def test_where_that_cannot_be_read_it_is_looked_for_later(gone: bool, monk
         await asyncio.sleep(0.01)
         assert kargo.searches.is_awaited(made.id)
         assert not kargo.searches._reading
+
+
+async def test_while_kargo_is_away_a_warehouse_is_searched_once_whatever_is_pushed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limits, "SEARCH_PATIENCE", 0.05)
+    monkeypatch.setattr(limits, "SEARCH_SWEEP", 0.02)
+    async with watched(acts=False) as kargo:
+        await kargo.push()
+        await kargo.waiting()
+        later = await kargo.push(push(tag="1.2.4"))
+        await asyncio.sleep(0.2)
+        assert len(kargo.shelf.waiting) == 1
+        assert kargo.searches.is_awaited(later)
+        listed = [{"repoURL": "registry.azurecr.io/team/app", "references": [{"tag": "1.2.4", "digest": DIGEST}]}]
+        set_status(kargo, lastHandledRefresh=annotation(kargo), discoveredArtifacts={"images": listed})
+        assert (await kargo.findings(2))[-1] is Finding.FOUND
+
+
+async def test_while_kargo_is_away_few_warehouses_are_searched_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "SEARCH_PATIENCE", 0.0)
+    monkeypatch.setattr(limits, "SEARCH_SWEEP", 0.05)
+    monkeypatch.setattr(limits, "SEARCH_SWEPT", 1)
+    names = ("a", "b", "c")
+    async with watched(*(warehouse(name) for name in names), acts=False) as kargo:
+        for name in names:
+            await kargo.push(target=Target(PROJECT, name))
+        await kargo.waiting()
+        assert len(kargo.shelf.waiting) == 1
+
+        async def all_of_them() -> bool:
+            return [search.warehouse for search, _ in kargo.shelf.waiting] == list(names)
+
+        await until(all_of_them)
