@@ -30,7 +30,9 @@ KEYS = (
 )
 
 GENERIC = "generic"
-SENDER = "sender"  # the parameter of a generic receiver's first action that says whose requests it takes
+SENDER = (
+    "kargo-receivers/sender"  # the parameter of a generic receiver's first action that says whose requests it takes
+)
 
 LARGE = b'"large"'  # in place of a receiver's configuration that is larger than is kept
 

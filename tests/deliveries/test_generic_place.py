@@ -36,15 +36,15 @@ def repository_of(name: str) -> str:
 def parameters_of(name: str) -> dict[str, str]:
     registry = repository_of(name).partition("/")[0]
     selected = {"warehouses": name} if name == "refresh" else {}
-    return {"sender": name, **dict.fromkeys(PROVIDERS[name].requires, registry), **selected}
+    return {"kargo-receivers/sender": name, **dict.fromkeys(PROVIDERS[name].requires, registry), **selected}
 
 
 STANDING = {name: parameters_of(name) for name in sorted(STAND_INS)} | {
-    "of-zot-by-header": {"sender": "zot", "registry": "zot.example.com", "authentication": "header"},
-    "of-gar-by-token": {"sender": "gar", **OPTIONS},
-    "of-nobody": {"sender": "nobody"},
-    "of-azure": {"sender": "azure"},
-    "of-zot-of-no-registry": {"sender": "zot"},
+    "of-zot-by-header": {"kargo-receivers/sender": "zot", "registry": "zot.example.com", "authentication": "header"},
+    "of-gar-by-token": {"kargo-receivers/sender": "gar", **OPTIONS},
+    "of-nobody": {"kargo-receivers/sender": "nobody"},
+    "of-azure": {"kargo-receivers/sender": "azure"},
+    "of-zot-of-no-registry": {"kargo-receivers/sender": "zot"},
 }
 
 

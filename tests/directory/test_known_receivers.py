@@ -158,7 +158,9 @@ async def test_a_sender_in_generic_s_place_is_known_if_its_url_is_all_that_it_de
     known: KnownReceivers, storage: Storage
 ) -> None:
     generic = PROVIDERS["generic"]
-    standing = replace(RECEIVER, provider="generic", options={"sender": "zot", "registry": "zot.example.com"})
+    standing = replace(
+        RECEIVER, provider="generic", options={"kargo-receivers/sender": "zot", "registry": "zot.example.com"}
+    )
     path = f"/generic/{HOOK.token}"
     known.learn(generic, path, replace(VERIFIED, receiver=standing))
     found = await known.find(generic, path)

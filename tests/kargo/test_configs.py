@@ -141,11 +141,11 @@ def test_of_many_texts_beside_the_secret_the_first_are_kept() -> None:
     ("actions", "options"),
     [
         (
-            [{"parameters": {"sender": "zot", "registry": "zot.example.com", "empty": ""}}],
+            [{"parameters": {"kargo-receivers/sender": "zot", "registry": "zot.example.com", "empty": ""}}],
             {"registry": "zot.example.com"},
         ),
-        ([{"parameters": {"sender": "zot"}}, {"parameters": {"registry": "x"}}], {}),
-        ([{"parameters": {"sender": "zot", "long": "x" * 254, "number": 1}}], {}),
+        ([{"parameters": {"kargo-receivers/sender": "zot"}}, {"parameters": {"registry": "x"}}], {}),
+        ([{"parameters": {"kargo-receivers/sender": "zot", "long": "x" * 254, "number": 1}}], {}),
     ],
 )
 def test_a_sender_in_generic_s_place_has_the_parameters_of_the_first_action(
@@ -153,33 +153,35 @@ def test_a_sender_in_generic_s_place_has_the_parameters_of_the_first_action(
 ) -> None:
     (receiver,) = read([{"name": "a", "generic": {"secretRef": {"name": "s"}, "actions": actions}}])
     assert receiver.provider == "generic"
-    assert receiver.options == {"sender": "zot"} | options
+    assert receiver.options == {"kargo-receivers/sender": "zot"} | options
 
 
 @pytest.mark.parametrize("name", ["", "x" * 254, 1, None])
 def test_a_sender_without_a_name_is_an_empty_one(name: object) -> None:
-    (receiver,) = read([{"name": "a", "generic": {"actions": [{"parameters": {"sender": name}}]}}])
-    assert receiver.options == {"sender": ""}
+    (receiver,) = read([{"name": "a", "generic": {"actions": [{"parameters": {"kargo-receivers/sender": name}}]}}])
+    assert receiver.options == {"kargo-receivers/sender": ""}
 
 
 @pytest.mark.parametrize(
     "configuration",
     [
         {},
-        {"sender": "zot"},
+        {"kargo-receivers/sender": "zot"},
         {"actions": None},
         {"actions": []},
         {"actions": [1]},
         {"actions": [{}]},
         {"actions": [{"parameters": []}]},
         {"actions": [{"parameters": {"registry": "x"}}]},
-        {"actions": [{}, {"parameters": {"sender": "zot"}}]},
+        {"actions": [{}, {"parameters": {"kargo-receivers/sender": "zot"}}]},
     ],
 )
 def test_what_names_no_sender_is_generic_and_has_no_options(configuration: object) -> None:
     (receiver,) = read([{"name": "a", "generic": configuration}])
     assert receiver.options == {}
-    (of_artifactory,) = read([{"name": "a", "artifactory": {"actions": [{"parameters": {"sender": "zot"}}]}}])
+    (of_artifactory,) = read(
+        [{"name": "a", "artifactory": {"actions": [{"parameters": {"kargo-receivers/sender": "zot"}}]}}]
+    )
     assert of_artifactory.options == {}
 
 

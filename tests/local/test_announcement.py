@@ -43,7 +43,7 @@ def test_what_only_the_sender_can_prove_is_shown_with_the_reason() -> None:
 
 
 def test_a_sender_in_generic_s_place_is_shown_as_itself() -> None:
-    options = {"sender": "zot", "registry": "quay.io"}
+    options = {"kargo-receivers/sender": "zot", "registry": "quay.io"}
     receiver = Receiver(provider="generic", name="builds", project="kargo-demo", source="settings", options=options)
     found = Address(receiver=receiver, token=TOKEN)
     text = announced(found)

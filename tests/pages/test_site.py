@@ -136,7 +136,7 @@ async def test_a_sender_in_generic_s_place_is_shown_and_tried_as_itself(
 ) -> None:
     hook = Hook(provider="generic", name="images", project="zots")
     config = project_config([hook], project="zots")
-    parameters = {"sender": "zot", "registry": "zot.example.com", "authentication": "header"}
+    parameters = {"kargo-receivers/sender": "zot", "registry": "zot.example.com", "authentication": "header"}
     criteria = [{"kind": "Warehouse", "name": "none"}]
     action = {"action": "Refresh", "parameters": parameters, "targetSelectionCriteria": criteria}
     config["spec"]["webhookReceivers"][0]["generic"]["actions"] = [action]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from receivers.events import Authenticated, Faulty, Receiver, Unauthenticated, WebhookError
+from receivers.kargo.configs import SENDER
 from receivers.providers import PROVIDERS, STAND_INS
 from receivers.providers.generic import GENERIC
 from tests.providers.proofs import receiver, request
@@ -19,7 +20,7 @@ every_stand_in = pytest.mark.parametrize("name", sorted(STAND_INS))
 
 def standing(name: str, **options: str) -> Receiver:
     """A receiver in generic's place, as the configs of the cluster make it."""
-    parameters = {"sender": name, **options}
+    parameters = {"kargo-receivers/sender": name, **options}
     action = {"action": "Refresh", "parameters": parameters, "targetSelectionCriteria": []}
     kept = {key: value for key, value in parameters.items() if value}
     return replace(receiver("generic", **kept), configuration=json.dumps({"actions": [action]}).encode())
@@ -69,7 +70,7 @@ def test_without_a_required_option_it_refuses_what_is_proven(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["azure", "acr", "generic", "github", "nobody", "${{ params.x }}", ""])
 def test_another_sender_is_a_fault_and_not_generic(name: str) -> None:
-    configured = replace(standing(name), options={"sender": name})
+    configured = replace(standing(name), options={"kargo-receivers/sender": name})
     stands = GENERIC.of(configured)
     assert (stands.name, stands.results) == ("generic", None)
     (event,) = GENERIC.events(Authenticated(request=request(b"{}"), receiver=configured))
@@ -81,7 +82,10 @@ def test_another_sender_is_a_fault_and_not_generic(name: str) -> None:
 @pytest.mark.parametrize(
     ("configured", "fault"),
     [
-        (replace(whole("zot"), options={"sender": "zot"}), "the parameters of a sender are no more than 8"),
+        (
+            replace(whole("zot"), options={"kargo-receivers/sender": "zot"}),
+            "the parameters of a sender are no more than 8",
+        ),
         (replace(whole("zot"), configuration=b'{"actions": [{"parameters": 1}]}'), "cannot be read"),
         (replace(whole("zot"), configuration=b'{"actions": [{}, {}]}'), "a receiver of a sender has one action"),
     ],
@@ -93,7 +97,7 @@ def test_a_configuration_that_is_more_than_a_sender_s_is_a_fault(configured: Rec
 
 
 def test_in_the_settings_its_options_may_stand_by_themselves() -> None:
-    configured = receiver("generic", sender="zot", registry=REGISTRY)
+    configured = receiver("generic", **{SENDER: "zot", "registry": REGISTRY})
     assert GENERIC.of(configured) is PROVIDERS["zot"]
     assert GENERIC.of(replace(configured, configuration=b'{"actions": []}')) is PROVIDERS["zot"]
 

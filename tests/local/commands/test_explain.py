@@ -85,7 +85,10 @@ def test_a_sender_in_generic_s_place_is_explained_as_that_sender_s(
     options: dict[str, str],
     meant: str,
 ) -> None:
-    standing = {**GENERIC, "actions": [{"action": "Refresh", "parameters": {"sender": "nexus", **options}}]}
+    standing = {
+        **GENERIC,
+        "actions": [{"action": "Refresh", "parameters": {"kargo-receivers/sender": "nexus", **options}}],
+    }
     settings.setenv("RECEIVERS", json.dumps([standing]))
     for asked in ("generic", "nexus"):
         assert main(["explain", asked, "--receiver", "ci", *example_of_nexus(tmp_path)]) == 0

@@ -51,7 +51,8 @@ RECEIVERS = json.dumps(
             "actions": [
                 {
                     "action": "Refresh",
-                    "parameters": {"sender": name} | dict.fromkeys(PROVIDERS[name].requires, "registry.example.com"),
+                    "parameters": {"kargo-receivers/sender": name}
+                    | dict.fromkeys(PROVIDERS[name].requires, "registry.example.com"),
                 }
             ],
         }

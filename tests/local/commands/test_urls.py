@@ -28,7 +28,7 @@ def test_every_receiver_is_listed_with_a_masked_url(in_sample: Serving, capsys: 
 def test_a_sender_in_generic_s_place_is_named_and_has_generic_s_url(
     in_sample: Serving, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    actions = [{"parameters": {"sender": "zot", "registry": "zot.example.com"}}]
+    actions = [{"parameters": {"kargo-receivers/sender": "zot", "registry": "zot.example.com"}}]
     receivers = [
         {"provider": "generic", "name": "zot", "secret": "s" * 16, "actions": actions},
         {"provider": "generic", "name": "ci", "secret": "s" * 16},

@@ -293,9 +293,9 @@ async def test_an_expression_that_is_none_is_found(api_server: ApiServer) -> Non
 
 async def test_a_sender_in_generic_s_place_that_is_none_or_lacks_something_is_found(api_server: ApiServer) -> None:
     parameters = {
-        "a": {"sender": "azure"},
-        "b": {"sender": "zot"},
-        "c": {"sender": "zot", "registry": "zot.example.com"},
+        "a": {"kargo-receivers/sender": "azure"},
+        "b": {"kargo-receivers/sender": "zot"},
+        "c": {"kargo-receivers/sender": "zot", "registry": "zot.example.com"},
     }
     hooks = [Hook(provider="generic", name=name) for name in parameters]
     config = project_config(hooks)
