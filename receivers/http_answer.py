@@ -56,6 +56,7 @@ class Answer:
         self._unread: deque[bytes] = deque()
         self._unread_size = 0  # bytes
         self._unpacker: zlib._Decompress | None = None
+        self._is_packed = False  # some of a compressed body has come
         self._error: HttpError | None = None
         self._waiting: asyncio.Future[None] | None = None
 
@@ -76,6 +77,9 @@ class Answer:
             return await self._packed()
         while True:
             packed = self._unpacker.unconsumed_tail or await self._packed()
+            if not packed and not self._is_packed:  # there is no body
+                return b""
+            self._is_packed = True
             try:
                 part = self._unpacker.decompress(packed, limits.UNREAD) if packed else self._unpacker.flush()
             except zlib.error:

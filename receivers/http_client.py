@@ -1,7 +1,8 @@
 """HTTP/1.1 to one server: as much of it as asking the Kubernetes API takes.
 
-Requests go over connections that are kept; answers are taken as they come. There is no task here: whoever waits for an
-answer and is cancelled has let go of its connection. Why not a library: docs/dependencies.md.
+Requests go over connections that are kept; answers are taken as they come. No task stands behind them: whoever waits
+for an answer and is cancelled has let go of its connection. Names alone are looked up for all who wait. Why not a
+library: docs/dependencies.md.
 """
 
 import asyncio
@@ -53,6 +54,7 @@ class Server:
         self._kept: deque[_Connection] = deque()
         self._open: set[_Connection] = set()
         self._fault = ""  # why nothing can be asked
+        self._looking: asyncio.Task[None] | None = None  # up the addresses of a name
         try:
             self._address, self._path, self._host, is_https = _taken_apart(url)
         except ValueError:
@@ -74,7 +76,6 @@ class Server:
             f" HTTP/1.1\r\nHost: {self._host}\r\nUser-Agent: {_USER_AGENT}\r\nAccept-Encoding: {coding}\r\n{proxys}"
         )
         self._gzip = gzip
-        self._lookup = asyncio.Lock()
         self._addresses: Sequence[_Address] = ()
         self._known_until = 0.0  # the event loop's time
 
@@ -82,6 +83,9 @@ class Server:
         """Cut every connection. Who waits for an answer gets an error."""
         for connection in tuple(self._open):
             connection.transport.abort()
+        if self._looking is not None and not self._looking.done():
+            self._looking.cancel()
+            await asyncio.wait({self._looking})
         await asyncio.sleep(0)  # the sockets are closed in the event loop's next turn
 
     async def ask(
@@ -185,11 +189,23 @@ class Server:
         host, port = self._proxy.address if self._proxy else self._address
         with contextlib.suppress(socket.gaierror):  # no address, but a name
             return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-        async with self._lookup:
-            if loop.time() >= self._known_until:
-                self._addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-                self._known_until = loop.time() + limits.ADDRESSES_KNOWN
-            return self._addresses
+        if loop.time() >= self._known_until:
+            if self._looking is None or self._looking.done():
+                self._looking = loop.create_task(self._look_up(loop, host, port))
+                self._looking.add_done_callback(_take_note)
+            await asyncio.shield(self._looking)
+        return self._addresses
+
+    async def _look_up(self, loop: asyncio.AbstractEventLoop, host: str, port: int) -> None:
+        """Ask for the addresses of a name, which takes a thread until it is answered: one at a time, whoever leaves."""
+        self._addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        self._known_until = loop.time() + limits.ADDRESSES_KNOWN
+
+
+def _take_note(looking: "asyncio.Task[None]") -> None:
+    """Whoever waited has its error; there may be nobody left."""
+    if not looking.cancelled():
+        looking.exception()
 
 
 class _Connection(asyncio.Protocol):

@@ -200,7 +200,7 @@ SEARCH_TOLD = 50  # deliveries that told of one push, the latest
 SEARCH_DELIVERIES = 500  # of one Warehouse that wait for Kargo at a time, the latest
 SEARCH_WAREHOUSES = 10_000  # that are waited for
 SEARCH_BYTES = 16 * MIB  # of what is waited for
-SEARCH_EFFORT = 2_000  # of the expressions of one Warehouse, for one look
+SEARCH_EFFORT = 5_000  # of the expressions of one Warehouse, for one look
 SEARCHES_HELD = 1_000  # that wait in this process where there is no queue
 
 # Azure Storage

@@ -44,7 +44,7 @@ class _News:
     """What happened to a row's Warehouses."""
 
     outcomes: dict[Target, Outcome] = field(default_factory=dict)
-    searched: dict[Target, Searched] = field(default_factory=dict)
+    searched: dict[Target, Searched | None] = field(default_factory=dict)
 
 
 class Recorder:
@@ -105,9 +105,12 @@ class Recorder:
         if len(deliveries) > TURN:
             self._begin(self._update_in_turns(deliveries[TURN:]))
 
-    def sought(self, target: Target, deliveries: Sequence[str], finding: Finding, *, reason: str = "") -> None:
-        """Whether Kargo has found what these deliveries told of; if not, ``reason`` says why, for people."""
-        told = Searched(finding=finding, at=self._now(), reason=clipped(reason))
+    def sought(self, target: Target, deliveries: Sequence[str], finding: Finding | None, *, reason: str = "") -> None:
+        """Whether Kargo has found what these deliveries told of; if not, ``reason`` says why, for people.
+
+        None: that cannot be told any more.
+        """
+        told = Searched(finding=finding, at=self._now(), reason=clipped(reason)) if finding else None
         others = []
         for position, delivery in enumerate(deliveries):
             if self._is_large(delivery):
@@ -188,14 +191,14 @@ class Recorder:
 
     def _tell(self, row: Row, news: "_News") -> None:
         for warehouse in row.warehouses:
-            outcome, told = news.outcomes.get(warehouse.target), news.searched.get(warehouse.target)
+            outcome = news.outcomes.get(warehouse.target)
             if outcome is not None:
                 rows.settle(warehouse, outcome, queued=row.state == State.QUEUED)
-            if told is not None:
-                rows.note_searched(warehouse, told)
+            if warehouse.target in news.searched:
+                rows.note_searched(warehouse, news.searched[warehouse.target])
         self._save(row)
 
-    async def _note_findings(self, target: Target, deliveries: Sequence[str], told: Searched) -> None:
+    async def _note_findings(self, target: Target, deliveries: Sequence[str], told: Searched | None) -> None:
         for position, delivery in enumerate(deliveries, start=1):
             try:
                 row = None if delivery in self._open else await self._journal.read(delivery)

@@ -223,7 +223,7 @@ def conclude(row: Row) -> None:
         row.found_at = max(each.at for each in searched)
 
 
-def note_searched(warehouse: WarehouseRow, searched: Searched) -> None:
+def note_searched(warehouse: WarehouseRow, searched: Searched | None) -> None:
     """Note what became of the search for what was pushed. What was found stays found."""
     if warehouse.searched is None or warehouse.searched.finding != Finding.FOUND:
         warehouse.searched = searched

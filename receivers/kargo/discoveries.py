@@ -5,7 +5,8 @@ it discovered; where a version wrote it sooner, the condition ``Reconciling`` te
 https://github.com/akuity/kargo/blob/main/pkg/controller/warehouses/warehouses.go
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import cached_property
 from typing import NamedTuple
@@ -24,6 +25,7 @@ DISCOVERY_LIMIT = 20  # of a subscription that has none: Kargo's admission write
 _FAILED = {"DiscoveryFailed", "DiscoveryFailure"}  # reasons of conditions that are False
 _ABSENT = msgspec.Raw(b"null")
 _TAGS = "refs/tags/"
+_PASSED = 512  # bytes of a long list that take as long to pass over as one element to read
 _NAME = 8  # elements that take as long to read as the name of one repository, measured
 
 FAILING = "Kargo could not discover anything: the conditions of the Warehouse say why"
@@ -105,6 +107,16 @@ class _Terms(msgspec.Struct):
     since: msgspec.Raw = _ABSENT
 
 
+@dataclass(slots=True)
+class _Found:
+    """What was discovered in one repository, for all subscriptions to it together."""
+
+    digests: dict[str, set[str]] = field(default_factory=dict)  # by tag or version, where they are told
+    commits: set[str] = field(default_factory=set)  # of Git, the heads among them
+    seen: set[str] = field(default_factory=set)  # tags of Git, also those whose commits were left out
+    count: int = 0  # of what is listed
+
+
 class Discovery:
     """What Kargo says that it discovered for one Warehouse, read as far as it is asked.
 
@@ -116,6 +128,8 @@ class Discovery:
         self._subscriptions = subscriptions
         self._bytes = limits.DISCOVERED_BYTES  # of lists that are still read at once
         self._elements = limits.DISCOVERED  # of longer ones, that are still read one by one
+        self._read: dict[tuple[Kind, str], _Found] = {}
+        self._known_terms: dict[int, _Terms] = {}  # by position
 
     @cached_property
     def handled(self) -> str:
@@ -138,69 +152,83 @@ class Discovery:
         """Whether what a subscription takes of a push is among what was discovered for it."""
         if self.failed:
             return Look(Sight.MISSING, FAILING)
-        if bytes(self._status.discovered) == b"null":
-            return UNTOLD
-        entries = self._entries(accepted.subscription.kind, accepted.url)
-        look = worst(self._look_for(each, accepted, event, entries) for each in accepted.qualifiers)
+        kind = accepted.subscription.kind
+        if bytes(self._status.discovered) == b"null" or (kind is Kind.CHART and "://" in accepted.url):
+            return UNTOLD  # of a classic repository of charts, pushes do not say for certain which chart it was
+        found = self._found(kind, accepted.url)
+        look = worst(self._look_for(each, accepted, event, found) for each in accepted.qualifiers)
         return look if look.sight is Sight.FOUND or self._elements > 0 else UNTOLD  # it may stand in what was not read
 
-    def _look_for(self, qualifier: str, accepted: Accepted, event: Pushed, entries: list[_Entry]) -> Look:
+    def _look_for(self, qualifier: str, accepted: Accepted, event: Pushed, found: "_Found") -> Look:
         if accepted.subscription.kind is Kind.GIT:
-            return self._look_for_ref(qualifier, event.digest, accepted, entries)
+            return self._look_for_ref(qualifier, event.digest, accepted, found)
         if accepted.subscription.kind is Kind.CHART:
-            return self._look_for_version(qualifier, accepted, entries)
-        return self._look_for_tag(qualifier, event.digest, accepted, entries)
+            return self._look_for_version(qualifier, accepted, found)
+        # Of a push of several tags another may have moved one of them on.
+        return self._look_for_tag(qualifier, event.digest if len(event.qualifiers) == 1 else "", accepted, found)
 
-    def _look_for_tag(self, tag: str, digest: str, accepted: Accepted, entries: list[_Entry]) -> Look:
-        listed = [each for entry in entries for each in self._list(entry.references, _Reference)]
-        digests = [each.digest for each in listed if each.tag == tag]
-        if any(not digest or each in {"", digest} for each in digests):
+    def _look_for_tag(self, tag: str, digest: str, accepted: Accepted, found: "_Found") -> Look:
+        digests: Collection[str] = found.digests.get(tag, ())
+        if digests and (not digest or digest in digests or "" in digests):
             return FOUND
         if digests:
             return Look(Sight.MISSING, f"Kargo lists tag {verdicts.shown(tag)} with another digest")
-        return self._missing(f"tag {verdicts.shown(tag)}", tag, [each.tag for each in listed], accepted)
+        return self._missing(f"tag {verdicts.shown(tag)}", tag, found, accepted)
 
-    def _look_for_version(self, tag: str, accepted: Accepted, entries: list[_Entry]) -> Look:
+    def _look_for_version(self, tag: str, accepted: Accepted, found: "_Found") -> Look:
         version = tag.replace("_", "+")  # Helm pushes it so
-        listed = [each for entry in entries for each in self._list(entry.versions, str)]
-        if version in listed or tag in listed:
+        if version in found.digests or tag in found.digests:
             return FOUND
-        return self._missing(f"version {verdicts.shown(version)}", version, listed, accepted)
+        return self._missing(f"version {verdicts.shown(version)}", version, found, accepted)
 
-    def _look_for_ref(self, ref: str, commit: str, accepted: Accepted, entries: list[_Entry]) -> Look:
-        commits = [each for entry in entries for each in self._list(entry.commits, _Commit)]
-        observed = [_decoded(each.observed, _Observed) for each in entries]
+    def _look_for_ref(self, ref: str, commit: str, accepted: Accepted, found: "_Found") -> Look:
         if ref.startswith(_TAGS):
-            return self._look_for_git_tag(ref.removeprefix(_TAGS), accepted, [each.tag for each in commits], observed)
+            return self._look_for_git_tag(ref.removeprefix(_TAGS), accepted, found)
         if not commit:
             return UNTOLD
-        heads = [each.head for each in observed]
-        if commit in heads or any(each.id == commit for each in commits):
+        if any(each.startswith(commit) for each in found.commits):
             return FOUND
-        if not any(heads) and self._is_filtered(accepted):
-            return UNTOLD  # the commit may be left out though Kargo has seen it
+        if self._is_filtered(accepted):
+            return UNTOLD  # the commit may be left out, or no head any more, though Kargo has seen it
         return Look(Sight.MISSING, f"Kargo does not list commit {verdicts.shown(commit[:12])}")
 
-    def _look_for_git_tag(self, tag: str, accepted: Accepted, listed: list[str], observed: list[_Observed]) -> Look:
-        seen = [ref.name for each in observed for ref in self._list(each.tags, _Ref)]
-        if tag in listed or tag in seen:
+    def _look_for_git_tag(self, tag: str, accepted: Accepted, found: "_Found") -> Look:
+        if tag in found.digests or tag in found.seen:
             return FOUND
-        if not seen and self._is_filtered(accepted):
+        if not found.seen and self._is_filtered(accepted):
             return UNTOLD
-        return self._missing(f"tag {verdicts.shown(tag)}", tag, listed, accepted)
+        return self._missing(f"tag {verdicts.shown(tag)}", tag, found, accepted)
 
-    def _missing(self, name: str, version: str, listed: list[str], accepted: Accepted) -> Look:
-        limit = self._limit(accepted)
-        if len(listed) < limit:
+    def _missing(self, name: str, version: str, found: "_Found", accepted: Accepted) -> Look:
+        limit, listed = self._limit(accepted), list(found.digests)
+        if found.count < limit:
             return Look(Sight.MISSING, f"Kargo does not list {name}")
         if _is_below(version, listed, accepted):
             return Look(Sight.BEYOND, f"{name} is lower than the {limit} that Kargo lists (discoveryLimit)")
         return Look(Sight.MISSING, f"Kargo does not list {name}, and its list is full (discoveryLimit {limit})")
 
-    def _entries(self, kind: Kind, url: str) -> list[_Entry]:
-        """What was discovered in one repository."""
-        raw: msgspec.Raw = getattr(_decoded(self._status.discovered, _Discovered), kind.value)
-        return [each for each in self._list(raw, _Entry) if self._is_of(each.repository, kind, url)]
+    def _found(self, kind: Kind, url: str) -> "_Found":
+        """What was discovered in one repository, read once."""
+        known = self._read.get((kind, url))
+        if known is None:
+            raw: msgspec.Raw = getattr(_decoded(self._status.discovered, _Discovered), kind.value)
+            entries = [each for each in self._list(raw, _Entry) if self._is_of(each.repository, kind, url)]
+            known = self._read[kind, url] = self._gathered(entries)
+        return known
+
+    def _gathered(self, entries: list[_Entry]) -> "_Found":
+        found = _Found()
+        for entry in entries:
+            listed = [(each.tag, each.digest) for each in self._list(entry.references, _Reference)]
+            listed += [(each, "") for each in self._list(entry.versions, str)]
+            commits = self._list(entry.commits, _Commit)
+            observed = _decoded(entry.observed, _Observed)
+            for tag, digest in [*listed, *((each.tag, each.id) for each in commits if each.tag)]:
+                found.digests.setdefault(tag, set()).add(digest)
+            found.commits.update(filter(None, [observed.head, *(each.id for each in commits)]))
+            found.seen.update(each.name for each in self._list(observed.tags, _Ref))
+            found.count += len(listed) + len(commits)
+        return found
 
     def _is_of(self, repository: str, kind: Kind, url: str) -> bool:
         """Whether this names a repository, whose canonical URL is given. To find out takes longer than to read it."""
@@ -217,7 +245,7 @@ class Discovery:
                 return msgspec.json.decode(raw, type=list[kind])  # type: ignore[valid-type]  # a type at run time
             found = shallow.elements(raw, at_most=limits.DISCOVERED_OF_ONE) if self._elements > 0 else None
             first = found.first if found else []
-            self._elements = self._elements - len(first) if found is None or not found.more else 0
+            self._elements -= len(first) + len(raw) // _PASSED if found is None or not found.more else self._elements
             return [msgspec.json.decode(each, type=kind) for each in first]
         except (*shallow.NO_JSON, RecursionError):
             return []
@@ -237,12 +265,19 @@ class Discovery:
         return by_path or any(bytes(each) not in {b"null", b'""'} for each in (terms.expression_filter, terms.since))
 
     def _terms(self, accepted: Accepted) -> _Terms:
-        found = shallow.elements(self._subscriptions, at_most=limits.SUBSCRIPTIONS)
         position = accepted.subscription.position
-        if found is None or position >= len(found.first):
-            return _Terms()
-        kinds = shallow.members(found.first[position]) or {}
-        return _decoded(kinds.get(accepted.subscription.kind.value, _ABSENT), _Terms)
+        known = self._known_terms.get(position)
+        if known is None:
+            found = self._subscriptions_apart
+            kinds = shallow.members(found[position]) if position < len(found) else None
+            fields = (kinds or {}).get(accepted.subscription.kind.value, _ABSENT)
+            known = self._known_terms[position] = _decoded(fields, _Terms)
+        return known
+
+    @cached_property
+    def _subscriptions_apart(self) -> list[msgspec.Raw]:
+        found = shallow.elements(self._subscriptions, at_most=limits.SUBSCRIPTIONS)
+        return found.first if found else []
 
     @cached_property
     def _conditions(self) -> list[_Condition]:

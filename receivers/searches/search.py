@@ -62,11 +62,16 @@ def sought(delivery: Id, pushes: Iterable[Pushed], *, since: Time) -> list[Sough
     return found
 
 
+def pushed(event: Pushed) -> object:
+    """What was pushed, whatever it was then: of two that are equal the later one counts."""
+    return (event.repository_urls, event.qualifiers)
+
+
 def merged(each: Sequence[Sought]) -> list[Sought]:
     """The same, each push once; of a tag that was pushed again the latest counts for all who told of it."""
     by_push: dict[object, Sought] = {}
     for one in sorted(each, key=lambda one: one.since):
-        key = (one.event.repository_urls, one.event.qualifiers)
+        key = pushed(one.event)
         known = by_push.get(key)
         earlier = known.deliveries if known else ()
         deliveries = tuple(dict.fromkeys((*earlier, *one.deliveries)))[-limits.SEARCH_TOLD :]

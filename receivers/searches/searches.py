@@ -30,7 +30,7 @@ from receivers.deliveries.matching import Refreshes
 from receivers.events import Pushed, Target, TargetKind, Trigger
 from receivers.journal.journal import Finding
 from receivers.kargo import handling, shallow
-from receivers.kargo.discoveries import UNTOLD, Discovery, Look, Sight, worst
+from receivers.kargo.discoveries import FOUND, Discovery, Look, Sight, worst
 from receivers.kargo.effort import Effort, TooMuch
 from receivers.retries.messages import Message
 from receivers.searches import search as searching
@@ -49,8 +49,8 @@ logger = logging.getLogger(__name__)
 class Recorder(Protocol):
     """Who is told what became of a search."""
 
-    def sought(self, target: Target, deliveries: Sequence[str], finding: Finding, *, reason: str = "") -> None:
-        """Whether Kargo has found what these deliveries told of; if not, why."""
+    def sought(self, target: Target, deliveries: Sequence[str], finding: Finding | None, *, reason: str = "") -> None:
+        """Whether Kargo has found what these deliveries told of; if not, why. None: that cannot be told any more."""
 
 
 class Searches:
@@ -88,6 +88,12 @@ class Searches:
             entries=limits.SEARCH_WAREHOUSES,
             size=limits.SEARCH_WAREHOUSES * ENTRY,
             age=limits.SEARCH_UNACTED,
+            clock=clock,
+        )
+        self._found: Bounded[tuple[Target, object], datetime] = Bounded(  # when what was found had been pushed
+            entries=limits.SEARCH_WAREHOUSES,
+            size=limits.SEARCH_WAREHOUSES * ENTRY,
+            age=limits.SEARCH_AGE,
             clock=clock,
         )
         self._reading: set[Target] = set()
@@ -142,7 +148,9 @@ class Searches:
             logger.info("Warehouse %s is looked at later: %s", search.target, error)
             await self._wait(search, delay=limits.SEARCH_LAST)
             return
-        if warehouse is not None:
+        if warehouse is None:
+            self._tell(search.target, search.sought, None)
+        else:
             await self._go_on(search, warehouse)
 
     async def close(self) -> None:
@@ -200,10 +208,12 @@ class Searches:
         ended, missing = [], []
         looks = self._looks(target, discovery, [each.sought for each in due])
         for entry, look in zip(due, looks, strict=True):
+            if look is None:
+                continue  # there were too many: the next look is for the others
             if look.sight is not Sight.MISSING:
                 ended.append(entry)
                 self._conclude(target, [entry.sought], look)
-            elif entry.kept:
+            elif entry.kept:  # the search that waits sees to it
                 ended.append(entry)
             elif not (discovery.under_way and not discovery.failed):
                 missing.append((entry, look))
@@ -254,12 +264,17 @@ class Searches:
         looks = self._looks(target, discovery, search.sought)
         missing, reason = [], NOT_HANDLED
         for sought, look in zip(search.sought, looks, strict=True):
-            if look.sight is Sight.MISSING or not (acted or look.sight is Sight.FOUND):
+            if look is None or (acted and look.sight is Sight.UNTOLD):
+                self._tell(target, [sought], None)
+            elif look.sight is Sight.MISSING or not (acted or look.sight is Sight.FOUND):
                 missing.append(sought)
                 reason = look.reason if acted else NOT_HANDLED
             else:
                 self._conclude(target, [sought], look)
         if not missing:
+            return
+        if acted and discovery.under_way and not discovery.failed:  # it may be there in a moment
+            await self._wait(msgspec.structs.replace(search, sought=tuple(missing)), delay=limits.SEARCH_DELAYS[0])
             return
         if search.tries == len(limits.SEARCH_DELAYS):
             self._tell(target, missing, Finding.MISSING, reason)
@@ -280,23 +295,29 @@ class Searches:
         await asyncio.wait([asked], timeout=limits.RETRY_WAIT)
         return asked.result().value if asked.done() else ""
 
-    def _looks(self, target: Target, discovery: Discovery, sought: Sequence[Sought]) -> list[Look]:
-        """A look for each; equal pushes, as of a burst, are looked for once."""
-        known: dict[object, Look] = {}
-        effort = Effort(limits.SEARCH_EFFORT)
-        looks = []
-        for each in sought:
-            key = (each.event.repository_urls, each.event.qualifiers, each.event.digest)
-            if key not in known:
-                known[key] = self._look(target, discovery, each.event, effort)
-            looks.append(known[key])
-        return looks
+    def _looks(self, target: Target, discovery: Discovery, sought: Sequence[Sought]) -> list[Look | None]:
+        """A look for each, None where that would take too long. Equal pushes, as of a burst, are looked for once.
 
-    def _look(self, target: Target, discovery: Discovery, event: Pushed, effort: Effort) -> Look:
+        Of a tag or branch that was pushed again the latest push counts, and what came before it is found with it.
+        """
+        latest = {searching.pushed(each.event): each.event for each in sorted(sought, key=lambda one: one.since)}
+        effort = Effort(limits.SEARCH_EFFORT)
+        looks = {key: self._look(target, discovery, event, effort) for key, event in latest.items()}
+        return [self._judged(target, each, looks[searching.pushed(each.event)]) for each in sought]
+
+    def _judged(self, target: Target, sought: Sought, look: Look | None) -> Look | None:
+        """The look, unless a later push of the same was found before."""
+        key = (target, searching.pushed(sought.event))
+        found = self._found.get(key)
+        if look is not None and look.sight is Sight.FOUND:
+            self._found.put(key, max(sought.since, found or sought.since), size=ENTRY)
+        return FOUND if found is not None and found > sought.since else look
+
+    def _look(self, target: Target, discovery: Discovery, event: Pushed, effort: Effort) -> Look | None:
         try:
             accepted = self._warehouses.index.accepted(target, event, effort=effort)
         except TooMuch:
-            return UNTOLD
+            return None
         return worst(discovery.look(each, event) for each in accepted)
 
     def _conclude(self, target: Target, sought: Sequence[Sought], look: Look) -> None:
@@ -305,7 +326,7 @@ class Searches:
         elif look.sight is Sight.BEYOND:
             self._tell(target, sought, Finding.MISSING, look.reason)
 
-    def _tell(self, target: Target, sought: Sequence[Sought], finding: Finding, reason: str = "") -> None:
+    def _tell(self, target: Target, sought: Sequence[Sought], finding: Finding | None, reason: str = "") -> None:
         deliveries = list(dict.fromkeys(delivery for each in sought for delivery in each.deliveries))
         if finding is Finding.MISSING:
             logger.warning("Warehouse %s: %s (delivery %s)", target, reason, ", ".join(deliveries[:3]))
@@ -326,7 +347,8 @@ class Searches:
             await asyncio.sleep(limits.SEARCH_SWEEP)
             late = [each for each in self._awaited.overdue() if each[0] not in self._unacted]
             for target, entries in late[: limits.SEARCH_SWEPT]:
-                self._unacted.put(target, None, size=ENTRY)
+                if not all(each.kept for each in entries):
+                    self._unacted.put(target, None, size=ENTRY)
                 self._search(target, entries)
                 await asyncio.sleep(0)
 

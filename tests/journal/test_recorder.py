@@ -624,3 +624,11 @@ async def test_a_later_try_that_found_the_same_refresh_forgets_nothing(recorder:
     recorder.tried(message(made), match(wanted()), again, given_up=False)
     await recorder.close()
     assert shelf[made.id].finding == Finding.FOUND
+
+
+async def test_what_cannot_be_told_any_more_is_not_said_to_be_looked_for(recorder: Recorder, shelf: Shelf) -> None:
+    made = answered()
+    recorder.delivered(made)
+    recorder.sought(APP, [made.id], Finding.SOUGHT, reason="not there yet")
+    recorder.sought(APP, [made.id], None)
+    assert (shelf[made.id].finding, shelf[made.id].warehouses[0].searched) == (None, None)

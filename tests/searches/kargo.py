@@ -52,7 +52,7 @@ class Told:
 
     target: Target
     deliveries: Sequence[str]
-    finding: Finding
+    finding: Finding | None
     reason: str
 
 
@@ -86,7 +86,7 @@ class Watched:
     told: list[Told]
     now: list[datetime]
 
-    def sought(self, target: Target, deliveries: Sequence[str], finding: Finding, *, reason: str = "") -> None:
+    def sought(self, target: Target, deliveries: Sequence[str], finding: Finding | None, *, reason: str = "") -> None:
         """As a recorder is told."""
         self.told.append(Told(target, deliveries, finding, reason))
 
@@ -97,7 +97,7 @@ class Watched:
         self.searches.delivered(made)
         return made.id
 
-    async def findings(self, count: int = 1) -> list[Finding]:
+    async def findings(self, count: int = 1) -> list[Finding | None]:
         """What was told, once so much was."""
 
         async def there() -> bool:

@@ -264,7 +264,7 @@ async def test_of_a_warehouse_that_is_gone_nothing_is_looked_for() -> None:
         search = await missing(kargo)
         kargo.cluster.store.delete(WAREHOUSES, APP.namespace, APP.name)
         await kargo.searches.look(search)
-        assert (kargo.shelf.waiting, len(kargo.told)) == ([], 1)
+        assert (kargo.shelf.waiting, kargo.told[-1].finding, len(kargo.told)) == ([], None, 2)
 
 
 async def test_while_the_cluster_is_away_no_try_counts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +332,7 @@ async def test_what_is_subscribed_to_no_longer_is_not_looked_for() -> None:
 
         await until(known)
         await kargo.searches.look(search)
-        assert (kargo.shelf.waiting, len(kargo.told)) == ([], 1)
+        assert (kargo.shelf.waiting, kargo.told[-1].finding, len(kargo.told)) == ([], None, 2)
 
 
 async def test_what_would_take_too_much_to_check_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -340,7 +340,7 @@ async def test_what_would_take_too_much_to_check_is_not_looked_for(monkeypatch: 
         search = await missing(kargo)
         monkeypatch.setattr(limits, "SEARCH_EFFORT", 1)
         await kargo.searches.look(search)
-        assert (kargo.shelf.waiting, len(kargo.told)) == ([], 1)
+        assert (kargo.shelf.waiting, kargo.told[-1].finding, len(kargo.told)) == ([], None, 2)
 
 
 async def test_a_message_that_is_no_search_is_dropped_and_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -479,3 +479,51 @@ async def test_while_kargo_is_away_few_warehouses_are_searched_at_a_time(monkeyp
             return [search.warehouse for search, _ in kargo.shelf.waiting] == list(names)
 
         await until(all_of_them)
+
+
+async def test_of_a_tag_that_was_pushed_again_the_latest_push_counts_for_both() -> None:
+    async with watched(acts=False) as kargo:
+        first = await kargo.push(push(digest="sha256:1"))
+        second = await kargo.push(push(digest="sha256:2"))
+        listed = [{"repoURL": "registry.azurecr.io/team/app", "references": [{"tag": "1.2.3", "digest": "sha256:2"}]}]
+        set_status(kargo, lastHandledRefresh=annotation(kargo), discoveredArtifacts={"images": listed})
+        assert await kargo.findings(2) == [Finding.FOUND, Finding.FOUND]
+        assert {delivery for told in kargo.told for delivery in told.deliveries} == {first, second}
+        assert not kargo.shelf.waiting
+
+
+async def test_a_search_ends_where_a_later_push_of_the_same_tag_was_found() -> None:
+    async with watched() as kargo:
+        search = await missing(kargo)
+        kargo.registry.tags["1.2.3"] = "sha256:2"
+        later = delivery(push(digest="sha256:2"), at=search.sought[0].since + timedelta(seconds=1))
+        later.refreshes.outcomes[APP] = await kargo.refresher.refresh(APP)
+        kargo.searches.delivered(later)
+        await kargo.findings(2)
+        await kargo.searches.look(search)
+        assert kargo.told[-1].deliveries == list(search.sought[0].deliveries)
+        assert kargo.told[-1].finding is Finding.FOUND
+        assert not kargo.shelf.waiting
+
+
+async def test_while_kargo_discovers_a_later_look_does_not_count() -> None:
+    async with watched(acts=False) as kargo:
+        await kargo.push()
+        artifacts: Object = {"images": []}
+        set_status(kargo, lastHandledRefresh=annotation(kargo), discoveredArtifacts=artifacts)
+        search = (await kargo.waiting()).pop()[0]
+        set_status(kargo, conditions=[{"type": "Reconciling", "status": "True"}])
+        before = annotation(kargo)
+        await kargo.searches.look(search)
+        assert (await kargo.waiting())[0][0].tries == 0
+        assert annotation(kargo) == before
+
+
+async def test_what_is_too_much_for_one_look_waits_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with watched(acts=False) as kargo:
+        pushed = await kargo.push()
+        monkeypatch.setattr(limits, "SEARCH_EFFORT", 1)
+        artifacts: Object = {"images": []}
+        set_status(kargo, lastHandledRefresh=annotation(kargo), discoveredArtifacts=artifacts)
+        await asyncio.sleep(0.1)
+        assert (kargo.told, kargo.searches.is_awaited(pushed)) == ([], True)
