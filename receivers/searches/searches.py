@@ -311,7 +311,7 @@ class Searches:
         found = self._found.get(key)
         if look is not None and look.sight is Sight.FOUND:
             self._found.put(key, max(sought.since, found or sought.since), size=ENTRY)
-        return FOUND if found is not None and found > sought.since else look
+        return FOUND if found is not None and found >= sought.since else look
 
     def _look(self, target: Target, discovery: Discovery, event: Pushed, effort: Effort) -> Look | None:
         try:
