@@ -217,7 +217,12 @@ def conclude(row: Row) -> None:
     refreshed = [warehouse for warehouse in wanted if warehouse.state == State.REFRESHED]
     if row.state == State.REFRESHED and refreshed and all(warehouse.handled_at for warehouse in refreshed):
         row.handled_at = max(warehouse.handled_at for warehouse in refreshed if warehouse.handled_at)
-    searched = [warehouse.searched for warehouse in wanted if warehouse.searched]
+    conclude_search(row)
+
+
+def conclude_search(row: Row) -> None:
+    """Derive from its Warehouses whether Kargo has found what a delivery told of."""
+    searched = [each.searched for each in row.warehouses if each.refresh and each.searched]
     row.finding = next((each for each in _WORST if any(each == one.finding for one in searched)), None)
     if row.finding == Finding.FOUND:
         row.found_at = max(each.at for each in searched)

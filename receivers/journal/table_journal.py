@@ -13,8 +13,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from receivers import limits
-from receivers.journal import journal
-from receivers.journal.journal import Filter, Row
+from receivers.journal import journal, rows
+from receivers.journal.journal import Filter, Finding, Row, Searched
 from receivers.retries.messages import Attempt
 from receivers.sampled import Sampled
 from receivers.storage.account import Storage
@@ -29,6 +29,14 @@ CHUNK = 16_000  # characters in one property, which holds 32 Ki units of UTF-16
 TRANSACTION = 250_000  # characters in one transaction, which holds 4 MiB; few rows are larger than 3,000
 DAY = 24 * 3600 * 1000  # milliseconds
 _INVERTED = str.maketrans("0123456789abcdef", "fedcba9876543210")
+
+
+class _End(msgspec.Struct, array_like=True):
+    """How the search for what was pushed ended for one Warehouse."""
+
+    project: str
+    name: str
+    searched: Searched | None
 
 
 class TableJournal:
@@ -149,7 +157,15 @@ def _entity(row: Row, text: str) -> Entity:
         entity["attempts"] = msgspec.json.encode(row.attempts).decode()
     if row.redelivered_as:
         entity["redelivered_as"] = row.redelivered_as
+    ends = [_End(each.project, each.name, each.searched) for each in row.warehouses if _has_ended(each.searched)]
+    searched = msgspec.json.encode(ends).decode()
+    if ends and len(searched) <= CHUNK:
+        entity["searched"] = searched
     return entity
+
+
+def _has_ended(searched: Searched | None) -> bool:
+    return searched is not None and searched.finding != Finding.SOUGHT
 
 
 def _row(entity: Entity) -> Row | None:
@@ -170,7 +186,20 @@ def _read(entity: Entity) -> Row:
     row.redelivered_as = msgspec.convert(entity.get("redelivered_as", ""), str)
     if inverted(row.id) != entity["RowKey"]:
         raise journal.Unreadable("it stands under the key of another one")
+    if "searched" in entity:
+        _overlay(row, msgspec.json.decode(entity["searched"], type=list[_End]))
     return row
+
+
+def _overlay(row: Row, ends: list["_End"]) -> None:
+    """What another process saw of what was looked for, where the row has no end of its own."""
+    known = {(each.project, each.name): each.searched for each in ends}
+    for warehouse in row.warehouses:
+        searched = known.get((warehouse.project, warehouse.name))
+        if searched is not None and not _has_ended(warehouse.searched):
+            warehouse.searched = searched
+    rows.conclude_search(row)
+    journal.check(row)
 
 
 def _bounded(entities: list[Entity]) -> list[list[Entity]]:

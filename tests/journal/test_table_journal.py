@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from receivers import limits
-from receivers.journal.journal import Filter, Row, State, WarehouseRow
+from receivers.journal.journal import Filter, Finding, Row, Searched, State, WarehouseRow
 from receivers.journal.table_journal import TABLE, TableJournal, inverted, partition_of
 from receivers.local.azurite import Azurite
 from receivers.retries.messages import Attempt
@@ -154,6 +154,24 @@ async def test_a_shorter_row_replaces_a_longer_one(journal: TableJournal) -> Non
     assert await journal.read(long.id) == short
 
 
+async def test_a_process_that_does_not_know_what_was_found_does_not_take_it_away(journal: TableJournal) -> None:
+    sought, found = (
+        Searched(finding=each, at=NOON + timedelta(seconds=number))
+        for number, each in enumerate((Finding.SOUGHT, Finding.FOUND))
+    )
+    known = row()
+    known.warehouses = [listed(0), listed(1)]
+    known.warehouses[0].searched, known.warehouses[1].searched = sought, None
+    other = msgspec.json.decode(msgspec.json.encode(known), type=Row)
+    other.warehouses[0].searched = found
+    await write(journal, other)
+    await write(journal, known)
+    read = await journal.read(known.id)
+    assert read is not None
+    assert [each.searched for each in read.warehouses] == [found, None]
+    assert (read.finding, read.found_at) == (Finding.FOUND, found.at)
+
+
 async def test_a_process_that_does_not_know_of_attempts_does_not_take_them_away(journal: TableJournal) -> None:
     known = row()
     await write(journal, msgspec.structs.replace(known, attempts=[ATTEMPT], redelivered_as="later"))
@@ -248,6 +266,9 @@ async def test_a_row_with_an_invalid_id_costs_no_other_one(journal: TableJournal
         {"row0": 7},
         {"row0": "[" * 30_000},
         {"attempts": 7},
+        {"searched": 7},
+        {"searched": "[" * 30_000},
+        {"searched": '[["kargo-demo","app-0",{"finding":"lost","at":"2026-11-21T12:00:00Z"}]]'},
         {"attempts": "[" * 30_000},
         {"attempts": '[{"at":"0001-01-01T00:00:00+14:00","refreshed":0}]'},
         {"redelivered_as": 7},
