@@ -9,6 +9,7 @@ and texts of a payload that look like numbers.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 
 import msgspec
@@ -95,6 +96,7 @@ class Request:
     body: object  # decoded JSON, whose numbers are floats; None: empty
     headers: Mapping[str, str]  # names in lower case
     query: Mapping[str, str]
+    received_at: datetime
 
 
 @lru_cache(maxsize=limits.CONFIGURATIONS_REMEMBERED)
@@ -194,14 +196,16 @@ def _act(action: Action, request: Request, effort: Effort) -> Event:
     try:
         parameters = _parameters(action.parameters, request, effort)
         known = _environment(request, parameters)
-        if not _applies(action.when_expression, known, effort):
+        if not _applies(action.when_expression, known, effort, request.received_at):
             return Ignored(NOT_APPLICABLE)
     except (ExpressionError, TooMuch) as error:
         return Faulty(f"{_WHEN}: {_shown(error)}")
     if action.action != REFRESH:
         return Faulty(f"action {_shown(action.action)} is none", matched=True)
     try:
-        selections = tuple(_selection(each, known, effort) for each in action.target_selection_criteria)
+        selections = tuple(
+            _selection(each, known, effort, request.received_at) for each in action.target_selection_criteria
+        )
     except (ExpressionError, TooMuch) as error:
         return Faulty(f"{_CRITERIA}: {_shown(error)}", matched=True)
     selected = Selected(selections=selections)
@@ -210,9 +214,9 @@ def _act(action: Action, request: Request, effort: Effort) -> Event:
     return selected
 
 
-def _applies(expression: str, known: Mapping[str, object], effort: Effort) -> bool:
+def _applies(expression: str, known: Mapping[str, object], effort: Effort, now: datetime) -> bool:
     compiled = _when(expression)
-    value = True if compiled is None else compiled.evaluate(known, _share(effort))
+    value = True if compiled is None else compiled.evaluate(known, _share(effort), now)
     if not isinstance(value, bool):
         raise ExpressionError("it is neither true nor false")
     return value
@@ -226,7 +230,8 @@ def _when(expression: str) -> Expression | None:
 
 def _parameters(written: Mapping[str, str], request: Request, effort: Effort) -> Mapping[str, object]:
     known = _environment(request, {})
-    return {name: templates.evaluate(text, known, _share(effort)) for name, text in written.items()}
+    now = request.received_at
+    return {name: templates.evaluate(text, known, _share(effort), now) for name, text in written.items()}
 
 
 def _environment(request: Request, parameters: Mapping[str, object]) -> Mapping[str, object]:
@@ -239,12 +244,12 @@ def _environment(request: Request, parameters: Mapping[str, object]) -> Mapping[
     )
 
 
-def _selection(criterion: Criterion, known: Mapping[str, object], effort: Effort) -> Selection:
+def _selection(criterion: Criterion, known: Mapping[str, object], effort: Effort, now: datetime) -> Selection:
     if criterion.kind != WAREHOUSE:
         raise ExpressionError(f"kind {criterion.kind} cannot be selected")
 
     def text(template: str) -> str:
-        return templates.text(template, known, _share(effort))
+        return templates.text(template, known, _share(effort), now)
 
     labels = criterion.label_selector
     return Selection(

@@ -37,9 +37,8 @@ def parse(proof: Authenticated) -> list[Event]:
         body = _plain(read(request.body)) if request.body else None
     except RecursionError:
         raise Malformed(INVALID) from None
-    return generic.act(
-        proof.receiver.configuration, generic.Request(body=body, headers=request.headers, query=request.query)
-    )
+    seen = generic.Request(body=body, headers=request.headers, query=request.query, received_at=request.received_at)
+    return generic.act(proof.receiver.configuration, seen)
 
 
 def _plain(document: Json) -> object:

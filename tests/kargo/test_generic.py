@@ -1,6 +1,7 @@
 """Kargo's generic receiver: what its actions make of a request."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ BODY = {"ref": "refs/heads/main", "repo": "https://git.example.com/team/app.git"
 
 def request(body: object = BODY, **headers: str) -> generic.Request:
     told = {"x-event": "push"} | {name.replace("_", "-"): value for name, value in headers.items()}
-    return generic.Request(body=body, headers=told, query={"team": "a"})
+    return generic.Request(body=body, headers=told, query={"team": "a"}, received_at=datetime(2026, 3, 1, tzinfo=UTC))
 
 
 def action(when: str = "", *criteria: dict[str, Any], **members: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
@@ -57,12 +58,13 @@ def faulty(criterion: dict[str, Any]) -> str:
         'request.params("team") == "a" && request.headers("x-event") == ["push"] && request.headers("none") == []',
         'request.params("none") == "" and request.header("none") == ""',
         "params.flag == true",
+        'now() == date("2026-03-01") and params.day == "2026-03-01T00:00:00Z"',
         'normalizeGit("git@git.example.com:team/app.git") == normalizeGit("ssh://git@git.example.com/team/app")',
         'normalizeImage("nginx") == normalizeImage("docker.io/library/nginx") and normalizeChart("oci://r/c") != ""',
     ],
 )  # fmt: skip
 def test_an_action_applies_where_its_expression_is_true(when: str) -> None:
-    (event,) = act(action(when, parameters={"flag": "${{ request.body.five == 5 }}"}))
+    (event,) = act(action(when, parameters={"flag": "${{ request.body.five == 5 }}", "day": "${{ now() }}"}))
     assert isinstance(event, Selected), event
 
 

@@ -4,7 +4,18 @@ import math
 
 from receivers.kargo.effort import Effort
 from receivers.kargo.expressions.errors import ExpressionError, Refused
-from receivers.kargo.expressions.values import CHARACTERS_PER_UNIT, to_float, type_name, wrapped
+from receivers.kargo.expressions.values import (
+    CHARACTERS_PER_UNIT,
+    LARGEST_INTEGER,
+    SMALLEST_INTEGER,
+    Duration,
+    Moment,
+    is_number,
+    to_float,
+    type_name,
+    whole,
+    wrapped,
+)
 
 _WHOLE = 1 << 52  # floats as large as this have no fraction
 
@@ -15,19 +26,40 @@ def add(left: object, right: object, effort: Effort) -> object:
         return left + right
     if left.__class__ is int and right.__class__ is int:
         return wrapped(left + right)
+    match left, right:
+        case (Moment(nanoseconds, offset), Duration(added)) | (Duration(added), Moment(nanoseconds, offset)):
+            return Moment(nanoseconds + added, offset)
+        case Duration(one), Duration(other):
+            return Duration(wrapped(one + other))
     return to_float(left) + to_float(right)
 
 
 def subtract(left: object, right: object) -> object:
     if left.__class__ is int and right.__class__ is int:
         return wrapped(left - right)
+    match left, right:
+        case Moment(one), Moment(other):
+            return Duration(max(SMALLEST_INTEGER, min(one - other, LARGEST_INTEGER)))
+        case Moment(nanoseconds, offset), Duration(taken):
+            return Moment(nanoseconds + wrapped(-taken), offset)
+        case Duration(one), Duration(other):
+            return Duration(wrapped(one - other))
     return to_float(left) - to_float(right)
 
 
 def multiply(left: object, right: object) -> object:
     if left.__class__ is int and right.__class__ is int:
         return wrapped(left * right)
+    if isinstance(left, Duration) and (isinstance(right, Duration) or is_number(right)):
+        return multiply(left.nanoseconds, right) if isinstance(right, float) else _times(left, right)
+    if isinstance(right, Duration) and is_number(left):
+        return multiply(right, left)
     return to_float(left) * to_float(right)
+
+
+def _times(left: Duration, right: object) -> Duration:
+    factor = right.nanoseconds if isinstance(right, Duration) else whole(right)
+    return Duration(wrapped(left.nanoseconds * factor))
 
 
 def divide(left: object, right: object) -> float:

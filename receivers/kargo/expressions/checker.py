@@ -7,11 +7,12 @@ what is wrong with them shows when it is reached.
 from receivers import limits
 from receivers.kargo import patterns
 from receivers.kargo.effort import Effort, TooMuch
-from receivers.kargo.expressions import signatures
+from receivers.kargo.expressions import signatures, time_functions
 from receivers.kargo.expressions.errors import ExpressionError, Refused
 from receivers.kargo.expressions.natures import (
     ANY,
     BOOL,
+    DURATION,
     FLOAT,
     FUNCTION,
     GROUPS,
@@ -20,6 +21,7 @@ from receivers.kargo.expressions.natures import (
     MAP,
     NIL,
     STRING,
+    TIME,
     UNKNOWN,
     Nature,
 )
@@ -152,17 +154,26 @@ class _Checker:
             raise ExpressionError(f"{node.operator} cannot be applied to {_shown(left)} and {_shown(right)}")
         return nature
 
-    def _member(self, node: Member) -> Nature:
+    def _member(self, node: Member, *, called: bool = False) -> Nature:
         if isinstance(node.base, Name) and node.base.name == ENVIRONMENT:
             return UNKNOWN
         base, key = self.nature(node.base), self.nature(node.key)
         if base.unknown:
             return UNKNOWN
+        if base in {TIME, DURATION}:
+            return self._method(base, node.key, called=called)
         if base.kind == "list" and (key.unknown or key.type == "int"):
             return base.element
         if base.kind == "map" and (key.unknown or key.assignable(base.key)):
             return base.element
         raise ExpressionError(f"{_shown(base)} has no such member")
+
+    def _method(self, base: Nature, key: Node, *, called: bool) -> Nature:
+        name = key.value if isinstance(key, Constant) else None
+        method = time_functions.METHODS.get(name) if called and isinstance(name, str) else None
+        if method is None or method.base != base:
+            raise Refused(f"{_shown(base)}: its member {name or 'of that name'} is not supported")
+        return Nature("method", "func", item=method.argument, out=method.result)
 
     def _slice(self, node: Slice) -> Nature:
         base = self.nature(node.base)
@@ -183,10 +194,19 @@ class _Checker:
                 return signatures.overloaded(name, self._functions[name], natures)
             case Name(name) if name == ENVIRONMENT:
                 raise ExpressionError(f"{name} cannot be called")
-        callee = self.nature(node.callee)
+        callee = self._member(node.callee, called=True) if isinstance(node.callee, Member) else self.nature(node.callee)
+        if callee.type == "method":
+            return self._called(callee, node.arguments)
         if not callee.unknown:
             raise ExpressionError(f"{_shown(callee)} cannot be called")
         return UNKNOWN
+
+    def _called(self, method: Nature, arguments: list[Node]) -> Nature:
+        given = [self.nature(each) for each in arguments]
+        wanted = [method.item] if method.item else []
+        if len(given) != len(wanted) or any(each.type and each not in {*wanted, ANY} for each in given):
+            raise Refused("a method of a time or a duration cannot take these arguments")
+        return method.out or UNKNOWN
 
     # Functions of the language
 

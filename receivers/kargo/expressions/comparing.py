@@ -8,8 +8,10 @@ from receivers.kargo.effort import Effort
 from receivers.kargo.expressions.errors import ExpressionError, Refused
 from receivers.kargo.expressions.values import (
     AnyMap,
+    Duration,
     Integers,
     IntegerSet,
+    Moment,
     NoList,
     NoStrings,
     Strings,
@@ -20,6 +22,7 @@ from receivers.kargo.expressions.values import (
     is_number,
     key,
     listed,
+    misfit,
     to_float,
     type_name,
     whole,
@@ -40,6 +43,9 @@ def _numbers(left: object, right: object) -> tuple[float, float]:
 def less(left: object, right: object) -> bool:
     if left.__class__ is str and right.__class__ is str:
         return left < right
+    match left, right:
+        case (Moment(one), Moment(other)) | (Duration(one), Duration(other)):
+            return one < other
     first, second = _numbers(left, right)
     return first < second
 
@@ -52,6 +58,8 @@ def equal(left: object, right: object, effort: Effort, depth: int = 0) -> bool:
         return first == second
     if left.__class__ is str and right.__class__ is str:
         effort.demand(min(len(left), len(right)) // SEARCHED_PER_UNIT)
+        return left == right
+    if isinstance(left, Moment) and isinstance(right, Moment):
         return left == right
     if isinstance(left, list) and isinstance(right, list) and _comparable(left, right):
         depth = deeper(depth)
@@ -75,6 +83,8 @@ def _same(left: object, right: object, effort: Effort, depth: int) -> bool:
     effort.demand(_COMPARISON)
     if left.__class__ is not right.__class__ or callable(left):
         return False
+    if isinstance(left, Moment):
+        raise Refused("times within maps are not compared")
     if isinstance(left, list):
         return left is right or _same_items(left, listed(right), effort, deeper(depth))
     if isinstance(left, dict) and isinstance(right, dict):
@@ -114,7 +124,7 @@ def contains(found: object, sought: object, effort: Effort) -> bool:
             return key(sought) in found
         case IntegerSet():
             return (0 if sought is None else whole(sought)) in found
-    raise ExpressionError(f"nothing can be in {type_name(found)}")
+    raise misfit(f"nothing can be in {type_name(found)}", found)
 
 
 def ordered[Item](items: Sequence[Item], value: Callable[[Item], object], effort: Effort, *, down: bool) -> list[Item]:
@@ -132,7 +142,7 @@ def _of_one_kind(found: tuple[object, object]) -> Any:  # noqa: ANN401 - they we
 
 def _check_order(values: list[object]) -> None:
     classes = {each.__class__ for each in values}
-    if classes != {str} and not classes <= {int, float}:
+    if classes not in ({str}, {Moment}, {Duration}) and not classes <= {int, float}:
         raise ExpressionError("the items cannot be put in order")
     if any(isinstance(each, float) and isnan(each) for each in values):
         raise Refused("NaN cannot be put in order")

@@ -6,9 +6,10 @@ on what they look through or build, before they do.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from receivers.kargo.effort import Effort
-from receivers.kargo.expressions import arithmetic, functions, loops, operators, signatures
+from receivers.kargo.expressions import arithmetic, functions, loops, operators, signatures, time_functions
 from receivers.kargo.expressions.checker import ENVIRONMENT, check
 from receivers.kargo.expressions.errors import Refused
 from receivers.kargo.expressions.leftovers import refuse_leftovers
@@ -36,6 +37,8 @@ from receivers.kargo.expressions.syntax import (
     size,
 )
 from receivers.kargo.expressions.values import (
+    Duration,
+    Moment,
     boolean,
     is_nil,
     member,
@@ -53,17 +56,18 @@ class Expression:
     _evaluate: Evaluate = field(repr=False, compare=False)
     _size: int = field(repr=False, compare=False)
 
-    def evaluate(self, environment: Mapping[str, object], effort: Effort) -> object:
+    def evaluate(self, environment: Mapping[str, object], effort: Effort, now: datetime | None = None) -> object:
         """What it gives, as values.py describes; what the environment holds is neither copied nor changed.
 
-        The environment's functions take one string. What is not in it is nil.
+        The environment's functions take one string. What is not in it is nil. ``now`` is what ``now()`` gives; it has a
+        zone.
 
         Raises:
             ExpressionError: it fails, as it does in Go, or does what is refused here.
             TooMuch: it would cost more effort than is left.
         """
         effort.demand(self._size)
-        return self._evaluate(Run(environment, effort))
+        return self._evaluate(Run(environment, effort, now))
 
 
 def compile(source: str, *, template: bool = False) -> Expression:  # noqa: A001 - named as in re
@@ -186,6 +190,9 @@ class _Compiler:
         arguments = [self.compiled(each) for each in node.arguments]
         if isinstance(node.callee, Name) and node.callee.name in self._functions:
             return _applied(node.callee.name, self._functions[node.callee.name], arguments)
+        match node.callee:
+            case Member(base, Constant(str(name)), optional) if name in time_functions.METHODS:
+                return _method(self.compiled(base), name, arguments, optional=optional)
         callee = self.compiled(node.callee)
         return lambda run: functions.call(callee(run), [each(run) for each in arguments], run.effort)
 
@@ -193,6 +200,8 @@ class _Compiler:
         arguments = [self.compiled(each) for each in node.arguments]
         if node.name == ADDED:
             return _added(arguments)
+        if node.name == signatures.NOW:
+            return _now(len(arguments))
         if node.name in functions.BY_NAME:
             return _applied(node.name, functions.BY_NAME[node.name], arguments)
         mapped = self.compiled(node.mapped) if node.mapped else None
@@ -229,6 +238,27 @@ def _named(base: Evaluate, name: object, *, optional: bool) -> Evaluate:
         return member(value, name)
 
     return found
+
+
+def _method(base: Evaluate, name: str, arguments: list[Evaluate], *, optional: bool) -> Evaluate:
+    """The call of what is a method of times or durations, and may be a member of anything else."""
+
+    def called(run: Run) -> object:
+        value = base(run)
+        given = [each(run) for each in arguments]
+        if isinstance(value, Moment | Duration):
+            return time_functions.call(value, name, given)
+        if optional and is_nil(value):
+            raise _Break
+        return functions.call(member(value, name), given, run.effort)
+
+    return called
+
+
+def _now(arguments: int) -> Evaluate:
+    if not signatures.takes(signatures.NOW, arguments):
+        raise Refused(f"now() does not take {arguments} arguments")
+    return lambda run: run.now()
 
 
 def _applied(name: str, function: Callable[..., object], arguments: list[Evaluate]) -> Evaluate:

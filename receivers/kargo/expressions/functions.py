@@ -7,6 +7,7 @@ from receivers.kargo.expressions import list_functions as lists
 from receivers.kargo.expressions import number_functions as numbers
 from receivers.kargo.expressions import quoting
 from receivers.kargo.expressions import text_functions as texts
+from receivers.kargo.expressions import time_functions as times
 from receivers.kargo.expressions.errors import ExpressionError
 from receivers.kargo.expressions.values import text
 
@@ -22,6 +23,8 @@ BY_NAME: dict[str, Callable[..., object]] = {
     "bitxor": numbers.bitxor,
     "ceil": numbers.ceil,
     "concat": lists.concat,
+    "date": times.date,
+    "duration": times.duration,
     "first": lists.first,
     "flatten": lists.flatten,
     "float": numbers.floating,

@@ -8,7 +8,9 @@ from receivers.kargo.expressions.errors import ExpressionError, Refused
 from receivers.kargo.expressions.values import (
     ITEMS_PER_UNIT,
     AnyMap,
+    Duration,
     Integers,
+    Moment,
     NoList,
     Pair,
     Pairs,
@@ -154,6 +156,8 @@ _TYPES: dict[type, str] = {
     str: "string",
     dict: "map",
     AnyMap: "map",
+    Moment: "time.Time",
+    Duration: "time.Duration",
 }
 
 

@@ -81,6 +81,8 @@ STRINGS = Nature("[]string", "list")
 MAP = Nature("map[string]any", "map")
 GROUPS = Nature("map[any][]any", "map")
 ANY_MAP = Nature("map[any]any", "map")
+TIME = Nature("time.Time", "struct")
+DURATION = Nature("time.Duration", "int64")
 FUNCTION = Nature("func", "func")
 _ELEMENTS = {
     "[]any": ANY,

@@ -9,10 +9,12 @@ from receivers.kargo.expressions.comparing import less
 from receivers.kargo.expressions.errors import ExpressionError, Refused
 from receivers.kargo.expressions.list_functions import flat
 from receivers.kargo.expressions.values import (
+    Duration,
     Integers,
     NoList,
     deeper,
     is_number,
+    misfit,
     to_float,
     to_integer,
     type_name,
@@ -56,6 +58,8 @@ def _from_the_middle(number: float) -> int:
 
 
 def integer(_: Effort, value: object) -> int:
+    if isinstance(value, Duration):
+        return value.nanoseconds
     if not isinstance(value, str):
         return to_integer(value)
     number = reading.integer(value)
@@ -132,7 +136,7 @@ def _extreme(effort: Effort, values: tuple[object, ...], better: _Order, depth: 
         if not isinstance(value, list) and not is_number(value):
             if len(values) == 1:
                 return value
-            raise ExpressionError(f"{type_name(value)} has no place in an order of numbers")
+            raise misfit(f"{type_name(value)} has no place in an order of numbers", value)
         for candidate in _candidates(effort, value, better, depth):
             if found is None or better(found, candidate):
                 found = candidate

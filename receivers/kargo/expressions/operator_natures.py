@@ -1,10 +1,20 @@
 """What operators give, and to what they can be applied, as far as that is known before an expression runs."""
 
-from receivers.kargo.expressions.natures import BOOL, FLOAT, INT, STRING, UNKNOWN, Nature
+from receivers.kargo.expressions.natures import BOOL, DURATION, FLOAT, INT, STRING, TIME, UNKNOWN, Nature
 
 _LOGICAL = {"or", "||", "and", "&&"}
 _ORDERED = {"<", ">", ">=", "<="}
 _TEXTUAL = {"matches", "contains", "startsWith", "endsWith"}
+_TIMES = (TIME.type, DURATION.type)
+_OF_TIMES: dict[tuple[str, str, str], Nature] = {
+    ("-", TIME.type, TIME.type): DURATION,
+    ("-", TIME.type, DURATION.type): TIME,
+    ("+", TIME.type, DURATION.type): TIME,
+    ("+", DURATION.type, TIME.type): TIME,
+    **{(operator, DURATION.type, DURATION.type): DURATION for operator in "+-*"},
+    **{("*", DURATION.type, number): DURATION for number in ("int", "float")},
+    **{("*", number, DURATION.type): DURATION for number in ("int", "float")},
+}
 
 
 def operated(operator: str, left: Nature, right: Nature) -> Nature | None:  # noqa: C901, PLR0911 - one case a kind
@@ -14,14 +24,19 @@ def operated(operator: str, left: Nature, right: Nature) -> Nature | None:  # no
     if operator in _LOGICAL:
         return _if_types(BOOL, left, right, "bool")
     if operator in _ORDERED:
-        return _if_numbers(BOOL, left, right) or _if_types(BOOL, left, right, "string", "int", "float")
+        return _if_numbers(BOOL, left, right) or _if_types(BOOL, left, right, "string", "int", "float", *_TIMES)
     if operator in _TEXTUAL:
         return _if_types(BOOL, left, right, "string")
+    if (operator, left.type, right.type) in _OF_TIMES:
+        return _OF_TIMES[operator, left.type, right.type]
     match operator:
         case "+":
-            return _sum(left, right) or _if_types(STRING, left, right, "string", given=UNKNOWN, also=("int", "float"))
-        case "-" | "*":
-            return _sum(left, right) or _if_types(UNKNOWN, left, right, "int", "float")
+            also = ("int", "float", *_TIMES)
+            return _sum(left, right) or _if_types(STRING, left, right, "string", given=UNKNOWN, also=also)
+        case "-":
+            return _sum(left, right) or _if_types(UNKNOWN, left, right, "int", "float", *_TIMES)
+        case "*":
+            return _sum(left, right) or _if_types(UNKNOWN, left, right, "int", "float", DURATION.type)
         case "/" | "**" | "^":
             return _if_numbers(FLOAT, left, right) or _if_types(FLOAT, left, right, "int", "float")
         case "%":
@@ -60,6 +75,8 @@ def _in(left: Nature, right: Nature) -> Nature | None:
         return BOOL if left.unknown or left.assignable(right.key) else None
     if right.kind == "list":
         return BOOL if left.comparable(right.element) else None
+    if right == TIME:
+        return BOOL if left.unknown or left.type == "string" else None
     return BOOL if right.unknown or (left.unknown and right.type == "string") else None
 
 

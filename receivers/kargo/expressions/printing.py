@@ -5,7 +5,8 @@ import math
 
 from receivers.kargo.effort import Effort
 from receivers.kargo.expressions.errors import ExpressionError, Refused
-from receivers.kargo.expressions.values import CHARACTERS_PER_UNIT, AnyMap, deeper, is_nil, type_name
+from receivers.kargo.expressions.time_functions import spelled, written
+from receivers.kargo.expressions.values import CHARACTERS_PER_UNIT, AnyMap, Duration, Moment, deeper, is_nil, type_name
 
 # As encoding/json has it, so that what it wrote can stand within HTML
 _HTML = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"})
@@ -87,6 +88,8 @@ class _Plain(_Writer):
                 self._members(value, deeper(depth))
             case AnyMap() if all(kind is str for kind, _ in value.members):
                 self._members({str(key): item for (_, key), item in value.members.items()}, deeper(depth))
+            case Duration():
+                self.parts.append(spelled(value))
             case _:
                 raise Refused(f"{type_name(value)} cannot be shown as text")
 
@@ -123,6 +126,10 @@ class _Json(_Writer):
                 self.parts.append(_json_float(value))
             case str():
                 self._text(_json_text(value))
+            case Duration():
+                self.parts.append(str(value.nanoseconds))
+            case Moment():
+                self.parts.append(f'"{written(value)}"')
             case _ if is_nil(value):
                 self.parts.append("null")
             case list():
@@ -172,8 +179,8 @@ def _float(number: float) -> str:
 def _json_float(number: float) -> str:
     if not math.isfinite(number):
         raise ExpressionError("JSON has no such number")
-    written = _written(number, smallest=-6, largest=21)
-    return written.replace("e-0", "e-")
+    found = _written(number, smallest=-6, largest=21)
+    return found.replace("e-0", "e-")
 
 
 def _written(number: float, *, smallest: int, largest: int) -> str:

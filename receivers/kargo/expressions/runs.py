@@ -1,10 +1,13 @@
 """One evaluation of an expression: what it works on, and what it may spend."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from receivers.kargo import patterns
 from receivers.kargo.effort import Effort
-from receivers.kargo.expressions.errors import ExpressionError
+from receivers.kargo.expressions.errors import ExpressionError, Refused
+from receivers.kargo.expressions.time_functions import moment
+from receivers.kargo.expressions.values import Moment
 
 NOTHING = object()  # is accumulated yet
 
@@ -31,14 +34,21 @@ _NO_ITEMS = Scope([], 0)
 
 
 class Run:
-    __slots__ = ("_patterns", "effort", "environment", "scope", "variables")
+    __slots__ = ("_now", "_patterns", "effort", "environment", "scope", "variables")
 
-    def __init__(self, environment: Mapping[str, object], effort: Effort) -> None:
+    def __init__(self, environment: Mapping[str, object], effort: Effort, now: datetime | None) -> None:
         self.environment = environment
         self.effort = effort
         self.variables: dict[str, object] = {}
         self.scope = _NO_ITEMS
         self._patterns: dict[str, patterns.Expressions] = {}
+        self._now = now
+
+    def now(self) -> Moment:
+        """The moment that counts as the present one, all along. Raises Refused where none was told."""
+        if self._now is None:
+            raise Refused("now() is not known here")
+        return moment(self._now)
 
     def matches(self, text: str, pattern: str) -> bool:
         """Whether a regular expression matches anywhere in a text."""

@@ -5,22 +5,24 @@ https://expr-lang.org/docs/language-definition; the types are those that expr-la
 
 from collections.abc import Sequence
 
-from receivers.kargo.expressions.errors import ExpressionError
+from receivers.kargo.expressions.errors import ExpressionError, Refused
 from receivers.kargo.expressions.natures import (
     ANY,
     ANY_MAP,
     BOOL,
+    DURATION,
     FLOAT,
     INT,
     LIST,
     NIL,
     STRING,
     STRINGS,
+    TIME,
     Nature,
 )
 
-# Functions that are not had here: none can be answered as Go would without its clock, its zones and its layouts.
-REFUSED = ("date", "duration", "now", "timezone")
+REFUSED = ("timezone",)  # functions that are not had here: Go has zones of its own
+NOW = "now"
 
 _PREDICATE = ("expression", "predicate")
 PREDICATES: dict[str, tuple[str, ...]] = {
@@ -61,6 +63,8 @@ OVERLOADS: dict[str, list[_Overload]] = {
     "sort": [((LIST, STRING), LIST), ((STRINGS, STRING), LIST), ((LIST,), LIST), ((STRINGS,), LIST)],
     **dict.fromkeys(("bitand", "bitor", "bitxor", "bitnand", "bitshl", "bitshr", "bitushr"), _BITS),
     "bitnot": [((INT,), INT)],
+    "duration": [((STRING,), DURATION)],
+    NOW: [((), TIME)],
 }
 # Of functions that Kargo's templates have in addition
 TEMPLATE_OVERLOADS: dict[str, list[_Overload]] = {
@@ -77,7 +81,7 @@ _OF_ONE: dict[str, tuple[tuple[str, ...], Nature | None]] = {
     "ceil": (_NUMBERS, FLOAT),
     "floor": (_NUMBERS, FLOAT),
     "round": (_NUMBERS, FLOAT),
-    "int": ((*_NUMBERS, "string"), INT),
+    "int": ((*_NUMBERS, "string", "int64"), INT),
     "float": ((*_NUMBERS, "string"), FLOAT),
     "first": (_LISTS, None),
     "last": (_LISTS, None),
@@ -89,8 +93,9 @@ _OF_ONE: dict[str, tuple[tuple[str, ...], Nature | None]] = {
     "uniq": (_LISTS, LIST),
     "flatten": (_LISTS, LIST),
 }
+_DATES = range(1, 4)  # how many arguments date() takes
 _AGGREGATES = {"max", "min", "mean", "median"}
-FUNCTIONS = {*OVERLOADS, *_OF_ONE, *_AGGREGATES, "get", "take", "concat"}
+FUNCTIONS = {*OVERLOADS, *_OF_ONE, *_AGGREGATES, "get", "take", "concat", "date"}
 BUILTINS = {*FUNCTIONS, *PREDICATES, *REFUSED}
 
 
@@ -98,6 +103,8 @@ def takes(name: str, count: int) -> bool:
     """Whether a function takes so many arguments."""
     if name in _AGGREGATES or name == "concat":
         return count > 0
+    if name == "date":
+        return count in _DATES
     overloads = OVERLOADS.get(name) or TEMPLATE_OVERLOADS.get(name)
     if overloads:
         return any(len(wanted) == count for wanted, _ in overloads)
@@ -108,7 +115,13 @@ def result(name: str, arguments: Sequence[Nature]) -> Nature:
     """What a function gives for such arguments. Raises ExpressionError for those that it cannot take."""
     if name in OVERLOADS:
         return overloaded(name, OVERLOADS[name], arguments)
+    if name == "date":
+        if len(arguments) not in _DATES:
+            raise ExpressionError("date() cannot take these arguments")
+        return TIME
     plain = [ANY if each.unknown else each.plain if each.type else NIL for each in arguments]
+    if DURATION in plain and name != "int":
+        raise Refused(f"{name}() of a duration is not supported")
     if name in _OF_ONE:
         return _of_one(name, plain)
     if name in _AGGREGATES:

@@ -5,6 +5,7 @@ have the functions of quoting.py in addition.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import lru_cache
 
 from receivers import limits
@@ -19,7 +20,7 @@ _BOOLS = dict.fromkeys(("t", "T", "TRUE", "true", "True"), True)  # "1" and "0" 
 _BOOLS |= dict.fromkeys(("f", "F", "FALSE", "false", "False"), False)
 
 
-def evaluate(source: str, environment: Mapping[str, object], effort: Effort) -> object:
+def evaluate(source: str, environment: Mapping[str, object], effort: Effort, now: datetime | None = None) -> object:
     """What Kargo makes of a text: where there are expressions, a string only if it cannot be read as anything else.
 
     Raises:
@@ -27,10 +28,10 @@ def evaluate(source: str, environment: Mapping[str, object], effort: Effort) -> 
         TooMuch: it would cost more effort than is left.
     """
     parts = _parts(source)
-    return source if parts == (source,) else _typed(_said(_texts(parts, environment, effort)), effort)
+    return source if parts == (source,) else _typed(_said(_texts(parts, environment, effort, now)), effort)
 
 
-def text(source: str, environment: Mapping[str, object], effort: Effort) -> str:
+def text(source: str, environment: Mapping[str, object], effort: Effort, now: datetime | None = None) -> str:
     """What a text says, where Kargo wants a string: as a name, a label's value or an index's.
 
     Kargo's rule is mended here. What is text stays text, so that a tag ``5`` or a name ``true`` of a payload counts,
@@ -43,7 +44,7 @@ def text(source: str, environment: Mapping[str, object], effort: Effort) -> str:
     parts = _parts(source)
     if parts == (source,):
         return source
-    texts = [*_texts(parts, environment, effort)]
+    texts = [*_texts(parts, environment, effort, now)]
     said = _said(texts)
     value = _typed(said, effort)
     if isinstance(value, str):
@@ -84,11 +85,11 @@ def _first(source: str) -> tuple[str, str, str] | None:
 
 
 def _texts(
-    parts: tuple[str | Expression, ...], environment: Mapping[str, object], effort: Effort
+    parts: tuple[str | Expression, ...], environment: Mapping[str, object], effort: Effort, now: datetime | None
 ) -> Iterator[tuple[str, bool]]:
     """What each part says, and whether it was text."""
     for part in parts:
-        value = part if isinstance(part, str) else part.evaluate(environment, effort)
+        value = part if isinstance(part, str) else part.evaluate(environment, effort, now)
         if isinstance(value, str):
             effort.demand(len(value) // CHARACTERS_PER_UNIT)
             yield value, True

@@ -4,6 +4,7 @@ nil is None, bool is bool, int is int, of 64 bits, float64 is float, string is s
 ``map[string]any`` is dict. What else there is in Go has a class here, since expr-lang lets the difference be seen.
 """
 
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from receivers import limits
@@ -61,6 +62,21 @@ class AnyMap:
         return len(self.members)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Moment:
+    """``time.Time``: one is before another, or equals it, wherever its clocks stand."""
+
+    nanoseconds: int  # since 1970
+    offset: int = field(default=0, compare=False)  # seconds that the clocks there are ahead of UTC
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Duration:
+    """``time.Duration``: 64 bits."""
+
+    nanoseconds: int
+
+
 class IntegerSet(frozenset[object]):
     """``map[int]struct{}``: what a literal list of integers is made, to look into."""
 
@@ -77,6 +93,8 @@ _NAMES: dict[type, str] = {
     str: "string",
     dict: "map[string]any",
     AnyMap: "map[any]any",
+    Moment: "time.Time",
+    Duration: "time.Duration",
 }
 
 
@@ -85,6 +103,13 @@ def type_name(value: object) -> str:
     if isinstance(value, list):
         return "[]any"
     return _NAMES.get(value.__class__, "func")
+
+
+def misfit(message: str, *values: object) -> ExpressionError:
+    """What is wrong with values that do not fit: of times and durations Go makes more than is had here."""
+    if any(isinstance(value, Moment | Duration) for value in values):
+        return Refused(f"{message}, which is refused of times and durations")
+    return ExpressionError(message)
 
 
 def is_nil(value: object) -> bool:
@@ -99,8 +124,8 @@ def hashed(value: object) -> tuple[type, object]:
     """A value as the key of an AnyMap. Raises ExpressionError for what Go cannot hash, or Python finds unlike Go."""
     if isinstance(value, Pair):
         raise Refused("a pair cannot be a key")
-    if value.__class__ not in {type(None), bool, int, float, str}:
-        raise ExpressionError(f"{type_name(value)} cannot be a key")
+    if value.__class__ not in {type(None), bool, int, float, str, Duration}:
+        raise misfit(f"{type_name(value)} cannot be a key", value)
     if value != value:  # noqa: PLR0124 - NaN alone differs
         raise Refused("NaN cannot be a key")
     return value.__class__, value
@@ -160,14 +185,14 @@ def to_integer(value: object) -> int:
 def whole(value: object) -> int:
     """An integer. Raises ExpressionError for a float too."""
     if value.__class__ is not int:
-        raise ExpressionError(f"{type_name(value)} where an integer is wanted")
+        raise misfit(f"{type_name(value)} where an integer is wanted", value)
     return to_integer(value)
 
 
 def to_float(value: object) -> float:
     if value.__class__ is int or value.__class__ is float:
         return float(value)
-    raise ExpressionError(f"{type_name(value)} where a number is wanted")
+    raise misfit(f"{type_name(value)} where a number is wanted", value)
 
 
 def key(value: object) -> str:
@@ -192,7 +217,7 @@ def member(base: object, name: object) -> object:
             return base.members.get(hashed(name), NoList() if base.grouped else None)
         case str():
             raise Refused("a string's bytes cannot be had one by one")
-    raise ExpressionError(f"{type_name(base)} has no members")
+    raise misfit(f"{type_name(base)} has no member {name}", base)
 
 
 def member_if_any(base: object, name: object) -> object:
@@ -207,6 +232,8 @@ def member_if_any(base: object, name: object) -> object:
             return base.get(key(name))
         case str() if -len(base) * 4 <= to_integer(name) < len(base) * 4:
             return member(base, name)
+        case Moment() | Duration():
+            raise misfit(f"{type_name(base)} has no member {name}", base)
     return None
 
 

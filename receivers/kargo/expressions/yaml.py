@@ -13,8 +13,8 @@ from typing import TypeGuard
 
 from receivers.kargo.effort import Effort
 from receivers.kargo.expressions import printing, reading
-from receivers.kargo.expressions.errors import ExpressionError, Refused
-from receivers.kargo.expressions.values import CHARACTERS_PER_UNIT, AnyMap, deeper, encoded, type_name
+from receivers.kargo.expressions.errors import Refused
+from receivers.kargo.expressions.values import CHARACTERS_PER_UNIT, AnyMap, deeper, encoded, misfit, type_name
 from receivers.text import well_formed
 
 _INDENT = 4  # columns
@@ -144,7 +144,7 @@ class _Writer:
             case AnyMap():
                 raise Refused(f"{type_name(value)} is not written as YAML")
             case _:
-                raise ExpressionError(f"{type_name(value)} cannot be written as YAML")
+                raise misfit(f"{type_name(value)} cannot be written as YAML", value)
 
     def _text(self, text: str) -> None:
         self._effort.demand(len(text) // CHARACTERS_PER_UNIT)

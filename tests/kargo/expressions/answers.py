@@ -5,6 +5,7 @@ import math
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from receivers.kargo.expressions import ExpressionError, Refused, compile, templ
 from tests.kargo.expressions import grammar
 
 PLENTY = 10_000
+NOW = datetime(2026, 3, 1, 12, 30, 15, 250_000, UTC)
 _PROGRAM = Path(__file__).parent.parent / "vectors/expressions"
 _LISTS = {
     list: "[]interface {}",
@@ -63,20 +65,24 @@ def tagged(value: object) -> object:  # noqa: PLR0911 - one case a type
         case values.AnyMap():
             name = "map[interface {}][]interface {}" if value.grouped else "map[interface {}]interface {}"
             return {name: [[tagged(key), tagged(item)] for (_, key), item in value.members.items()]}
+        case values.Moment(nanoseconds, offset):
+            return {"time": "{} {} {}".format(*divmod(nanoseconds, 1_000_000_000), offset)}
+        case values.Duration(nanoseconds):
+            return {"duration": str(nanoseconds)}
     return {"func": ""}
 
 
 def value(source: str, effort: int = PLENTY) -> object:
     """What an expression gives, in the usual environment."""
-    return compile(source).evaluate(environment(), Effort(effort))
+    return compile(source).evaluate(environment(), Effort(effort), NOW)
 
 
 def ours(source: str, given: dict[str, object]) -> object:
-    return _ours(lambda: compile(source).evaluate(given, Effort(PLENTY)))
+    return _ours(lambda: compile(source).evaluate(given, Effort(PLENTY), NOW))
 
 
 def ours_of_template(source: str, given: dict[str, object]) -> object:
-    return _ours(lambda: templates.evaluate(source, given, Effort(PLENTY)))
+    return _ours(lambda: templates.evaluate(source, given, Effort(PLENTY), NOW))
 
 
 def _ours(evaluate: Callable[[], object]) -> object:

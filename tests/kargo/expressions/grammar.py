@@ -1,7 +1,8 @@
 """Random expressions, most of which mean something: what is drawn fits its place as a rule, and now and then does not.
 
 In a rule of grammar.txt, ``<B>`` stands for something that gives a bool, ``<N>`` a number, ``<T>`` a text, ``<L>`` a
-list, ``<M>`` a map and ``<A>`` anything; ``<n>`` and so on are short ones. Within ``<P>``, a predicate, and ``<I>``,
+list, ``<M>`` a map, ``<D>`` a date, ``<E>`` a duration and ``<A>`` anything; ``<n>`` and so on are short ones, and
+``<j>`` and ``<k>`` texts of dates and durations. Within ``<P>``, a predicate, and ``<I>``,
 anything made of an item, the item can be named.
 """
 
@@ -47,7 +48,7 @@ _SECTION = re.compile(r"\[(short [A-Z]|[A-Z])\]")
 _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 _PIECES = [*"()[]{},;:?.|#!-1=*\"'`\\", "?.", "??", "..", "||", "not ", " in ", "::", ".5", "1e", "0x", "nil"]
 _PIECES += ["let a = ", "if ", "else", "//", "/*", "==", "**"]
-_UNORDERED = re.compile(r"\b(keys|values|toPairs)\b")
+_UNTOLD = re.compile(r"\b(keys|values|toPairs|now)\b")
 _UNFITTING = 0.02
 _SHORT = 0.15  # of what could be long
 _ITEM = 0.4  # of what is short and within a predicate
@@ -77,9 +78,9 @@ class Grammar:
         return self._named(self._drawn("A", self._random.choice([1, 2, 2, 3, 3, 4]), inside=False))
 
     def damaged(self) -> str:
-        """An expression that is not written with care. None asks for what Go gives in any order."""
+        """An expression that is not written with care. None asks for what Go gives in any order, or for the time."""
         source = self.expression()
-        while _UNORDERED.search(source):
+        while _UNTOLD.search(source):
             source = self.expression()
         tokens = _TOKEN.findall(source)
         for _ in range(self._random.choice([1, 1, 1, 2])):
@@ -109,5 +110,5 @@ class Grammar:
         if inside and self._random.random() < 0.4:
             symbol = "I"
         elif symbol == "A":
-            symbol = self._random.choice("ANTBLM")
+            symbol = self._random.choice("ANTBLMDE")
         return self._random.choice(_RULES[f"short {symbol}"])

@@ -41,6 +41,37 @@ _PATTERNS = [
     r"\b",
     "x*",
 ]
+_PARTS = {
+    "year": ["2024", "1900", "0000", "9999", "2000", "24", "1969"],
+    "month": ["01", "02", "12", "1", "00", "13"],
+    "day": ["01", "28", "29", "30", "31", "00", "32", "2"],
+    "hour": ["00", "9", "23", "24", "12"],
+    "second": ["00", "59", "60", "7", "07"],
+}
+_FRACTIONS = [".5", ",25", ".123456789", ".1234567899999", ".", ".x", ".0000000001"]
+_ZONES = ["+02:00", "-00:01", "+24:60", "+25:00", "-11:61", "+0200", "z", "+5:00", "ZZ", "+23:59"]
+_AMOUNTS = [
+    "1",
+    "1.5",
+    ".5",
+    "0.000000001",
+    "1.",
+    ".",
+    "",
+    "9223372036854775807",
+    "9223372036854775808",
+    "2562047",
+    "0.1",
+    "007",
+]
+_AMOUNTS += [
+    "2562047.788015215",
+    "0.9223372036854775807999",
+    "3.3333333333333333333333",
+    "153722867",
+    "9223372036.854775808",
+]
+_UNITS = ["ns", "us", "\u00b5s", "\u03bcs", "ms", "s", "m", "h", "h", "m", "s", "d", "", "S", "mm"]
 _BITS = ["bitand", "bitor", "bitxor", "bitnand", "bitshl", "bitshr", "bitushr"]
 _BETWEEN = [
     "trim",
@@ -63,7 +94,7 @@ class Literals:
 
     def expression(self) -> str:
         draws = [self._number, self._escaped, self._read, self._shown, self._of_text, self._of_texts, self._computed]
-        return self._random.choice([*draws, self._of_integers])()
+        return self._random.choice([*draws, self._of_integers, self._time, self._duration])()
 
     def _pick[Item](self, *options: Item) -> Item:
         return self._random.choice(options)
@@ -82,6 +113,21 @@ class Literals:
 
     def _integer(self) -> int:
         return self._pick(self._random.randint(-(2**63) + 1, 2**63 - 1), self._random.randint(-9, 70))
+
+    def _time(self) -> str:
+        """In a layout that ``date()`` tries, or nearly."""
+        digits = [self._pick(*_PARTS[name]) for name in ("year", "month", "day", "hour", "second", "second")]
+        day, time = "-".join(digits[:3]), ":".join(digits[3:]) + self._pick("", "", *_FRACTIONS)
+        between, zone = self._pick("T", "T", " ", "   ", "t", ""), self._pick("Z", "Z", "", *_ZONES)
+        text = self._pick(day, time, f"{day} {time}", f"{day}T{time}{zone}", f"{day}{between}{time}{zone}")
+        return f"date({_quoted(text)})"
+
+    def _duration(self) -> str:
+        parts = [
+            self._pick(*_AMOUNTS, str(abs(self._integer()))) + self._pick(*_UNITS)
+            for _ in range(self._pick(1, 1, 2, 3))
+        ]
+        return f"duration({_quoted(self._pick('', '', '-', '+') + self._pick('', *parts, ''.join(parts)))})"
 
     def _text(self, most: int = 6) -> str:
         return _quoted(self._drawn(_CHARACTERS, most))

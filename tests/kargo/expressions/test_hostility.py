@@ -181,6 +181,9 @@ BOMBS: dict[str, str] = {
     "yaml10": "map(1..3000, asYAML({'a': #, 'b': #}))",
     "yaml11": "asYAML(request.body.o)",
     "yaml12": "asYAML(repeat('\\n', 90000))",
+    "dates": "map(1..3000, date('2024-05-01T12:30:15.123456789+02:00').Year())",
+    "durations": "map(1..3000, duration(repeat('1s', 32)))",
+    "later": "reduce(1..3000, #acc + duration('2562047h'), now()).Year()",
     "quoted": "repeat('\\n', 100000)",
 }
 
@@ -189,7 +192,7 @@ def evaluated(source: str) -> float:
     """The seconds that it takes."""
     start = time.thread_time()
     with contextlib.suppress(ExpressionError, TooMuch):
-        compile(source).evaluate(GIVEN, Effort(limits.EVALUATION_EFFORT))
+        compile(source).evaluate(GIVEN, Effort(limits.EVALUATION_EFFORT), answers.NOW)
     return time.thread_time() - start
 
 
@@ -197,7 +200,7 @@ def filled(template: str) -> float:
     """The seconds that it takes."""
     start = time.thread_time()
     with contextlib.suppress(ExpressionError, TooMuch):
-        templates.text(template, GIVEN, Effort(limits.EVALUATION_EFFORT))
+        templates.text(template, GIVEN, Effort(limits.EVALUATION_EFFORT), answers.NOW)
     return time.thread_time() - start
 
 

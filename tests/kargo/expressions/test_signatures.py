@@ -7,7 +7,7 @@ from receivers.kargo.expressions.natures import ANY, FLOAT, INT, LIST, NIL, STRI
 
 
 def test_every_function_is_had_or_refused() -> None:
-    assert set(functions.BY_NAME) == signatures.FUNCTIONS
+    assert {*functions.BY_NAME, signatures.NOW} == signatures.FUNCTIONS
     assert set(functions.OF_TEMPLATES) == set(signatures.TEMPLATE_OVERLOADS)
     assert not signatures.BUILTINS & set(functions.OF_TEMPLATES)
 

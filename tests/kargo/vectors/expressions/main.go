@@ -14,6 +14,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/expr-lang/expr"
 )
@@ -105,6 +106,11 @@ func tagged(value any) any {
 		return map[string]any{"int": strconv.Itoa(v)}
 	case float64:
 		return map[string]any{"float": strconv.FormatFloat(v, 'g', -1, 64)}
+	case time.Time:
+		_, offset := v.Zone()
+		return map[string]any{"time": fmt.Sprint(v.Unix(), " ", v.Nanosecond(), " ", offset)}
+	case time.Duration:
+		return map[string]any{"duration": strconv.FormatInt(int64(v), 10)}
 	}
 	reflected := reflect.ValueOf(value)
 	switch reflected.Kind() {
