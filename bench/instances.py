@@ -142,11 +142,9 @@ def _slopes(found: Sequence[Borne], size: Size, weight: float) -> list[Figure]:
         )
 
     lists = slope([each.lists for each in found]) / size.stored
+    speed = f", {weight / lists / 1e6:.0f} MB/s" if lists > 0 else ""  # of few Warehouses nothing can be told
     return [
-        Figure(
-            "one more instance: a list",
-            f"{lists * 1e6:.0f} µs CPU of the API server a Warehouse, {weight / lists / 1e6:.0f} MB/s",
-        ),
+        Figure("one more instance: a list", f"{lists * 1e6:.0f} µs CPU of the API server a Warehouse{speed}"),
         Figure(
             "one more instance: a watch event",
             f"{slope([each.change for each in found]) * 1e6:.0f} µs CPU of the API server",
