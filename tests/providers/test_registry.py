@@ -34,7 +34,8 @@ def test_a_sender_in_generic_s_place_is_imported_alone_and_when_it_is_asked_for(
     program = (
         "import sys; from receivers.providers import PROVIDERS; from receivers.events import Receiver; "
         "loaded = lambda: sorted(name for name in sys.modules if name.startswith('receivers.providers.')); "
-        "receiver = Receiver(provider='generic', name='r', project=None, source='', options={'kargo-receivers/sender': 'push'}); "
+        "options = {'kargo-receivers/sender': 'push'}; "
+        "receiver = Receiver(provider='generic', name='r', project=None, source='', options=options); "
         "provider = PROVIDERS['generic']; before = loaded(); provider.of(receiver); print(before, loaded())"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
