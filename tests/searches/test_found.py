@@ -173,6 +173,7 @@ def counted(call: Callable[..., Any], calls: Counter[str], name: str) -> Callabl
     return counting
 
 
+@pytest.mark.time_limit(120 + 15 * SECONDS)
 async def test_every_push_is_found(azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "layout").mkdir()
     count = PUSHED + REPLICATED
@@ -183,6 +184,7 @@ async def test_every_push_is_found(azurite: Azurite, tmp_path: Path, monkeypatch
     print(f"\n{count} of {count} pushes found; {pushed.calls['merge_patch']} patches, {pushed.calls['get']} reads")
 
 
+@pytest.mark.time_limit(120 + 15 * SECONDS)
 async def test_without_looking_again_those_that_came_late_are_not_found(
     azurite: Azurite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
