@@ -1,6 +1,7 @@
 """The journal in Azure Cosmos DB, on an emulated account."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +16,7 @@ from receivers import limits
 from receivers.journal.cosmos_journal import CosmosJournal
 from receivers.journal.journal import Filter, Row, State
 from receivers.retries.messages import Attempt
+from receivers.sampled import Sampled
 from receivers.settings import Settings
 from receivers.storage.account import StorageError
 from testbed.waiting import eventually
@@ -23,6 +25,12 @@ from tests.journal.cosmos import OPTIONS, cosmos_db
 
 # The emulator's certificate is its own.
 pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+
+
+@pytest.fixture(autouse=True)
+def unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what is logged a few lines a minute, each test may write its own."""
+    monkeypatch.setattr("receivers.journal.cosmos_journal.unreadable", Sampled(logging.getLogger("unreadable")))
 
 
 @pytest.fixture(scope="module")
