@@ -188,7 +188,7 @@ class Searches:
         self._awaited.add(target, value, sought, kept=kept)
         if self._sweeping is None or self._sweeping.done():
             self._sweeping = asyncio.get_running_loop().create_task(self._sweep())
-        if not kept and target not in self._reading and handling.covers(self._warehouses.handled(target), value):
+        if target not in self._reading and handling.covers(self._warehouses.handled(target), value):
             self._reading.add(target)
             self._begin(self._look_now(target))
 
