@@ -29,15 +29,12 @@ class KindStore(Store, Protocol):
     def __len__(self) -> int:
         """How many objects it holds."""
 
-    def retain(self, keys: set[Key]) -> None:
-        """Forget every object whose key is not among these, at once."""
-
 
 class ProjectStore(KindStore, Protocol):
     """A store of objects that are also listed project by project."""
 
     def retain_in(self, namespace: str, keys: set[Key]) -> None:
-        """As ``retain``, of one namespace."""
+        """Forget every object of a namespace whose key is not among these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +132,9 @@ class Followed[Kept: KindStore]:
     def _stopped(self, task: asyncio.Task[None]) -> None:
         self._ending.discard(task)
         if self._task is None:
-            self.store.retain(set())
+            for key in self.store.known():
+                self.store.delete(key)
+            self.store.unreadable.retain(set())
 
     def _new_reflector(self) -> Reflector:
         return Reflector(

@@ -11,7 +11,7 @@ from receivers.cluster import records
 from receivers.cluster.records import Identity, Key, UnreadableError
 from receivers.cluster.unreadable import Unreadable
 from receivers.events import Receiver, Selection, Target, TargetKind
-from receivers.kargo import aliases, configs, labels, promotions, shallow, subscriptions
+from receivers.kargo import aliases, configs, handling, labels, promotions, shallow, subscriptions
 from receivers.kargo.index import SubscriptionIndex
 from receivers.kargo.promotions import PullRequestIndex
 from receivers.kargo.subscriptions import Decoded, LeftOut
@@ -98,13 +98,8 @@ class WarehouseStore:
     def known(self) -> list[Key]:
         return list(self._indexed)
 
-    def retain(self, keys: set[Key]) -> None:
-        for key in self._indexed.keys() - keys:
-            self.delete(key)
-        self.unreadable.retain(keys)
-
     def retain_in(self, namespace: str, keys: set[Key]) -> None:
-        """As :meth:`retain`, of one namespace."""
+        """Forget every object of a namespace whose key is not among these."""
         for target in self.index.targets(namespace):
             if _key(target) not in keys:
                 self._forget(target)
@@ -205,14 +200,8 @@ class PromotionStore:
     def known(self) -> list[Key]:
         return [_key(target) for target in self.index.targets()]
 
-    def retain(self, keys: set[Key]) -> None:
-        for target in self.index.targets():
-            if _key(target) not in keys:
-                self._forget(target)
-        self.unreadable.retain(keys)
-
     def retain_in(self, namespace: str, keys: set[Key]) -> None:
-        """As :meth:`retain`, of one namespace."""
+        """Forget every object of a namespace whose key is not among these."""
         for target in self.index.targets():
             if target.namespace == namespace and _key(target) not in keys:
                 self._forget(target)
@@ -279,11 +268,6 @@ class ConfigStore:
     def known(self) -> list[Key]:
         return list(self._receivers)
 
-    def retain(self, keys: set[Key]) -> None:
-        for key in [key for key in self._receivers if key not in keys]:
-            self._forget(key)
-        self.unreadable.retain(keys)
-
     def _read(self, key: Key, configured: configs.Decoded, published: configs.Decoded) -> list[Receiver]:
         """Secrets and Warehouses of a project live in the namespace of its name, and so does its one ProjectConfig.
 
@@ -330,11 +314,9 @@ def _is_older(version: str, known: str, *, same: bool = False) -> bool:
 def _handled_refresh(status: msgspec.Raw) -> str:
     """The refresh that Kargo says it handled, "" for none: an odd status is no reason to lose the Warehouse."""
     try:
-        handled = msgspec.json.decode(status, type=records.WarehouseStatus).last_handled_refresh
+        return handling.token(msgspec.json.decode(status, type=records.WarehouseStatus).last_handled_refresh)
     except shallow.NO_JSON:
         return ""
-    token = shallow.value(handled) if len(handled) <= 2 + limits.REFRESH_HANDLED else ""
-    return token if isinstance(token, str) else ""
 
 
 def _target(key: Key) -> Target:

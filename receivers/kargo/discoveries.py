@@ -15,7 +15,7 @@ import msgspec
 
 from receivers import limits
 from receivers.events import Kind, Pushed
-from receivers.kargo import aliases, semver, shallow, urls, verdicts
+from receivers.kargo import aliases, handling, semver, shallow, urls, verdicts
 from receivers.kargo.index import Accepted
 from receivers.kargo.selectors.chart import ChartVersions
 from receivers.kargo.selectors.git import Commits, Tags
@@ -134,9 +134,7 @@ class Discovery:
     @cached_property
     def handled(self) -> str:
         """The refresh that Kargo handled last; empty for none."""
-        token = self._status.handled
-        found = shallow.value(token) if len(token) <= 2 + limits.REFRESH_HANDLED else ""
-        return found if isinstance(found, str) else ""
+        return handling.token(self._status.handled)
 
     @cached_property
     def under_way(self) -> bool:
@@ -159,7 +157,7 @@ class Discovery:
         look = worst(self._look_for(each, accepted, event, found) for each in accepted.qualifiers)
         return look if look.sight is Sight.FOUND or self._elements > 0 else UNTOLD  # it may stand in what was not read
 
-    def _look_for(self, qualifier: str, accepted: Accepted, event: Pushed, found: "_Found") -> Look:
+    def _look_for(self, qualifier: str, accepted: Accepted, event: Pushed, found: _Found) -> Look:
         if accepted.subscription.kind is Kind.GIT:
             return self._look_for_ref(qualifier, event.digest, accepted, found)
         if accepted.subscription.kind is Kind.CHART:
@@ -167,7 +165,7 @@ class Discovery:
         # Of a push of several tags another may have moved one of them on.
         return self._look_for_tag(qualifier, event.digest if len(event.qualifiers) == 1 else "", accepted, found)
 
-    def _look_for_tag(self, tag: str, digest: str, accepted: Accepted, found: "_Found") -> Look:
+    def _look_for_tag(self, tag: str, digest: str, accepted: Accepted, found: _Found) -> Look:
         digests: Collection[str] = found.digests.get(tag, ())
         if digests and (not digest or digest in digests or "" in digests):
             return FOUND
@@ -175,13 +173,13 @@ class Discovery:
             return Look(Sight.MISSING, f"Kargo lists tag {verdicts.shown(tag)} with another digest")
         return self._missing(f"tag {verdicts.shown(tag)}", tag, found, accepted)
 
-    def _look_for_version(self, tag: str, accepted: Accepted, found: "_Found") -> Look:
+    def _look_for_version(self, tag: str, accepted: Accepted, found: _Found) -> Look:
         version = tag.replace("_", "+")  # Helm pushes it so
         if version in found.digests or tag in found.digests:
             return FOUND
         return self._missing(f"version {verdicts.shown(version)}", version, found, accepted)
 
-    def _look_for_ref(self, ref: str, commit: str, accepted: Accepted, found: "_Found") -> Look:
+    def _look_for_ref(self, ref: str, commit: str, accepted: Accepted, found: _Found) -> Look:
         if ref.startswith(_TAGS):
             return self._look_for_git_tag(ref.removeprefix(_TAGS), accepted, found)
         if not commit:
@@ -192,22 +190,22 @@ class Discovery:
             return UNTOLD  # the commit may be left out, or no head any more, though Kargo has seen it
         return Look(Sight.MISSING, f"Kargo does not list commit {verdicts.shown(commit[:12])}")
 
-    def _look_for_git_tag(self, tag: str, accepted: Accepted, found: "_Found") -> Look:
+    def _look_for_git_tag(self, tag: str, accepted: Accepted, found: _Found) -> Look:
         if tag in found.digests or tag in found.seen:
             return FOUND
         if not found.seen and self._is_filtered(accepted):
             return UNTOLD
         return self._missing(f"tag {verdicts.shown(tag)}", tag, found, accepted)
 
-    def _missing(self, name: str, version: str, found: "_Found", accepted: Accepted) -> Look:
-        limit, listed = self._limit(accepted), list(found.digests)
+    def _missing(self, name: str, version: str, found: _Found, accepted: Accepted) -> Look:
+        limit = self._limit(accepted)
         if found.count < limit:
             return Look(Sight.MISSING, f"Kargo does not list {name}")
-        if _is_below(version, listed, accepted):
+        if _is_below(version, found.digests, accepted):
             return Look(Sight.BEYOND, f"{name} is lower than the {limit} that Kargo lists (discoveryLimit)")
         return Look(Sight.MISSING, f"Kargo does not list {name}, and its list is full (discoveryLimit {limit})")
 
-    def _found(self, kind: Kind, url: str) -> "_Found":
+    def _found(self, kind: Kind, url: str) -> _Found:
         """What was discovered in one repository, read once."""
         known = self._read.get((kind, url))
         if known is None:
@@ -216,7 +214,7 @@ class Discovery:
             known = self._read[kind, url] = self._gathered(entries)
         return known
 
-    def _gathered(self, entries: list[_Entry]) -> "_Found":
+    def _gathered(self, entries: list[_Entry]) -> _Found:
         found = _Found()
         for entry in entries:
             listed = [(each.tag, each.digest) for each in self._list(entry.references, _Reference)]
@@ -244,9 +242,11 @@ class Discovery:
                 self._bytes -= len(raw)
                 return msgspec.json.decode(raw, type=list[kind])  # type: ignore[valid-type]  # a type at run time
             found = shallow.elements(raw, at_most=limits.DISCOVERED_OF_ONE) if self._elements > 0 else None
-            first = found.first if found else []
-            self._elements -= len(first) + len(raw) // _PASSED if found is None or not found.more else self._elements
-            return [msgspec.json.decode(each, type=kind) for each in first]
+            if found is None:
+                return []
+            cost = self._elements if found.more else len(found.first) + len(raw) // _PASSED
+            self._elements -= cost
+            return [msgspec.json.decode(each, type=kind) for each in found.first]
         except (*shallow.NO_JSON, RecursionError):
             return []
 
@@ -292,7 +292,7 @@ def worst(looks: Iterable[Look]) -> Look:
 _GRAVITY = {Sight.MISSING: 0, Sight.BEYOND: 1, Sight.UNTOLD: 2, Sight.FOUND: 3}
 
 
-def _is_below(version: str, listed: list[str], accepted: Accepted) -> bool:
+def _is_below(version: str, listed: Iterable[str], accepted: Accepted) -> bool:
     """Whether a version is lower than all that are listed, where the highest are."""
     selector = accepted.subscription.selector
     if isinstance(selector, Commits) and isinstance(selector.refs, Tags):

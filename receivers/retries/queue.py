@@ -26,7 +26,7 @@ from receivers.deliveries.delivery import Delivery
 from receivers.retries import messages
 from receivers.retries.messages import Message, Poisoned
 from receivers.storage.account import NotFoundError, Storage, StorageError, calling
-from receivers.storage.sending import Sender
+from receivers.storage.sending import Sender, varied
 
 if TYPE_CHECKING:
     from azure.storage.queue import QueueMessage
@@ -206,7 +206,7 @@ class RetryQueue:
 
     def _delay(self, tries: int) -> float:
         delay = limits.RETRY_DELAYS[min(tries, len(limits.RETRY_DELAYS) - 1)]
-        return delay * (1 + limits.RETRY_JITTER * (2 * self._jitter() - 1))
+        return varied(delay, self._jitter())
 
     async def _keep(self, message: Message, *, delay: float) -> None:
         due_at = self._now() + timedelta(seconds=delay)

@@ -38,6 +38,7 @@ from receivers.searches.awaited import Awaited, Entry
 from receivers.searches.queue import Waiting
 from receivers.searches.search import Search, Sought, UnreadableSearch
 from receivers.storage.account import StorageError
+from receivers.storage.sending import varied
 
 NOT_HANDLED = "Kargo has not acted on the refresh"
 ENDED = "the search ended: the cluster could not be asked for an hour"
@@ -78,24 +79,11 @@ class Searches:
         self._now = now
         self._jitter = jitter
         self._awaited = Awaited(clock=clock)
-        self._searched: Bounded[Target, None] = Bounded(  # Warehouses with a search whose first look is still to come
-            entries=limits.SEARCH_WAREHOUSES,
-            size=limits.SEARCH_WAREHOUSES * ENTRY,
-            age=limits.SEARCH_DELAYS[0] * (1 + limits.RETRY_JITTER),
-            clock=clock,
-        )
-        self._unacted: Bounded[Target, None] = Bounded(  # Warehouses that are searched though Kargo does not act
-            entries=limits.SEARCH_WAREHOUSES,
-            size=limits.SEARCH_WAREHOUSES * ENTRY,
-            age=limits.SEARCH_UNACTED,
-            clock=clock,
-        )
-        self._found: Bounded[tuple[Target, object], datetime] = Bounded(  # when what was found had been pushed
-            entries=limits.SEARCH_WAREHOUSES,
-            size=limits.SEARCH_WAREHOUSES * ENTRY,
-            age=limits.SEARCH_AGE,
-            clock=clock,
-        )
+        # Warehouses with a search whose first look is still to come, and those searched though Kargo does not act
+        self._searched: Bounded[Target, None] = _remembered(varied(limits.SEARCH_DELAYS[0], 1), clock)
+        self._unacted: Bounded[Target, None] = _remembered(limits.SEARCH_UNACTED, clock)
+        # When what was found had been pushed
+        self._found: Bounded[tuple[Target, object], datetime] = _remembered(limits.SEARCH_AGE, clock)
         self._reading: set[Target] = set()
         self._reads = asyncio.Semaphore(limits.SEARCH_READS)
         self._sweeping: asyncio.Task[None] | None = None
@@ -242,7 +230,7 @@ class Searches:
             logger.warning("nobody looks whether Kargo finds what was pushed for %s: %s", search.target, error)
 
     async def _wait(self, search: Search, *, delay: float) -> None:
-        await self._waiting.put(search, delay=delay * (1 + limits.RETRY_JITTER * (2 * self._jitter() - 1)))
+        await self._waiting.put(search, delay=varied(delay, self._jitter()))
 
     async def _read(self, target: Target) -> records.Warehouse | None:
         """The Warehouse as it is now, by the right to list them, which there is. Raises ClusterError."""
@@ -353,6 +341,12 @@ class Searches:
                 await asyncio.sleep(0)
 
 
+def _remembered[Key, Value](age: float, clock: Callable[[], float]) -> Bounded[Key, Value]:
+    """One entry for a Warehouse, as a rule, and for so many seconds."""
+    most = limits.SEARCH_WAREHOUSES
+    return Bounded(entries=most, size=most * ENTRY, age=age, clock=clock)
+
+
 class _Found(msgspec.Struct):
     items: list[records.Warehouse]
 
@@ -364,8 +358,6 @@ class _Annotations(msgspec.Struct):
 def _annotation(warehouse: records.Warehouse) -> str:
     """The refresh that was asked for last; empty for none."""
     try:
-        annotations = msgspec.json.decode(warehouse.metadata.annotations, type=_Annotations)
+        return handling.token(msgspec.json.decode(warehouse.metadata.annotations, type=_Annotations).refresh)
     except shallow.NO_JSON:
         return ""
-    found = shallow.value(annotations.refresh)
-    return found if isinstance(found, str) and len(found) <= limits.REFRESH_HANDLED else ""

@@ -4,6 +4,7 @@ import asyncio
 import base64
 from typing import TYPE_CHECKING
 
+from receivers import limits
 from receivers.storage.account import NotFoundError, Storage, StorageError, calling
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ class Sender:
             except StorageError as error:
                 if error.status not in EXISTS:  # somebody else was faster
                     raise
+
+
+def varied(delay: float, share: float) -> float:
+    """A delay, so that what failed together does not return together; ``share`` is a random number up to 1."""
+    return delay * (1 + limits.RETRY_JITTER * (2 * share - 1))
 
 
 async def _send(queue: "QueueClient", encoded: str, delay: float) -> "QueueMessage":

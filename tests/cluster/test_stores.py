@@ -1,7 +1,6 @@
 """What is kept of the objects of the cluster, and when it changes."""
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -9,6 +8,7 @@ import msgspec
 import pytest
 
 from receivers import limits
+from receivers.cluster import objects
 from receivers.cluster.records import Key, UnreadableError
 from receivers.cluster.stores import ConfigStore, PromotionStore, WarehouseStore
 from receivers.events import Pushed, Receiver, Requirement, Selection, Target, TargetKind
@@ -79,11 +79,11 @@ def test_a_warehouse_that_was_deleted_can_come_back() -> None:
     assert images(store) == [IMAGE]
 
 
-def test_warehouses_that_a_list_lacks_are_forgotten() -> None:
+async def test_warehouses_that_a_list_lacks_are_forgotten() -> None:
     store = WarehouseStore()
     for name in ("a", "b"):
         store.apply(stored(name))
-    store.retain({Key(PROJECT, "a")})
+    await objects.retain(store, {Key(PROJECT, "a")})
     assert len(store) == len(store.index) == 1
 
 
@@ -145,14 +145,14 @@ def test_a_config_that_was_never_there_can_be_deleted() -> None:
     assert store.version == 0
 
 
-def test_a_config_that_a_list_lacks_is_forgotten() -> None:
+async def test_a_config_that_a_list_lacks_is_forgotten() -> None:
     store = ConfigStore()
     store.apply(raw(project_config([])))
-    store.retain(set())
+    await objects.retain(store, set())
     assert (len(store), store.version) == (0, 2)
 
 
-def test_receivers_that_change_are_told_as_they_were_and_as_they_are() -> None:
+async def test_receivers_that_change_are_told_as_they_were_and_as_they_are() -> None:
     store, told = ConfigStore(), list[tuple[list[str], list[str]]]()
     store.on_changed = lambda before, after: told.append((named(before), named(after)))
     first, second = Hook(name="first"), Hook(name="second")
@@ -160,7 +160,7 @@ def test_receivers_that_change_are_told_as_they_were_and_as_they_are() -> None:
         store.apply(raw(project_config(hooks)))
     store.delete(Key(PROJECT, PROJECT))
     store.apply(raw(project_config([second])))
-    store.retain(set())
+    await objects.retain(store, set())
     assert told == [
         ([], ["first"]),
         (["first"], ["first", "second"]),
@@ -180,7 +180,9 @@ def test_a_config_that_comes_and_goes_without_receivers_tells_nobody() -> None:
 # What is kept is bounded
 
 
-def test_a_project_has_its_share_and_more_only_while_all_projects_need_little(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_project_has_its_share_and_more_only_while_all_projects_need_little(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(limits, "PROJECT_SUBSCRIPTIONS", 10_000)
     monkeypatch.setattr(limits, "ALL_SUBSCRIPTIONS", 20_000)
     store = WarehouseStore()
@@ -200,7 +202,7 @@ def test_a_project_has_its_share_and_more_only_while_all_projects_need_little(mo
     first, second = fill("first"), fill("second")
     assert first > 1.5 * second > 3
     assert store.index.match(Pushed(repository_urls=(IMAGE,)), project="second")
-    store.retain(set())
+    await objects.retain(store, set())
     assert fill("second") == first
 
 
@@ -274,21 +276,29 @@ def test_kargo_s_handling_of_a_promotion_is_told_once_and_when_it_ends_with_it()
     assert told == [(WAITING, "a"), (WAITING, "b")]
 
 
-WAYS_TO_FORGET: tuple[Callable[[PromotionStore], None], ...] = (
-    lambda store: store.delete(Key(PROJECT, "waiting")),
-    lambda store: store.retain(set()),
-    lambda store: store.retain_in(PROJECT, set()),
-)
+async def delete(store: PromotionStore) -> None:
+    store.delete(Key(PROJECT, "waiting"))
 
 
-def test_promotions_that_are_gone_are_forgotten() -> None:
+async def forget_all(store: PromotionStore) -> None:
+    await objects.retain(store, set())
+
+
+async def forget_project(store: PromotionStore) -> None:
+    store.retain_in(PROJECT, set())
+
+
+WAYS_TO_FORGET = (delete, forget_all, forget_project)
+
+
+async def test_promotions_that_are_gone_are_forgotten() -> None:
     for forget in WAYS_TO_FORGET:
         store = PromotionStore()
         store.apply(stored_promotion(1))
-        forget(store)
+        await forget(store)
         assert len(store) == 0
     store.apply(stored_promotion(1))
-    store.retain({Key(PROJECT, "waiting")})
+    await objects.retain(store, {Key(PROJECT, "waiting")})
     store.retain_in("another", set())
     assert len(store) == 1
 

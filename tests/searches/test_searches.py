@@ -30,6 +30,13 @@ WEB = Target(PROJECT, "web")
 MISSING = "Kargo does not list tag 1.2.3"
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What Kargo does not act on is looked for soon."""
+    monkeypatch.setattr(limits, "SEARCH_PATIENCE", 0.05)
+    monkeypatch.setattr(limits, "SEARCH_SWEEP", 0.02)
+
+
 def annotation(kargo: Watched, target: Target = APP) -> str:
     """The refresh that was asked for last."""
     found: Object = kargo.cluster.store.get(WAREHOUSES, target.namespace, target.name)
@@ -163,11 +170,8 @@ async def test_while_kargo_discovers_nothing_is_missing_yet() -> None:
         assert await kargo.findings() == [Finding.SOUGHT]
 
 
-async def test_what_kargo_does_not_act_on_is_looked_for_later_and_asked_for_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(limits, "SEARCH_PATIENCE", 0.05)
-    monkeypatch.setattr(limits, "SEARCH_SWEEP", 0.02)
+@pytest.mark.usefixtures("impatient")
+async def test_what_kargo_does_not_act_on_is_looked_for_later_and_asked_for_once() -> None:
     async with watched(acts=False) as kargo:
         await kargo.push()
         asked = annotation(kargo)
@@ -447,11 +451,8 @@ async def test_where_that_cannot_be_read_it_is_looked_for_later(gone: bool, monk
         assert not kargo.searches._reading
 
 
-async def test_while_kargo_is_away_a_warehouse_is_searched_once_whatever_is_pushed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(limits, "SEARCH_PATIENCE", 0.05)
-    monkeypatch.setattr(limits, "SEARCH_SWEEP", 0.02)
+@pytest.mark.usefixtures("impatient")
+async def test_while_kargo_is_away_a_warehouse_is_searched_once_whatever_is_pushed() -> None:
     async with watched(acts=False) as kargo:
         await kargo.push()
         await kargo.waiting()
