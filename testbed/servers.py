@@ -45,7 +45,7 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, override
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -176,6 +176,7 @@ class ApiServer:
                 if namespace and namespace not in self._namespaces:
                     made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
                     (await send(session, "POST", "/api/v1/namespaces", made)).expect(201, 409)
+                    await self._wait_until_open(session, namespace)
                     self._namespaces.add(namespace)
             room = asyncio.Semaphore(AT_ONCE)
 
@@ -184,6 +185,9 @@ class ApiServer:
                     return await apply(session, each)
 
             return await asyncio.gather(*map(one, objects))
+
+    async def _wait_until_open(self, session: aiohttp.ClientSession, namespace: str) -> None:
+        """Returns when objects can be made in a namespace that is new."""
 
     async def get(self, kind: str, name: str, namespace: str | None = None) -> Object | None:
         """The object, or None."""
@@ -393,6 +397,16 @@ class RealServer(ApiServer):
             if not process.alive:
                 process.start()
         self.wait_until_ready()
+
+    @override
+    async def _wait_until_open(self, session: aiohttp.ClientSession, namespace: str) -> None:
+        """Its admission learns a moment later that a namespace which was removed is made anew."""
+        tried = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "tried"}}
+        path = path_of("Secret", None, namespace) + "?dryRun=All"
+        deadline = time.monotonic() + READY_WITHIN
+        while (answer := await send(session, "POST", path, tried)).status == http.client.FORBIDDEN:
+            assert time.monotonic() < deadline, answer.body
+            await asyncio.sleep(0.01)
 
     async def prepare(self) -> None:
         """Gives it Kargo's kinds and the roles of rbac.yaml."""

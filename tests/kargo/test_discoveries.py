@@ -300,6 +300,11 @@ def test_lists_are_looked_through_as_far_as_they_can_be_honest() -> None:
     assert look(image(), push("none"), tags(*many[:20], long)).sight is Sight.MISSING
 
 
+def test_a_long_text_in_a_lists_place_lists_nothing() -> None:
+    long = "x" * limits.DISCOVERED_BYTES
+    assert look(image(), push("1.2.3"), {"images": [{"repoURL": IMAGE, "references": long}]}).sight is Sight.MISSING
+
+
 def test_what_stands_beyond_what_is_looked_through_is_not_missing() -> None:
     entry = {"repoURL": "ghcr.io/another/app", "references": [{"tag": "1.2.3", "digest": DIGEST}]}
     last = {"repoURL": IMAGE, "references": [{"tag": "1.2.3", "digest": DIGEST}]}
