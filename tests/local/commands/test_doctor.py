@@ -34,9 +34,7 @@ def test_a_receiver_that_no_sender_can_reach_is_a_fault_of_the_settings(
     for command in ("doctor", "urls"):
         assert main([command]) == 2
         told = capsys.readouterr()
-        assert "RECEIVERS: entry 0: provider must be one of acr, alibaba" in (told.out + told.err).replace(
-            "setting ", ""
-        )
+        assert "RECEIVERS[0].provider: must be one of acr, alibaba" in told.out + told.err
 
 
 def test_json_is_one_document(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
