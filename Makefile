@@ -53,8 +53,9 @@ fmt: .venv/ready ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-providers: .venv/ready ## tell Terraform and the ingress which providers there are
+providers: .venv/ready ## tell Terraform, the ingress and the schema of RECEIVERS which providers there are
 	$(BIN)/python scripts/infra_providers.py
+	$(BIN)/kargo-receivers schema >docs/receivers.schema.json
 
 layers: .venv/ready ## draw the rooms of receivers/ into docs/how-it-works.md, from the imports
 	$(BIN)/python scripts/layers.py

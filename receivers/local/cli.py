@@ -64,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     _show(commands)
     _redeliver(commands)
     _queue(commands)
+    _schema(commands)
     return top
 
 
@@ -268,6 +269,17 @@ def _queue(commands: _Commands) -> None:
         exit_codes=LISTED,
     )
     _service(command)
+
+
+def _schema(commands: _Commands) -> None:
+    _command(
+        commands,
+        "schema",
+        about="Print the JSON schema of RECEIVERS and of the file that RECEIVERS_FILE names.",
+        example="kargo-receivers schema > receivers.schema.json",
+        exit_codes="0  printed",
+        json=False,
+    )
 
 
 def _service(command: argparse.ArgumentParser) -> None:
