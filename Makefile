@@ -24,8 +24,8 @@ help: ## this list
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
 	touch $@
 
-run: .venv/ready ## start the service on 127.0.0.1:7071, with a sample cluster or the one of KUBECONFIG
-	@exec $(BIN)/kargo-receivers serve $(if $(KUBECONFIG),,--embedded)
+run: .venv/ready ## start the service on 127.0.0.1:7071, with a sample cluster or the one of KUBECONFIG: make run PORT=7080
+	@exec $(BIN)/kargo-receivers serve $(if $(KUBECONFIG),,--embedded) $(if $(PORT),--port $(PORT))
 
 # What was compiled is kept, whatever the environment says: each worker and each program that the tests start compiles
 # every module anew else, which is half of the time until the first test.

@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _serve(commands)
     _urls(commands)
+    _compare(commands)
     _send(commands)
     _explain(commands)
     _ping(commands)
@@ -126,6 +127,17 @@ def _urls(commands: _Commands) -> None:
     )
     command.add_argument("--reveal", action="store_true", help="print whole tokens")
     _base_url(command)
+
+
+def _compare(commands: _Commands) -> None:
+    command = _command(
+        commands,
+        "compare",
+        about="Set the path of each receiver beside the one that Kargo published, and say why they differ.",
+        example="kargo-receivers compare --output json",
+        exit_codes="0  all are the same\n  1  some differ",
+    )
+    command.add_argument("--reveal", action="store_true", help="print whole tokens")
 
 
 def _send(commands: _Commands) -> None:
