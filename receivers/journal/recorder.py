@@ -192,7 +192,7 @@ class Recorder:
     def _tell(self, row: Row, news: "_News") -> None:
         for warehouse in row.warehouses:
             outcome = news.outcomes.get(warehouse.target)
-            if outcome is not None:
+            if outcome is not None and warehouse.state != State.REFRESHED:  # or else by an earlier one already
                 rows.settle(warehouse, outcome, queued=row.state == State.QUEUED)
             if warehouse.target in news.searched:
                 rows.note_searched(warehouse, news.searched[warehouse.target])

@@ -200,12 +200,17 @@ def _merged(before: list[WarehouseRow], decided: list[WarehouseRow], *, whole: b
     merged = {} if whole else dict(known)
     for each in decided:
         earlier = known.get(each.target)
-        if earlier is not None and earlier.value == each.value:  # the same refresh
-            each.handled_at = earlier.handled_at
-            each.searched = earlier.searched
+        if earlier is not None and each.refresh and earlier.state == State.REFRESHED:
+            _keep_refresh(each, earlier)
         if whole or each.refresh or earlier is None or not earlier.refresh:
             merged[each.target] = each
     return [merged[key] for key in sorted(merged)]
+
+
+def _keep_refresh(decided: WarehouseRow, earlier: WarehouseRow) -> None:
+    """What was refreshed since the delivery arrived stays so, and was when it was, whatever a later try comes to."""
+    decided.state, decided.value, decided.error = earlier.state, earlier.value, earlier.error
+    decided.handled_at, decided.searched = earlier.handled_at, earlier.searched
 
 
 def conclude(row: Row) -> None:
