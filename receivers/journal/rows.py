@@ -25,6 +25,7 @@ from receivers.retries import messages
 from receivers.retries.messages import Message
 from receivers.text import clipped
 
+DISCARDED = "discarded by hand"
 _WORST = (Finding.MISSING, Finding.SOUGHT, Finding.FOUND)
 
 
@@ -192,6 +193,11 @@ def note_try(row: Row, message: Message, match: Match | None, refreshes: Refresh
         row.state = State.QUEUED
     else:
         row.state, row.reason = State.REFRESHED if State.REFRESHED in wanted else State.NOTHING, ""
+
+
+def discarded(reason: str) -> str:
+    """Why a delivery failed that somebody discarded after it was given up."""
+    return clipped(f"{DISCARDED}: {reason}" if reason and not reason.startswith(DISCARDED) else reason or DISCARDED)
 
 
 def _merged(before: list[WarehouseRow], decided: list[WarehouseRow], *, whole: bool) -> list[WarehouseRow]:
