@@ -282,10 +282,13 @@ def _queue(commands: _Commands) -> None:
     command = _command(
         commands,
         "queue",
-        about="Show which deliveries wait for another try, and which were given up, and why.",
-        example="kargo-receivers queue --output json",
-        exit_codes=LISTED,
+        about="Show which deliveries wait for another try, and which were given up, and why; try those again.",
+        example="kargo-receivers queue --retry all",
+        exit_codes="0  listed, tried again or discarded\n  1  no such message, no such page, or no answer",
     )
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--retry", metavar="ID|all", help="of what was given up, try one message again, or all")
+    which.add_argument("--discard", metavar="ID", help="delete one message that was given up, for good")
     _service(command)
 
 

@@ -16,7 +16,7 @@ from receivers.local import cluster
 from receivers.local.doctor import base_path, configuration, discoveries, permissions, receivers, running, storage
 from receivers.local.doctor.findings import Check, Finding, Severity
 from receivers.runtime import Runtime
-from receivers.settings import SettingsError
+from receivers.settings import Settings, SettingsError
 
 CORRECT = "correct it, or leave it out"
 KINDS = {
@@ -62,7 +62,7 @@ async def examine(variables: Mapping[str, str]) -> Examination:
 async def _examine_cluster(service: Runtime) -> Examination:
     answers = f"{service.api.server} answers, and has Kargo"
     try:
-        unusable = await of_api_server(service.api)
+        unusable = await of_api_server(service.api, service.settings)
         if unusable:
             return Examination(checks=[Check(name="cluster", sound=answers, findings=[unusable])], complete=False)
         permitted = await of_permissions(service)
@@ -123,7 +123,7 @@ def of_unresolved_settings(service: Runtime) -> Iterator[Finding]:
         yield Finding(subject=f"setting {variable}", problem=unresolved.FAULT, remedy=CORRECT)
 
 
-async def of_api_server(api: Api) -> Finding | None:
+async def of_api_server(api: Api, settings: Settings) -> Finding | None:
     """Why nothing else can be looked at, if so: no answer, no Kargo, or not for this identity."""
     try:
         await api.get("/version", timeout=permissions.CALL_TIMEOUT)
@@ -137,7 +137,7 @@ async def of_api_server(api: Api) -> Finding | None:
             remedy = "check the credential: the kubeconfig's user, CLUSTER_TOKEN, or the managed identity"
     except ClusterError as error:
         problem = f"it cannot be reached: {error}"
-        remedy = "check KUBECONFIG or CLUSTER_SERVER, and whether this machine may reach it"
+        remedy = f"check {cluster.blamed(settings, str(error))}, and whether this machine may reach it"
     else:
         return None
     return Finding(subject=f"cluster {api.server}", problem=problem, remedy=remedy)
