@@ -24,8 +24,8 @@ help: ## this list
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . && \
 	touch $@
 
-run: .venv/ready ## start the service on 127.0.0.1:7071, with a sample cluster or the one of KUBECONFIG
-	@exec $(BIN)/kargo-receivers serve $(if $(KUBECONFIG),,--embedded)
+run: .venv/ready ## start the service on 127.0.0.1:7071, with a sample cluster or the one of KUBECONFIG: make run PORT=7080
+	@exec $(BIN)/kargo-receivers serve $(if $(KUBECONFIG),,--embedded) $(if $(PORT),--port $(PORT))
 
 # What was compiled is kept, whatever the environment says: each worker and each program that the tests start compiles
 # every module anew else, which is half of the time until the first test.
@@ -53,8 +53,9 @@ fmt: .venv/ready ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-providers: .venv/ready ## tell Terraform and the ingress which providers there are
+providers: .venv/ready ## tell Terraform, the ingress and the schema of RECEIVERS which providers there are
 	$(BIN)/python scripts/infra_providers.py
+	$(BIN)/kargo-receivers schema >docs/receivers.schema.json
 
 layers: .venv/ready ## draw the rooms of receivers/ into docs/how-it-works.md, from the imports
 	$(BIN)/python scripts/layers.py

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 import azure.functions as func
 
-from receivers import runtime, version
+from receivers import base_path, runtime, version
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import answers, readiness
 from receivers.deliveries.delivery import new_id
@@ -88,6 +88,17 @@ async def visit(req: func.HttpRequest) -> func.HttpResponse:
 for section in SECTIONS:
     route = app.route(route=f"{section}/{{*rest}}", methods=[func.HttpMethod.GET, func.HttpMethod.POST])
     route(app.function_name(section)(visit))
+
+
+@app.function_name("home")
+@app.route(route="{*path}", methods=[func.HttpMethod.GET, func.HttpMethod.HEAD])
+async def home(req: func.HttpRequest) -> func.HttpResponse:
+    """Lead from the root to the first page. Nothing else is here: any other route comes before this one."""
+    base = base_path.of(os.environ)
+    if _path(req.url).removeprefix(base).strip("/"):
+        return func.HttpResponse(status_code=404)
+    site = await asyncio.to_thread(importlib.import_module, PAGES)
+    return func.HttpResponse(status_code=302, headers={"Location": base + site.START})
 
 
 if storage_configured(os.environ):

@@ -114,6 +114,17 @@ class Authenticated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """A text that a receiver may have beside its secret, and what it says."""
+
+    about: str
+    choices: tuple[str, ...] = ()  # empty: any text
+
+
+REGISTRY = Option(about="The host of the registry, where a push does not name it.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Authentication:
     """How a sender proves itself, beside knowing the receiver's URL. :mod:`receivers.wire.authentication` makes them.
 
@@ -128,6 +139,7 @@ class Authentication:
     needs_secret: Callable[[Receiver], bool]
     # Where the keys are published that this receiver's tokens are signed with; empty: it takes none.
     keys: Callable[[Receiver], str] = lambda _: ""
+    options: Mapping[str, Option] = field(default_factory=dict)  # of a receiver that it goes by
 
     def authenticate(
         self,
@@ -307,6 +319,7 @@ class Provider:
         None  # what is wrong with a receiver's configuration, to see it
     )
     laborious: bool = False  # its requests are read in a thread, one at a time
+    options: Mapping[str, Option] = field(default_factory=dict)  # of a receiver, beside those of its authentication
     requires: tuple[str, ...] = ()  # a receiver's options without which nothing can be understood
     lenient: bool = False  # what is refused it posts again without end, and nothing else until then
     # Whose requests a receiver reached under this name takes instead, as its configuration says; None: this one's.
@@ -316,6 +329,11 @@ class Provider:
     def kinds(self) -> tuple[str, ...]:
         """The keys of receivers that are reachable under this name."""
         return self.serves or (self.name,)
+
+    @property
+    def takes(self) -> Mapping[str, Option]:
+        """All options that a receiver may have."""
+        return {**self.options, **self.authentication.options}
 
     def is_for(self, receiver: Receiver) -> bool:
         """Whether a receiver is reachable under this name."""

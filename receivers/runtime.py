@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from receivers import limits, providers, unresolved
+from receivers import limits, providers, static_receivers, unresolved
 from receivers import settings as settings_module
 from receivers.cluster import credentials
 from receivers.cluster.api import Api
@@ -28,6 +28,7 @@ from receivers.journal.journal import Journal
 from receivers.journal.recorder import Recorder
 from receivers.journal.redelivery import Redelivery
 from receivers.journal.table_journal import TableJournal
+from receivers.nearest import nearest
 from receivers.providers import GIT_HOSTS, PROVIDERS
 from receivers.retries.queue import RetryQueue
 from receivers.retries.retries import Retries
@@ -315,20 +316,26 @@ async def _static(settings: Settings) -> tuple[StaticReceiver, ...]:
     """The receivers in the settings. Raises SettingsError where no delivery to one could ever be understood."""
     receivers = {"RECEIVERS": settings.receivers, "RECEIVERS_FILE": settings.receivers_from_file}
     faults = [
-        f"{variable}: entry {position}: {fault}"
+        f"{variable}[{position}]{fault}"
         for variable, entries in receivers.items()
         for position, receiver in enumerate(entries)
-        if (fault := await _fault(receiver))
+        for fault in [each async for each in _faults(receiver)]
     ]
     if faults:
         raise SettingsError("\n".join(faults))
     return (*settings.receivers, *settings.receivers_from_file)
 
 
-async def _fault(receiver: StaticReceiver) -> str:
+async def _faults(receiver: StaticReceiver) -> AsyncIterator[str]:
     if receiver.provider not in PROVIDERS:
-        return f"provider must be one of {', '.join(sorted(PROVIDERS))}"
-    return (await provider(receiver.provider)).lacking(receiver.options)
+        meant = nearest(receiver.provider, PROVIDERS)
+        suggested = f"; {meant} may be meant" if meant else ""
+        yield f".provider: must be one of {', '.join(sorted(PROVIDERS))}{suggested}"
+        return
+    for name in (await provider(receiver.provider)).requires:
+        if not receiver.options.get(name):
+            meant = static_receivers.instead(name, receiver.options)
+            yield f".{name}: a receiver of {receiver.provider} needs it{meant}"
 
 
 def _journal(settings: Settings, storage: Storage | None) -> Journal | None:

@@ -255,6 +255,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
             text = secrets.token_hex(32)
         try:
             values[setting.name] = setting.metadata["parse"](_usable(text))
+        except static_receivers.Faults as several:
+            faults |= {variable + path: fault for path, fault in several.by_path.items()}
         except ValueError as error:
             faults[variable] = str(error)
     settings = Settings(**values)

@@ -15,7 +15,8 @@ from receivers.events import WebhookRequest
 from receivers.journal.journal import Filter, Row
 from receivers.local.azurite import Azurite
 from receivers.providers import PROVIDERS
-from receivers.retries.queue import QUEUE, Contents
+from receivers.retries.contents import Contents
+from receivers.retries.queue import QUEUE
 from receivers.runtime import Runtime
 from receivers.settings import Settings
 from testbed.objects import PROJECT, Hook, project_config, secret_of, warehouse

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -53,15 +54,18 @@ async def test_receivers_that_no_sender_can_reach_are_faults() -> None:
     with pytest.raises(SettingsError) as error:
         await runtime.start(Settings(receivers=(typo,), receivers_from_file=(typo,)), {})
     assert str(error.value).split("\n") == [
-        f"RECEIVERS: entry 0: provider must be one of {known}",
-        f"RECEIVERS_FILE: entry 0: provider must be one of {known}",
+        f"RECEIVERS[0].provider: must be one of {known}; quay may be meant",
+        f"RECEIVERS_FILE[0].provider: must be one of {known}; quay may be meant",
     ]
 
 
 async def test_a_receiver_without_what_its_sender_does_not_tell_is_a_fault() -> None:
     nameless = StaticReceiver(provider="zot", name="builds", project=None, secret="s")
-    with pytest.raises(SettingsError, match=r"^RECEIVERS: entry 0: a receiver of zot needs registry$"):
+    with pytest.raises(SettingsError, match=r"^RECEIVERS\[0\]\.registry: a receiver of zot needs it$"):
         await runtime.start(Settings(receivers=(nameless,)), {})
+    misspelt = replace(nameless, options={"registery": "zot.example.com"})
+    with pytest.raises(SettingsError, match=r"needs it; registery stands there, which may be meant$"):
+        await runtime.start(Settings(receivers=(misspelt,)), {})
 
 
 async def test_a_cluster_that_is_away_does_not_keep_the_service_from_starting() -> None:

@@ -26,7 +26,8 @@ PLATFORM = {  # what Azure Functions itself reads
     "AzureWebJobsDisableHomepage",
     "PYTHON_ISOLATE_WORKER_DEPENDENCIES",
 }
-HALF = "entry 0: {} must be Unicode text; half of a surrogate pair is none"
+HALF = "must be Unicode text; half of a surrogate pair is none"
+ODD = "(a field with an odd name)"
 VARIABLES = {field.metadata["variable"]: field for field in fields(Settings)}
 
 
@@ -97,25 +98,6 @@ def test_a_variable_sets_its_setting(variable: str, text: str, name: str, value:
         ("RECEIVERS", f'["{SECRET}', "must be a JSON list of receivers; it is not JSON"),
         ("RECEIVERS", "[" * 100_000, "must be a JSON list of receivers; it is not JSON"),
         ("RECEIVERS", f'{{"secret": "{SECRET}"}}', "must be a JSON list of receivers"),
-        ("RECEIVERS", f'["{SECRET}"]', "entry 0 must be an object"),
-        ("RECEIVERS", static(provider=None), "entry 0 has no provider"),
-        ("RECEIVERS", static(name=""), "entry 0 has no name"),
-        ("RECEIVERS", static(secret=""), "entry 0 has no secret"),
-        ("RECEIVERS", static(secret=[SECRET]), "entry 0: secret must be a string"),
-        ("RECEIVERS", static(registry=1), "entry 0: registry must be a string"),
-        ("RECEIVERS", static(actions={}), "entry 0: actions must be a list, or a text that holds one as JSON"),
-        ("RECEIVERS", static(actions="{"), "entry 0: actions must be a list, or a text that holds one as JSON"),
-        ("RECEIVERS", static(actions="7"), "entry 0: actions must be a list, or a text that holds one as JSON"),
-        ("RECEIVERS", static(**{f"{SECRET}\n": 1}), "entry 0: a field with an odd name must be a string"),
-        ("RECEIVERS", static(secret=SECRET[:15]), "entry 0: secret must have at least 16 characters"),
-        ("RECEIVERS", static(secret=" " * 32), "entry 0: secret must have at least 16 characters"),
-        ("RECEIVERS", static(secret=f"\n {SECRET[:15]}\t"), "entry 0: secret must have at least 16 characters"),
-        ("RECEIVERS", static(previousSecret="old"), "entry 0: previousSecret must have at least 16 characters"),
-        ("RECEIVERS", static(previousSecret="\t\n"), "entry 0: previousSecret must have at least 16 characters"),
-        ("RECEIVERS", static(registry="\ud800"), HALF.format("registry")),
-        ("RECEIVERS", static(name="x\udfff"), HALF.format("name")),
-        ("RECEIVERS", static(secret=SECRET + "\ud83d"), HALF.format("secret")),
-        ("RECEIVERS", static(**{"\ud800": "x"}), HALF.format("a field with an odd name")),
         ("RECEIVERS_FILE", f"/{SECRET}\0", "names a file that cannot be read"),
         ("PAGES_KEY", f"{SECRET}\udcff", "must be valid UTF-8"),
         ("RECEIVERS", f"{SECRET}\udcff", "must be valid UTF-8"),
@@ -129,6 +111,60 @@ def test_a_variable_sets_its_setting(variable: str, text: str, name: str, value:
 )
 def test_a_fault_names_its_variable_and_quotes_no_value(variable: str, text: str, fault: str) -> None:
     assert faults({variable: text}) == {variable: fault}
+
+
+SHORT = "must have at least 16 characters"
+NO_LIST = "must be a list, or a text that holds one as JSON"
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "fault"),
+    [
+        (f'["{SECRET}"]', "", "must be an object"),
+        (static(provider=None), ".provider", "must be there"),
+        (static(name=""), ".name", "must be there"),
+        (static(secret=""), ".secret", "must be there"),
+        (static(secret=None, secrett=SECRET), ".secret", "must be there; secrett stands there, which may be meant"),
+        (static(secret=None, **{"secret\n": SECRET}), ".secret", "must be there"),
+        (static(secret=[SECRET]), ".secret", "must be a string"),
+        (static(registry=1), ".registry", "must be a string"),
+        (static(actions={}), ".actions", NO_LIST),
+        (static(actions="{"), ".actions", NO_LIST),
+        (static(actions="7"), ".actions", NO_LIST),
+        (static(actions="[" * 100_000), ".actions", NO_LIST),
+        (static(**{f"{SECRET}\n": 1}), f".{ODD}", "must be a string"),
+        (static(secret=SECRET[:15]), ".secret", SHORT),
+        (static(secret=" " * 32), ".secret", SHORT),
+        (static(secret=f"\n {SECRET[:15]}\t"), ".secret", SHORT),
+        (static(previousSecret="old"), ".previousSecret", SHORT),
+        (static(previousSecret="\t\n"), ".previousSecret", SHORT),
+        (static(registry="\ud800"), ".registry", HALF),
+        (static(name="x\udfff"), ".name", HALF),
+        (static(secret=SECRET + "\ud83d"), ".secret", HALF),
+        (static(**{"\ud800": "x"}), f".{ODD}", HALF),
+    ],
+)
+def test_a_fault_of_a_receiver_names_its_path(text: str, path: str, fault: str, tmp_path: Path) -> None:
+    assert faults({"RECEIVERS": text}) == {f"RECEIVERS[0]{path}": fault}
+    file = tmp_path / "receivers.json"
+    file.write_text(text)
+    assert faults({"RECEIVERS_FILE": str(file)}) == {f"RECEIVERS_FILE[0]{path}": fault}
+
+
+def test_all_faults_of_all_receivers_are_told_at_once() -> None:
+    entries = [*json.loads(static()), *json.loads(static(name=None, secret="short")), 7]
+    assert faults({"RECEIVERS": json.dumps(entries), "READ_SECRETS": "perhaps"}) == {
+        "READ_SECRETS": "must be true or false",
+        "RECEIVERS[1].name": "must be there",
+        "RECEIVERS[1].secret": SHORT,
+        "RECEIVERS[2]": "must be an object",
+    }
+
+
+def test_of_very_many_faults_the_first_are_told() -> None:
+    told = faults({"RECEIVERS": json.dumps([7] * 500)})
+    assert len(told) == 21
+    assert told["RECEIVERS and more"] == "480 faults are not named here"
 
 
 def test_all_faults_are_told_at_once() -> None:

@@ -53,7 +53,7 @@ async def connect(path: str, *, context: str | None) -> Connection:
     """The API server of a kubeconfig's context; as for kubectl, ``path`` may be several. Raises CredentialsError."""
     files = _existing(path)
     if not files:
-        raise CredentialsError("KUBECONFIG: there is no such file")
+        raise CredentialsError(f"KUBECONFIG: there is no such file: {path}")
     user = KubeconfigUser(os.pathsep.join(files), context)
     await user.header()
     configuration = user.configuration
@@ -80,7 +80,7 @@ async def _load(path: str, context: str | None) -> Configuration:
     except ConfigException as error:
         raise CredentialsError(f"KUBECONFIG: {error}") from None
     except _UNREADABLE as error:
-        raise CredentialsError(f"KUBECONFIG: cannot be read ({type(error).__name__})") from None
+        raise CredentialsError(f"KUBECONFIG: {path} cannot be read ({type(error).__name__})") from None
     if configuration.host.startswith("https://") and not (configuration.api_key or configuration.cert_file):
         # The official client logs why an exec plugin failed, and goes on without a credential.
         raise CredentialsError("KUBECONFIG: the context's user yields no credential; its exec plugin may have failed")

@@ -95,6 +95,10 @@ class Recorder:
         """A delivery of the retry queue came by a URL that is none any more."""
         self._begin(self._note_refusal(message, reason))
 
+    def discarded(self, message: Message) -> None:
+        """A delivery that was given up will not be tried again: somebody decided so."""
+        self._begin(self._note_discard(message))
+
     def handled(self, target: Target, value: str) -> None:
         """Kargo says that it has handled a refresh."""
         self._handled.put(target, value[: limits.HANDLED_VALUE], size=HANDLED_SIZE)
@@ -151,6 +155,15 @@ class Recorder:
         row.state, row.reason = State.REFUSED, reason
         self._save(row)
 
+    async def _note_discard(self, message: Message) -> None:
+        try:
+            row = await self._row_of(message)
+        except StorageError:
+            return
+        if row.state in {State.QUEUED, State.FAILED}:
+            row.state, row.reason = State.FAILED, rows.discarded(row.reason)
+            self._save(row)
+
     async def _note_try(self, message: Message, match: Match | None, refreshes: Refreshes, *, given_up: bool) -> None:
         try:
             row = await self._row_of(message)
@@ -192,7 +205,7 @@ class Recorder:
     def _tell(self, row: Row, news: "_News") -> None:
         for warehouse in row.warehouses:
             outcome = news.outcomes.get(warehouse.target)
-            if outcome is not None:
+            if outcome is not None and warehouse.state != State.REFRESHED:  # or else by an earlier one already
                 rows.settle(warehouse, outcome, queued=row.state == State.QUEUED)
             if warehouse.target in news.searched:
                 rows.note_searched(warehouse, news.searched[warehouse.target])

@@ -25,6 +25,7 @@ from receivers.retries import messages
 from receivers.retries.messages import Message
 from receivers.text import clipped
 
+DISCARDED = "discarded by hand"
 _WORST = (Finding.MISSING, Finding.SOUGHT, Finding.FOUND)
 
 
@@ -194,18 +195,28 @@ def note_try(row: Row, message: Message, match: Match | None, refreshes: Refresh
         row.state, row.reason = State.REFRESHED if State.REFRESHED in wanted else State.NOTHING, ""
 
 
+def discarded(reason: str) -> str:
+    """Why a delivery failed that somebody discarded after it was given up."""
+    return clipped(f"{DISCARDED}: {reason}" if reason and not reason.startswith(DISCARDED) else reason or DISCARDED)
+
+
 def _merged(before: list[WarehouseRow], decided: list[WarehouseRow], *, whole: bool) -> list[WarehouseRow]:
     """What was decided last. Of a delivery in parts, one part that wants a Warehouse refreshed is enough."""
     known = {each.target: each for each in before}
     merged = {} if whole else dict(known)
     for each in decided:
         earlier = known.get(each.target)
-        if earlier is not None and earlier.value == each.value:  # the same refresh
-            each.handled_at = earlier.handled_at
-            each.searched = earlier.searched
+        if earlier is not None and each.refresh and earlier.state == State.REFRESHED:
+            _keep_refresh(each, earlier)
         if whole or each.refresh or earlier is None or not earlier.refresh:
             merged[each.target] = each
     return [merged[key] for key in sorted(merged)]
+
+
+def _keep_refresh(decided: WarehouseRow, earlier: WarehouseRow) -> None:
+    """What was refreshed since the delivery arrived stays so, and was when it was, whatever a later try comes to."""
+    decided.state, decided.value, decided.error = earlier.state, earlier.value, earlier.error
+    decided.handled_at, decided.searched = earlier.handled_at, earlier.searched
 
 
 def conclude(row: Row) -> None:

@@ -11,6 +11,7 @@ from receivers.local import cluster
 from receivers.local.addresses import base_url
 
 TIMEOUT = aiohttp.ClientTimeout(total=240)  # seconds; delivering much again takes long
+UNAUTHORIZED = 401
 OPEN = "none"  # shown to a service that needs no key
 
 
@@ -73,6 +74,8 @@ def service(options: argparse.Namespace) -> Service:
 def _document(status: int, content: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
     if not isinstance(content, dict):
         raise Declined(f"the service answered {status}, and nothing that can be understood")
+    if status == UNAUTHORIZED:
+        raise Declined(f"{content.get('error') or 'the service wants its key'} Give it by --key, or set PAGES_KEY.")
     if status >= 400:  # noqa: PLR2004 - HTTP's errors
         raise Declined(str(content.get("error") or f"the service answered {status}"))
     return content

@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _serve(commands)
     _urls(commands)
+    _compare(commands)
     _send(commands)
     _explain(commands)
     _ping(commands)
@@ -64,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     _show(commands)
     _redeliver(commands)
     _queue(commands)
+    _schema(commands)
     return top
 
 
@@ -125,6 +127,17 @@ def _urls(commands: _Commands) -> None:
     )
     command.add_argument("--reveal", action="store_true", help="print whole tokens")
     _base_url(command)
+
+
+def _compare(commands: _Commands) -> None:
+    command = _command(
+        commands,
+        "compare",
+        about="Set the path of each receiver beside the one that Kargo published, and say why they differ.",
+        example="kargo-receivers compare --output json",
+        exit_codes="0  all are the same\n  1  some differ",
+    )
+    command.add_argument("--reveal", action="store_true", help="print whole tokens")
 
 
 def _send(commands: _Commands) -> None:
@@ -217,13 +230,19 @@ def _deliveries(commands: _Commands) -> None:
         example="kargo-receivers deliveries --follow --state failed",
         exit_codes=LISTED,
     )
-    command.add_argument("--follow", action="store_true", help="go on until Ctrl-C; with json a document on each line")
+    how = command.add_mutually_exclusive_group()
+    how.add_argument("--follow", action="store_true", help="go on until Ctrl-C; with json a document on each line")
+    how.add_argument(
+        "--all", action="store_true", help="every one, newest first, as JSON: a document on each line; --limit is void"
+    )
     command.add_argument("--provider", metavar="NAME", help="only of this sender")
     command.add_argument("--project", metavar="NAME", help="only for this project")
     command.add_argument("--state", choices=STATES, metavar="STATE", help="only: %(choices)s")
     command.add_argument(
         "--finding", choices=FINDINGS, metavar="FINDING", help="only what Kargo has, or has not, found: %(choices)s"
     )
+    command.add_argument("--receiver", metavar="NAME", help="only for this receiver")
+    command.add_argument("--warehouse", metavar="PROJECT/NAME", help="only what this Warehouse was to be refreshed for")
     command.add_argument("--repository", metavar="TEXT", help="only where the repository has this in its name")
     command.add_argument("--since", type=_duration, metavar="DURATION", help="only this young: 90s, 30m, 12h, 7d")
     command.add_argument("--limit", type=_limit, default=20, metavar="N", help="at most so many (default: %(default)s)")
@@ -263,11 +282,25 @@ def _queue(commands: _Commands) -> None:
     command = _command(
         commands,
         "queue",
-        about="Show which deliveries wait for another try, and which were given up, and why.",
-        example="kargo-receivers queue --output json",
-        exit_codes=LISTED,
+        about="Show which deliveries wait for another try, and which were given up, and why; try those again.",
+        example="kargo-receivers queue --retry all",
+        exit_codes="0  listed, tried again or discarded\n  1  no such message, no such page, or no answer",
     )
+    which = command.add_mutually_exclusive_group()
+    which.add_argument("--retry", metavar="ID|all", help="of what was given up, try one message again, or all")
+    which.add_argument("--discard", metavar="ID", help="delete one message that was given up, for good")
     _service(command)
+
+
+def _schema(commands: _Commands) -> None:
+    _command(
+        commands,
+        "schema",
+        about="Print the JSON schema of RECEIVERS and of the file that RECEIVERS_FILE names.",
+        example="kargo-receivers schema > receivers.schema.json",
+        exit_codes="0  printed",
+        json=False,
+    )
 
 
 def _service(command: argparse.ArgumentParser) -> None:

@@ -84,4 +84,18 @@ def _refuse_unreachable(service: Runtime) -> None:
         if not health.synced and not health.denied
     ]
     if faults:
-        raise Unable(f"the cluster at {service.api.server} cannot be read: {faults[0]}")
+        check = blamed(service.settings, faults[0])
+        raise Unable(f"the cluster at {service.api.server} cannot be read: {faults[0]}; check {check}")
+
+
+def blamed(settings: Settings, fault: str) -> str:
+    """The setting that a fault of the cluster comes from, if any setting is to blame."""
+    if settings.cluster_authentication in {"", "kubeconfig"} and settings.kubeconfig:
+        return f"KUBECONFIG ({settings.kubeconfig})"
+    if not settings.cluster_server:
+        return "the pod's ServiceAccount"
+    if "certificate" in fault:
+        return "CLUSTER_CA, which has to be the authority of the API server"
+    if fault.startswith("401"):
+        return "CLUSTER_TOKEN" if settings.cluster_token else "the managed identity, and AZURE_CLIENT_ID"
+    return "CLUSTER_SERVER"

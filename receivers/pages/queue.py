@@ -1,7 +1,8 @@
-"""The page of the queues: what waits, what was given up, and trying again."""
+"""The page of the queues: what waits, what was given up, and trying again or discarding it."""
 
-from receivers.pages import documents
-from receivers.pages.visits import Done, Refused, View, Visit
+from receivers.pages import documents, queued
+from receivers.pages.queued import GivenUp
+from receivers.pages.visits import Done, File, Refused, View, Visit
 from receivers.retries.queue import RetryQueue
 from receivers.runtime import Runtime
 
@@ -9,15 +10,17 @@ WITHOUT_QUEUE = (
     "What cannot be refreshed at once is not kept: this service has no retry queue. It has one once a Storage account "
     "is configured (AzureWebJobsStorage). Until then such a delivery is answered an error, as in Kargo's own server."
 )
+GONE = "It is not among the first messages that were given up: it was tried again or discarded meanwhile."
 
 
 async def listing(visit: Visit, service: Runtime) -> View:
     """What is in the queues."""
     contents = await _queue(service).peek()
+    found = await queued.queues(contents, service)
     return View(
         template="queue.html",
-        values={"contents": contents, "revived": visit.number("revived")},
-        document=documents.queues(contents),
+        values={"queues": found, "revived": visit.number("revived"), "discarded": visit.number("discarded")},
+        document=documents.queues(contents, found),
     )
 
 
@@ -26,6 +29,46 @@ async def revive(visit: Visit, service: Runtime) -> Done:
     message = visit.form.get("id", "")
     revived = await _queue(service).revive([message] if message else None)
     return Done(location=f"/queue?revived={revived}", document={"revived": revived})
+
+
+async def ask(visit: Visit, service: Runtime) -> View:
+    """Ask once more before a given-up message is discarded."""
+    message = await _message(visit.query.get("id", ""), service)
+    return View(
+        template="discard.html",
+        values={"message": message},
+        document={"id": message.id, "what": message.what, "reason": message.reason},
+    )
+
+
+async def discard(visit: Visit, service: Runtime) -> Done:
+    """Delete the given-up message of the form. What it held is not refreshed any more."""
+    message = visit.form.get("id", "")
+    if not message:
+        raise Refused(400, "Nothing was discarded", "Which one? The form names no message.")
+    found = await _queue(service).discard([message])
+    if not found:
+        raise Refused(404, "No such message", GONE)
+    for each in found:
+        if each.message is not None and service.recorder is not None:
+            service.recorder.discarded(each.message)
+    return Done(location=f"/queue?discarded={len(found)}", document={"discarded": len(found)})
+
+
+async def save(visit: Visit, service: Runtime) -> File:
+    """The bytes of a given-up message that cannot be read, to look at them elsewhere."""
+    message = await _message(visit.query.get("id", ""), service)
+    if message.row is not None:
+        raise Refused(409, "Nothing to save", "This message can be read: the queue's page shows what is in it.")
+    return File(name="message.bin", content=message.unreadable)
+
+
+async def _message(wanted: str, service: Runtime) -> GivenUp:
+    contents = await _queue(service).peek()
+    message = next((each for each in queued.poison(contents) if each.id == wanted), None)
+    if message is None:
+        raise Refused(404, "No such message", GONE)
+    return message
 
 
 def _queue(service: Runtime) -> RetryQueue:

@@ -51,6 +51,16 @@ def document(content: Mapping[str, Any], *, status: int = 200) -> Page:
     return Page(status=status, headers=headers, body=(json.dumps(content) + "\n").encode())
 
 
+def file(name: str, content: bytes) -> Page:
+    """Bytes to be saved. Whatever is in them, no browser shows or runs it."""
+    headers = {
+        **PRIVATE,
+        "Content-Type": "application/octet-stream",
+        "Content-Disposition": f'attachment; filename="{name}"',
+    }
+    return Page(status=200, headers=headers, body=content)
+
+
 def redirect(location: str) -> Page:
     """Go on to another of our pages, by GET. A header is one line of ASCII, whatever the location is made of."""
     encoded = quote(location, safe=AS_IT_IS, errors="surrogatepass")

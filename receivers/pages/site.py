@@ -10,7 +10,7 @@ from receivers.deliveries import readiness
 from receivers.events import WebhookRequest
 from receivers.pages import access, deliveries, openness, queue, receivers, refusals, rendering
 from receivers.pages.access import Access, KeyNeeded, Visitor
-from receivers.pages.visits import Done, Page, Refused, View, Visit, visit
+from receivers.pages.visits import Done, File, Page, Refused, View, Visit, visit
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError
 from receivers.storage.account import StorageError
@@ -70,7 +70,7 @@ async def _admitted(visiting: Visit, door: Access) -> Page:
     return _with_cookie(_rendered(outcome, visiting, visitor, service), visitor)
 
 
-async def _outcome(visiting: Visit, service: Runtime) -> View | Done:  # noqa: C901, PLR0911 - one line for each page
+async def _outcome(visiting: Visit, service: Runtime) -> View | Done | File:  # noqa: C901, PLR0911, PLR0912 - one line for each page
     asked: tuple[str, ...] = (visiting.method, *visiting.segments)
     match asked:
         case "GET", "deliveries":
@@ -91,12 +91,20 @@ async def _outcome(visiting: Visit, service: Runtime) -> View | Done:  # noqa: C
             return await queue.listing(visiting, service)
         case "POST", "queue", "revive":
             return await queue.revive(visiting, service)
+        case "GET", "queue", "discard":
+            return await queue.ask(visiting, service)
+        case "POST", "queue", "discard":
+            return await queue.discard(visiting, service)
+        case "GET", "queue", "message":
+            return await queue.save(visiting, service)
         case "GET", "refusals":
             return await refusals.listing(visiting, service)
     raise Refused(404, "No such page", "There is nothing at this address.")
 
 
-def _rendered(outcome: View | Done, visiting: Visit, visitor: Visitor, service: Runtime) -> Page:
+def _rendered(outcome: View | Done | File, visiting: Visit, visitor: Visitor, service: Runtime) -> Page:
+    if isinstance(outcome, File):
+        return rendering.file(outcome.name, outcome.content)
     if isinstance(outcome, Done):
         return (
             rendering.document(outcome.document)

@@ -118,3 +118,11 @@ class Done:
 
     location: str
     document: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File:
+    """Bytes to be saved, which no browser shows."""
+
+    name: str
+    content: bytes = field(repr=False)

@@ -13,6 +13,8 @@ PRECISE = 10  # seconds, below which a tenth matters
 _DURATION = re.compile(r"(\d{1,6})\s*([smhd])")
 _UNITS = {"s": 1, "m": MINUTE, "h": HOUR, "d": DAY}
 
+PROVIDER_NAMES = {"acr": "azure"}  # two segments of URLs for one provider
+
 # What stands on a page for a state.
 LABELS = {
     State.REFRESHED: "Refreshed",
@@ -53,6 +55,26 @@ def artifact(row: Row) -> str:
 def receiver(row: Row) -> str:
     """``kargo-demo/acr``; the cluster's own receivers have no project."""
     return f"{row.project or '(cluster)'}/{row.receiver}" if row.receiver else "no receiver"
+
+
+def provider(name: str) -> str:
+    """The name of a provider for people: ``acr`` and ``azure`` are one to them."""
+    return PROVIDER_NAMES.get(name, name)
+
+
+def providers(name: str) -> tuple[str, ...]:
+    """The providers that people mean by a name."""
+    return tuple({name: None} | {each: None for each, known in PROVIDER_NAMES.items() if known == provider(name)})
+
+
+def next_try(at: datetime | None, *, exact: bool, now: datetime) -> str:
+    """``in 12 s``, ``in about 2 min``, ``now``; or that the cluster is waited for."""
+    if at is None:
+        return "once the cluster answers"
+    seconds = (at - now).total_seconds()
+    if seconds < 1:
+        return "now" if exact else "soon"
+    return f"in {'' if exact else 'about '}{_whole(seconds)}"
 
 
 def summary(row: Row) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from receivers.events import Authenticated, Event, Example, Home, Provider, Push, Registration
+from receivers.events import REGISTRY, Authenticated, Event, Example, Home, Provider, Push, Registration
 from receivers.wire import examples
 from receivers.wire.authentication import by_url
 from receivers.wire.claims import manifest_pushed
@@ -75,6 +75,7 @@ ALIBABA = Provider(
     secret_keys=("secret",),
     authentication=by_url,
     parse=parse,
+    options={"registry": REGISTRY},
     home=Home(repository="registry.cn-hangzhou.aliyuncs.com/team/app", registries=".aliyuncs.com"),
     example=example,
     registration=Registration(

@@ -10,7 +10,19 @@ from hashlib import sha256
 import msgspec
 
 from receivers import go_url
-from receivers.events import Authenticated, Event, Example, Home, Ignored, Kind, Malformed, Provider, Push, Registration
+from receivers.events import (
+    Authenticated,
+    Event,
+    Example,
+    Home,
+    Ignored,
+    Kind,
+    Malformed,
+    Option,
+    Provider,
+    Push,
+    Registration,
+)
 from receivers.wire import examples
 from receivers.wire.authentication import by_header, by_hmac, chosen
 from receivers.wire.claims import artifact_pushed, pushed_by_digest, shown, tags
@@ -134,6 +146,7 @@ ARTIFACTORY = Provider(
         usual="signature",
     ),
     parse=parse,
+    options={"virtualRepoName": Option(about="The virtual repository that Warehouses subscribe to.")},
     home=Home(repository="example.jfrog.io/docker-local/team/app"),
     example=example,
     registration=Registration(

@@ -6,7 +6,7 @@ Kargo looks at the User-Agent instead, which Azure Container Registry does not d
 from dataclasses import replace
 from datetime import datetime
 
-from receivers.events import Authenticated, Event, Example, Kind, Malformed, Provider, Push
+from receivers.events import REGISTRY, Authenticated, Event, Example, Kind, Malformed, Provider, Push
 from receivers.providers import acr, azure_devops, eventgrid
 from receivers.wire.authentication import unsigned
 from receivers.wire.go_json import Json, Reader, member_names, read
@@ -52,6 +52,7 @@ AZURE = Provider(
     # Neither sender signs. Service hooks can have a user name and a password, and both senders can send headers.
     authentication=unsigned,
     parse=parse,
+    options={"registry": REGISTRY},
     home=replace(acr.HOME, kinds=frozenset(Kind)),
     example=example,
     ping=acr.ping,

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import msgspec
 
-from receivers.events import Authenticated, Event, Example, Home, Ignored, Provider, Push, Registration
+from receivers.events import REGISTRY, Authenticated, Event, Example, Home, Ignored, Provider, Push, Registration
 from receivers.wire import examples
 from receivers.wire.authentication import unsigned
 from receivers.wire.claims import manifest_pushed, shown
@@ -140,6 +140,7 @@ ECR = Provider(
     # A connection of EventBridge always has an authorization: a header of any name, or basic.
     authentication=unsigned,
     parse=parse,
+    options={"registry": REGISTRY},
     home=Home(repository="111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/app", registries=".amazonaws.com"),
     example=example,
     registration=Registration(

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import msgspec
 
-from receivers.events import Authenticated, Event, Example, Home, Ignored, Kind, Provider, Push, Registration
+from receivers.events import REGISTRY, Authenticated, Event, Example, Home, Ignored, Kind, Provider, Push, Registration
 from receivers.wire import examples
 from receivers.wire.authentication import by_hmac, by_url, chosen
 from receivers.wire.claims import artifact_pushed, manifest_pushed, shown
@@ -116,6 +116,7 @@ NEXUS = Provider(
         usual="signature",
     ),
     parse=parse,
+    options={"registry": REGISTRY},
     home=Home(repository="nexus.example.com:5000/team/app"),
     example=example,
     registration=Registration(

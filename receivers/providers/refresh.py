@@ -8,6 +8,7 @@ from receivers.events import (
     Example,
     Home,
     Ignored,
+    Option,
     Provider,
     Push,
     Receiver,
@@ -61,6 +62,10 @@ REFRESH = Provider(
     authentication=unsigned,
     parse=parse,
     faults=faults,
+    options={
+        _NAMES: Option(about="The names of the Warehouses to refresh, with commas between."),
+        _LABELS: Option(about="Which labels they have, as kubectl has them: team=a, team!=a, team, !team."),
+    },
     home=Home(repository="registry.example.com/team/app", kinds=frozenset()),
     example=example,
     registration=Registration(

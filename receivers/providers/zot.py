@@ -8,7 +8,18 @@ from uuid import uuid4
 
 import msgspec
 
-from receivers.events import Authenticated, Event, Example, Home, Ignored, Malformed, Provider, Push, Registration
+from receivers.events import (
+    REGISTRY,
+    Authenticated,
+    Event,
+    Example,
+    Home,
+    Ignored,
+    Malformed,
+    Provider,
+    Push,
+    Registration,
+)
 from receivers.wire import cloudevents, examples
 from receivers.wire.authentication import unsigned
 from receivers.wire.claims import manifest_pushed, shown
@@ -87,6 +98,7 @@ ZOT = Provider(
     secret_keys=("secret",),
     authentication=unsigned,
     parse=parse,
+    options={"registry": REGISTRY},
     home=Home(repository="zot.example.com/team/app"),
     example=example,
     registration=Registration(

@@ -9,21 +9,18 @@ by the herald or by any process, everything that is parked is released.
 """
 
 import asyncio
-import base64
-import binascii
 import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from receivers import limits
 from receivers.deliveries.delivery import Delivery
-from receivers.retries import messages
+from receivers.retries import contents, messages
+from receivers.retries.contents import PAGE, Contents, Look, text_of
 from receivers.retries.messages import Message, Poisoned
 from receivers.storage.account import NotFoundError, Storage, StorageError, calling
 from receivers.storage.sending import Sender, varied
@@ -37,25 +34,7 @@ logger = logging.getLogger(__name__)
 QUEUE = "refreshes"
 PARKED = "refreshes-parked"  # nothing is triggered by it
 POISON = "refreshes-poison"  # where the Functions host puts what failed maxDequeueCount times
-PAGE = 32  # messages in one answer: Azure's limit
 REVIVAL = 60  # seconds for which messages are hidden while some of them are revived or released
-
-
-class PoisonedMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """A message of the poison queue."""
-
-    id: str  # for :meth:`RetryQueue.revive`
-    since: datetime | None
-    poisoned: Poisoned
-
-
-class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """What is in the queues. The counts are Azure's, which are approximate."""
-
-    waiting: int  # parked ones too
-    due: list[Message]  # the first of those that are tried next; Azure shows none whose delay still runs
-    poisoned: int
-    poison: list[PoisonedMessage]  # the first of them
 
 
 class RetryQueue:
@@ -144,19 +123,8 @@ class RetryQueue:
 
     async def peek(self, *, limit: int = PAGE) -> Contents:
         """What is in the queues, and the first messages of each, 32 at most. Raises :class:`StorageError`."""
-        waiting, due = await self._peek(QUEUE, limit)
-        parked, first = await self._peek(PARKED, limit)
-        poisoned, poison = await self._peek(POISON, limit)
-        deliveries = [text for text in map(_text, [*due, *first]) if text != messages.HERALD]
-        return Contents(
-            waiting=waiting + parked - (len(due) + len(first) - len(deliveries)),
-            due=[message for text in deliveries[:limit] if (message := _readable(text)) is not None],
-            poisoned=poisoned,
-            poison=[
-                PoisonedMessage(id=each.id, since=each.inserted_on, poisoned=messages.decode_poisoned(_text(each)))
-                for each in poison
-            ],
-        )
+        queue, parked, poison = await asyncio.gather(*(self._peek(name) for name in (QUEUE, PARKED, POISON)))
+        return contents.of(queue=queue, parked=parked, poison=poison, limit=limit)
 
     async def due_since(self) -> datetime | None:
         """When the message that waits longest became due; None when none is due. Raises :class:`StorageError`."""
@@ -173,23 +141,32 @@ class RetryQueue:
 
         One that fails again while it is older than the retries last goes back. Raises :class:`StorageError`.
         """
+        return len(await self._take(ids, self._revive))
+
+    async def discard(self, ids: Collection[str] | None = None) -> list[Poisoned]:
+        """Delete poisoned messages, those with these ids or all. Returns them. Raises :class:`StorageError`."""
+        return await self._take(ids, _nothing)
+
+    async def _take(self, ids: Collection[str] | None, see_to: Callable[[Poisoned], Awaitable[None]]) -> list[Poisoned]:
+        """Take messages out of the poison queue, once they are seen to; the others are put back at once."""
         queue = await self._storage.queue(POISON)
         passed: list[QueueMessage] = []
-        revived = 0
+        taken: list[Poisoned] = []
         try:
             async for message in _taken(queue, most=(await self._count(POISON))):
                 if ids is not None and message.id not in ids:
                     passed.append(message)
                     continue
-                await self._revive(messages.decode_poisoned(_text(message)))
+                poisoned = messages.decode_poisoned(text_of(message))
+                await see_to(poisoned)
                 async with calling():
                     await queue.delete_message(message)
-                revived += 1
+                taken.append(poisoned)
         finally:
             for message in passed:
                 async with calling():
                     await queue.update_message(message, visibility_timeout=0)
-        return revived
+        return taken
 
     async def warm_up(self) -> None:
         """Make the connection, and the queue if need be, so that the first delivery need not wait for it."""
@@ -219,7 +196,7 @@ class RetryQueue:
             await self._send(QUEUE, poisoned.unreadable, delay=0)
 
     async def _release(self, parked: "QueueClient", message: "QueueMessage") -> None:
-        await self._send(QUEUE, _text(message), delay=limits.RELEASE_SPREAD * self._jitter())
+        await self._send(QUEUE, text_of(message), delay=limits.RELEASE_SPREAD * self._jitter())
         async with calling():
             await parked.delete_message(message)
 
@@ -252,13 +229,17 @@ class RetryQueue:
                 await self._sender.create(queue)
             return 0
 
-    async def _peek(self, name: str, limit: int) -> tuple[int, "list[QueueMessage]"]:
+    async def _peek(self, name: str) -> Look:
         count = await self._count(name)
         if not count:
-            return 0, []
+            return Look(count=0, seen=[])
         queue = await self._storage.queue(name)
         async with calling():
-            return count, await queue.peek_messages(max_messages=min(limit, PAGE))
+            return Look(count=count, seen=await queue.peek_messages(max_messages=PAGE))
+
+
+async def _nothing(_poisoned: Poisoned) -> None:
+    """There is nothing to see to."""
 
 
 async def _page(queue: "QueueClient", most: int) -> "list[QueueMessage]":
@@ -282,22 +263,6 @@ async def _taken(queue: "QueueClient", *, most: int) -> "AsyncIterator[QueueMess
             yield message
 
 
-def _text(message: "QueueMessage") -> bytes:
-    """A message's bytes; one that is not base64 was put there by somebody else and is taken as it is."""
-    content: str = message.content
-    try:
-        return base64.b64decode(content, validate=True)
-    except (binascii.Error, ValueError):
-        return content.encode(errors="replace")
-
-
-def _readable(text: bytes) -> Message | None:
-    try:
-        return messages.decode(text)
-    except messages.UnreadableMessage:
-        return None
-
-
 def _due_since(message: "QueueMessage") -> datetime:
     """When a message became due; of one that does not say, when it was put there."""
-    return messages.due_at(_text(message)) or message.inserted_on or datetime.now(UTC)
+    return messages.due_at(text_of(message)) or message.inserted_on or datetime.now(UTC)

@@ -24,7 +24,7 @@ from receivers.cluster.availability import Availability
 from receivers.cluster.mirror import Mirror
 from receivers.cluster.refresher import Outcome
 from receivers.journal.journal import State
-from receivers.retries.queue import Contents
+from receivers.retries.contents import Contents
 from receivers.telemetry.telemetry import Answered
 
 SERVICE = "kargo-receivers"  # unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES say otherwise

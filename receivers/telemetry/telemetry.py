@@ -23,7 +23,8 @@ from receivers.deliveries import refusals
 from receivers.deliveries.delivery import Delivery, Step
 from receivers.journal import rows
 from receivers.journal.journal import Finding, Row, State
-from receivers.retries.queue import Contents, RetryQueue
+from receivers.retries.contents import Contents
+from receivers.retries.queue import RetryQueue
 from receivers.storage.account import StorageError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from receivers import limits
-from receivers.events import Authentication, PublicKeys, Receiver, Unauthenticated, WebhookRequest
+from receivers.events import Authentication, Option, PublicKeys, Receiver, Unauthenticated, WebhookRequest
 
 type _Expected = Callable[[bytes, bytes], bytes]  # what a header has to hold, of a body and a secret
 type Signed = Callable[[WebhookRequest], bytes]  # the bytes of a request that its sender signs
@@ -192,7 +192,11 @@ def chosen(option: str, *, among: Mapping[str, Authentication], usual: str) -> A
         way = among.get(receiver.options.get(option, usual))
         return "" if way is None else way.keys(receiver)
 
-    return Authentication(verify=verify, prove=prove, needs_secret=needs_secret, keys=keys_of)
+    about = f"How a delivery is proven: {', '.join(among)}; {usual} unless it is given."
+    options = {option: Option(about=about, choices=tuple(among))}
+    for way in among.values():
+        options |= way.options
+    return Authentication(verify=verify, prove=prove, needs_secret=needs_secret, keys=keys_of, options=options)
 
 
 def _by(header: str, expected: _Expected, *, missing: str | None, wrong: str | None = _UNAUTHORIZED) -> Authentication:

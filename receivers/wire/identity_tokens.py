@@ -14,6 +14,7 @@ import msgspec
 from receivers import limits
 from receivers.events import (
     Authentication,
+    Option,
     PublicKeys,
     Receiver,
     Unauthenticated,
@@ -24,7 +25,10 @@ from receivers.events import (
 
 _ALGORITHM = "RS256"
 _UNAUTHORIZED = "unauthorized"
-_OPTIONS = ("audience", "email")  # of a receiver that demands a token; without both nothing proves
+_OPTIONS = {  # of a receiver that demands a token; without both nothing proves
+    "audience": Option(about="The audience that an identity token has to have."),
+    "email": Option(about="The service account that an identity token has to be of."),
+}
 _TOKEN = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 
@@ -72,7 +76,7 @@ def by_identity_token(tokens: IdentityTokens) -> Authentication:
     def keys_of(receiver: Receiver) -> str:
         return "" if lacking(receiver) else tokens.keys
 
-    return Authentication(verify=verify, prove=_unprovable, needs_secret=_never, keys=keys_of)
+    return Authentication(verify=verify, prove=_unprovable, needs_secret=_never, keys=keys_of, options=_OPTIONS)
 
 
 def lacking(receiver: Receiver) -> list[str]:

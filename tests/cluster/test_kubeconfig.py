@@ -313,7 +313,7 @@ async def test_a_token_may_go_to_a_process_of_this_machine(tmp_path: Path) -> No
 
 
 async def test_a_file_that_is_missing(tmp_path: Path) -> None:
-    assert await refusal(tmp_path / "missing") == "KUBECONFIG: there is no such file"
+    assert await refusal(tmp_path / "missing") == f"KUBECONFIG: there is no such file: {tmp_path / 'missing'}"
 
 
 @pytest.mark.parametrize(

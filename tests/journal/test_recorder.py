@@ -341,6 +341,43 @@ async def test_handled_is_not_forgotten_when_a_later_try_finds_it_refreshed(
     assert shelf[made.id].warehouses[0].handled_at == NOON
 
 
+@pytest.mark.parametrize(
+    "outcome", [refreshed(LATER), Outcome(result=Result.FAILED, attempts=1, error="503"), None], ids=str
+)
+async def test_what_was_refreshed_between_two_tries_stays_so_and_was_when_it_was(
+    recorder: Recorder, shelf: Shelf, clock: Clock, outcome: Outcome | None
+) -> None:
+    made = queued(APP)
+    recorder.delivered(made)
+    made.refreshes.waiting[APP].set_result(refreshed(VALUE))
+    await turn()
+    recorder.handled(APP, VALUE)
+    clock.now += timedelta(seconds=37)
+    waiting: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    refreshes = Refreshes({APP: outcome}) if outcome else Refreshes(waiting={APP: waiting})
+    recorder.tried(
+        message(made, error="" if outcome else "not done in time"), match(wanted()), refreshes, given_up=False
+    )
+    await turn()
+    row = shelf[made.id]
+    assert (row.state, row.handled_at) == (State.REFRESHED, NOON)
+    assert (row.warehouses[0].state, row.warehouses[0].value) == (State.REFRESHED, VALUE)
+
+
+async def test_a_second_refresh_that_fails_in_the_end_takes_nothing_back(recorder: Recorder, shelf: Shelf) -> None:
+    made = queued(APP)
+    recorder.delivered(made)
+    made.refreshes.waiting[APP].set_result(refreshed(VALUE))
+    await turn()
+    second: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+    tried = message(made, error="1 refresh(es) not done in time")
+    recorder.tried(tried, match(wanted()), Refreshes(waiting={APP: second}), given_up=False)
+    await turn()
+    second.set_result(Outcome(result=Result.FAILED, attempts=9, error="503"))
+    await turn()
+    assert (shelf[made.id].state, shelf[made.id].warehouses[0].state) == (State.REFRESHED, State.REFRESHED)
+
+
 async def test_the_parts_of_a_batch_add_up(recorder: Recorder, shelf: Shelf) -> None:
     made = queued(APP, OTHER)
     recorder.delivered(made)

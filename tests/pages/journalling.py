@@ -66,11 +66,11 @@ async def write(store: Azurite, rows: Iterable[Row]) -> None:
     await storage.close()
 
 
-async def give_up(store: Azurite, repository: str) -> str:
+async def give_up(store: Azurite, repository: str, *, delivery: str = "") -> str:
     """Have a delivery in the poison queue. Returns its id."""
     at = datetime.now(UTC)
     message = Message(
-        delivery=new_id(at),
+        delivery=delivery or new_id(at),
         received_at=at,
         provider="azure",
         receiver="acr",
@@ -82,3 +82,10 @@ async def give_up(store: Azurite, repository: str) -> str:
     await RetryQueue(storage).poison(Poisoned(reason="given up after 78 tries", message=message))
     await storage.close()
     return message.delivery
+
+
+async def give_up_unreadable(store: Azurite, content: bytes) -> None:
+    """Have a message in the poison queue that nobody can read."""
+    storage = Storage(settings.from_environment({"AzureWebJobsStorage": store.connection_string}))
+    await RetryQueue(storage).poison(Poisoned(reason="it is damaged", unreadable=content))
+    await storage.close()

@@ -128,7 +128,8 @@ async def test_receivers_and_queue_are_documents_too(service: Service) -> None:
     assert (receiver["provider"], receiver["project"], receiver["name"]) == ("azure", PROJECT, "acr")
     assert receiver["lastDelivery"]["id"] == delivery
     assert receiver["url"].endswith("…")
-    assert await document(service, "/queue") == {"waiting": 0, "due": [], "poisoned": 0, "poison": []}
+    queues = await document(service, "/queue")
+    assert (queues["waiting"], queues["deliveries"], queues["poisoned"], queues["poison"]) == (0, [], 0, [])
 
 
 async def test_a_sender_in_generic_s_place_is_shown_and_tried_as_itself(
@@ -237,6 +238,45 @@ async def test_what_was_given_up_is_tried_again(service: Service, azurite: Azuri
     assert (await document(service, "/queue"))["poisoned"] == 0
 
 
+async def test_what_was_given_up_is_discarded_after_one_more_question(service: Service, azurite: Azurite) -> None:
+    row = journalling.row("team/app", state=State.FAILED)
+    await journalling.write(azurite, [row])
+    await journalling.give_up(azurite, "team/app", delivery=row.id)
+    [message] = (await document(service, "/queue"))["poison"]
+    assert message["what"] == "myregistry.azurecr.io/team/app:1.2.3"
+    question = await get(service, f"/queue/discard?{urlencode({'id': message['id']})}")
+    assert b"Discard this message?" in question.body
+    assert (await document(service, "/queue"))["poisoned"] == 1
+    done = await post(service, "/queue/discard?format=json", {"id": message["id"]}, x_pages_key="none")
+    assert done.json() == {"discarded": 1}
+    assert (await document(service, "/queue"))["poisoned"] == 0
+
+    async def told() -> bool:
+        shown = (await document(service, f"/deliveries/{row.id}"))["delivery"]
+        return bool(shown["reason"] == "discarded by hand: the cluster did not answer in time")
+
+    await until(told)
+    again = await post(service, "/queue/discard?format=json", {"id": message["id"]}, x_pages_key="none")
+    assert again.status == 404
+    assert (await post(service, "/queue/discard?format=json", {}, x_pages_key="none")).status == 400
+
+
+async def test_a_message_that_nobody_can_read_is_shown_saved_and_discarded(service: Service, azurite: Azurite) -> None:
+    content = b"\xff<script>"
+    await journalling.give_up_unreadable(azurite, content)
+    [message] = (await document(service, "/queue"))["poison"]
+    assert (message["readable"], message["size"], message["poisoned"]["message"]) == (False, len(content), None)
+    page = await get(service, "/queue")
+    assert b"A message that cannot be read" in page.body
+    saved = await get(service, f"/queue/message?{urlencode({'id': message['id']})}")
+    assert (saved.status, saved.body) == (200, content)
+    assert saved.header("content-type") == "application/octet-stream"
+    assert (saved.header("content-disposition") or "").startswith("attachment")
+    done = await post(service, "/queue/discard?format=json", {"id": message["id"]}, x_pages_key="none")
+    assert done.json() == {"discarded": 1}
+    assert (await get(service, "/queue/message?id=another")).status == 404
+
+
 async def test_a_program_redelivers(service: Service) -> None:
     delivery = await delivered(service)
     again = (await post(service, f"/deliveries/{delivery}/redeliver?format=json", {}, x_pages_key="none")).json()
@@ -266,8 +306,19 @@ async def test_a_delivery_that_cannot_be_refreshed_now_is_seen_waiting(
     assert row["state"] == "queued"
     assert row["summary"] == "waits to refresh Warehouse app"
     assert (await document(service, "/queue"))["waiting"] == 1
-    page = await get(service, "/queue")
-    assert b"Show them among the deliveries" in page.body
+
+    async def known() -> bool:
+        return bool((await document(service, "/queue"))["waitingExact"])
+
+    await until(known)
+    queues = await document(service, "/queue")
+    assert queues["waiting"] == 1
+    [waits] = queues["deliveries"]
+    assert (waits["id"], waits["what"], waits["tries"]) == (row["id"], "registry.azurecr.io/team/app:1.9.0", 0)
+    assert waits["since"] == queues["oldest"]
+    assert waits["nextTry"] > waits["since"]
+    page = (await get(service, "/queue")).body.decode()
+    assert re.search(rf'id="w-{row["id"]}".*in about [1-5]|soon', page, re.DOTALL)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from receivers.local import cluster
 from receivers.local.commands import output
 from receivers.local.doctor import Examination, Severity, examine
 
+MARKS = {"ok": "[ok]     ", "warning": "[warning]", "error": "[error]  "}
+
 
 def run(options: argparse.Namespace) -> int:
     """Examine, and show the findings."""
@@ -17,6 +19,7 @@ def run(options: argparse.Namespace) -> int:
         "complete": examination.complete,
         "lookedAt": examination.looked_at,
         "pages": examination.pages,
+        "checks": [check.document for check in examination.checks],
         "findings": [finding.document for finding in examination.findings],
     }
     output.show(options.output, lines=lines(examination), document=document)
@@ -26,7 +29,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def lines(examination: Examination) -> Iterator[str]:
-    """The findings, errors first, and a summary."""
+    """What was checked, the findings, errors first, and a summary."""
+    width = max(len(check.name) for check in examination.checks)
+    for check in examination.checks:
+        yield f"{MARKS[check.result]} {check.name:<{width}}  {check.text}"
+    yield ""
     for finding in sorted(examination.findings, key=lambda each: each.severity is Severity.WARNING):
         yield f"{finding.severity}: {finding.subject}: {finding.problem}"
         yield f"  {finding.remedy}"

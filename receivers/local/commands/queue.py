@@ -1,4 +1,4 @@
-"""``queue``: what waits for another try, and what was given up."""
+"""``queue``: what waits for another try, what was given up, and trying that again or discarding it."""
 
 import argparse
 import asyncio
@@ -6,35 +6,83 @@ from collections.abc import Iterator
 from typing import Any
 
 from receivers.local import asking
-from receivers.local.asking import Declined
+from receivers.local.asking import Declined, Service
 from receivers.local.commands import output
+
+ALL = "all"  # that were given up
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show both."""
+    """Show both, or do as told."""
     return asyncio.run(_queue(options))
 
 
 async def _queue(options: argparse.Namespace) -> int:
     async with asking.service(options) as service:
         try:
-            document = await service.get("/queue")
+            document = await _asked(service, options)
+            told = list(_done(document) if options.retry or options.discard else lines(document))
         except Declined as declined:
             return output.declined(options.command, declined)
-    output.show(options.output, lines=lines(document), document=document)
-    return 0
+        except (KeyError, TypeError, AttributeError):  # what a service answers is no more than input
+            misunderstood = Declined("the answer cannot be understood: is the service of another version?")
+            return output.declined(options.command, misunderstood)
+    output.show(options.output, lines=told, document=document)
+    return 0 if document.get("revived", 1) else 1
+
+
+async def _asked(service: Service, options: argparse.Namespace) -> dict[str, Any]:
+    if options.discard:
+        return await service.post("/queue/discard", id=options.discard)
+    if options.retry:
+        return await service.post("/queue/revive", **({} if options.retry == ALL else {"id": options.retry}))
+    return await service.get("/queue")
+
+
+def _done(document: dict[str, Any]) -> Iterator[str]:
+    if "discarded" in document:
+        yield f"discarded: {document['discarded']}"
+    else:
+        yield f"tried again: {document['revived']}"
 
 
 def lines(document: dict[str, Any]) -> Iterator[str]:
     """How many there are, and the first of each."""
-    yield f"waiting: {document['waiting']}"
-    for message in document["due"]:
-        yield f"  {_message(message)}, tried {message['tries']} time(s)"
-    yield f"given up: {document['poisoned']}"
+    oldest = f", the oldest since {_time(document['oldest'])}" if document["oldest"] else ""
+    yield f"waiting: {_count(document, 'waiting')}{oldest}"
+    for each in document["deliveries"]:
+        yield from _waiting(each)
+    yield f"given up: {_count(document, 'poisoned')}"
     for each in document["poison"]:
-        message = each["poisoned"]["message"]
-        yield f"  {_message(message) if message else 'a message that cannot be read'}: {each['poisoned']['reason']}"
+        yield from _given_up(each)
+    if document["poison"]:
+        yield "  kargo-receivers queue --retry ID|all tries again, and --discard ID deletes"
 
 
-def _message(message: dict[str, Any]) -> str:
-    return f"{message['delivery']}  {message['provider']} {message['project'] or '(cluster)'}/{message['receiver']}"
+def _waiting(each: dict[str, Any]) -> Iterator[str]:
+    following = _time(each["nextTry"]) if each["nextTry"] else "once the cluster answers"
+    yield f"  {each['id']}  {_receiver(each)}: {each['what']}"
+    yield f"    since {_time(each['since'])}, tried {each['tries']} time(s), next {following}"
+    if each["lastError"]:
+        yield f"    last error: {each['lastError']}"
+
+
+def _given_up(each: dict[str, Any]) -> Iterator[str]:
+    message = each["poisoned"]["message"]
+    of = f" ({_receiver(message)}, delivery {message['delivery']})" if message else ""
+    since = f", since {_time(each['since'])}" if each["since"] else ""
+    yield f"  {each['id']}  {each['what']}{of}"
+    yield f"    {each['poisoned']['reason']}{since}"
+
+
+def _receiver(each: dict[str, Any]) -> str:
+    return f"{each['provider']} {each['project'] or '(cluster)'}/{each['receiver']}"
+
+
+def _count(document: dict[str, Any], name: str) -> str:
+    return f"{'' if document[f'{name}Exact'] else 'about '}{document[name]}"
+
+
+def _time(written: str) -> str:
+    """A time in UTC, to the second."""
+    return written[:19].replace("T", " ")

@@ -8,21 +8,36 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from receivers import examples
-from receivers.events import Example, Kind, Provider, Push, Receiver, Unprovable
+from receivers.cluster.api import ClusterError
+from receivers.deliveries import matching, report
+from receivers.deliveries.delivery import Delivery
+from receivers.events import (
+    Authenticated,
+    Example,
+    Kind,
+    Provider,
+    Push,
+    Receiver,
+    Unprovable,
+    WebhookError,
+    WebhookRequest,
+)
 from receivers.local import cluster, posting
 from receivers.local.addresses import Address, addresses, base_url, masked
 from receivers.local.commands import output
 from receivers.local.errors import Unable
 from receivers.local.posting import Reply
+from receivers.local.terminal import printable
 from receivers.providers import PROVIDERS
+from receivers.runtime import Runtime
 
 SECRET = "RECEIVER_SECRET"  # noqa: S105 - the name of a variable; of the environment, which no list of processes shows
 
 
 def run(options: argparse.Namespace) -> int:
     """Post one push, or that a pull request was merged, and show the answer."""
-    url, push, reply = asyncio.run(_send(options))
-    lines = [_shown(push, options), f"to {masked(url)}", str(reply)]
+    url, push, reply, reasons = asyncio.run(_send(options))
+    lines = [_shown(push, options), f"to {masked(url)}", str(reply), *(f"  {printable(each)}" for each in reasons)]
     if reply.delivery_id:
         lines.append(f"delivery {reply.delivery_id}, {reply.milliseconds} ms")
     document = {
@@ -35,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
         "ref": push.ref,
         "pullRequest": options.pull_request,
         **reply.document,
+        "reasons": reasons,
     }
     output.show(options.output, lines=lines, document=document)
     return 0 if reply.good else 1
@@ -48,15 +64,25 @@ def _shown(push: Push, options: argparse.Namespace) -> str:
     return f"{push.repository}:{push.tag}" if push.tag else f"{push.repository}@{push.digest}"
 
 
-async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
+async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply, list[str]]:
     provider = PROVIDERS[options.provider]
     if options.pull_request == "":
         raise Unable("--pull-request needs the URL of one")
     if options.url:
-        url, push, receiver = options.url, examples.push(provider), _unknown(provider)
         secret = os.environ.get(SECRET, "").encode(errors="surrogateescape")
-    else:
-        url, push, receiver, secret = await _from_cluster(provider, options)
+        push, reply, _ = await _post(
+            provider, options, options.url, examples.push(provider), _unknown(provider), secret
+        )
+        return options.url, push, reply, []
+    async with cluster.opened(cluster.environment()) as service:
+        url, push, receiver, secret = await _from_cluster(service, provider, options)
+        push, reply, example = await _post(provider, options, url, push, receiver, secret)
+        return url, push, reply, await _reasons(service, reached(provider, receiver), receiver, example, reply)
+
+
+async def _post(  # noqa: PLR0917 - all that a delivery is made of
+    provider: Provider, options: argparse.Namespace, url: str, push: Push, receiver: Receiver, secret: bytes
+) -> tuple[Push, Reply, Example]:
     provider = reached(provider, receiver).of(receiver)
     if provider.needs_secret(receiver) and not secret:
         raise Unable(
@@ -71,7 +97,32 @@ async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply]:
         example = provider.proven(_example(provider, push, options), receiver, secret)
     except Unprovable as error:
         raise Unable(f"nothing was sent: {error}") from None
-    return url, push, await posting.post(url, example.headers, example.body)
+    return push, await posting.post(url, example.headers, example.body), example
+
+
+async def _reasons(
+    service: Runtime, provider: Provider, receiver: Receiver, example: Example, reply: Reply
+) -> list[str]:
+    """Why a delivery that was taken refreshes nothing, by the service's own rules; empty where it refreshes."""
+    if not reply.good:
+        return []
+    headers = {name.lower(): value for name, value in example.headers.items()}
+    now, path = datetime.now(UTC), f"/{provider.name}"
+    request = WebhookRequest(method="POST", path=path, headers=headers, query={}, body=example.body, received_at=now)
+    try:
+        events = provider.events(Authenticated(request=request, receiver=receiver))
+        delivery = Delivery(
+            id="", received_at=request.received_at, provider=receiver.provider, receiver=receiver, events=list(events)
+        )
+        if not delivery.triggers:
+            return [report.described(event) for event in events]
+        match = await matching.match(service.mirror, delivery.triggers, project=receiver.project)
+    except (WebhookError, ClusterError):
+        return []  # the answer tells
+    if any(decision.refresh for decision in match.decisions):
+        return []
+    refused = [f"not {decision.target}: {decision.reason}" for decision in match.decisions]
+    return refused or [f"no {delivery.kind} wants it; `kargo-receivers explain` tells what they want"]
 
 
 def _example(provider: Provider, push: Push, options: argparse.Namespace) -> Example:
@@ -88,17 +139,18 @@ def _unknown(provider: Provider) -> Receiver:
     return Receiver(provider=provider.name, name="", project=None, source="the command line")
 
 
-async def _from_cluster(provider: Provider, options: argparse.Namespace) -> tuple[str, Push, Receiver, bytes]:
-    async with cluster.opened(cluster.environment()) as service:
-        found = await addresses(service.directory)
-        address = choose(found, provider=provider, name=options.receiver, project=options.project)
-        subscriptions = service.mirror.index.subscriptions(address.receiver.project)
-        if _is_of_artifact(options):
-            subscriptions = [each for each in subscriptions if each.kind is not Kind.GIT]
-        provider = reached(provider, address.receiver)
-        url = address.url(base_url(service.settings, options.base_url), provider=provider.name)
-        push = examples.push(provider.of(address.receiver), subscriptions, receiver=address.receiver)
-        return url, push, address.receiver, address.secret
+async def _from_cluster(
+    service: Runtime, provider: Provider, options: argparse.Namespace
+) -> tuple[str, Push, Receiver, bytes]:
+    found = await addresses(service.directory)
+    address = choose(found, provider=provider, name=options.receiver, project=options.project)
+    subscriptions = service.mirror.index.subscriptions(address.receiver.project)
+    if _is_of_artifact(options):
+        subscriptions = [each for each in subscriptions if each.kind is not Kind.GIT]
+    provider = reached(provider, address.receiver)
+    url = address.url(base_url(service.settings, options.base_url), provider=provider.name)
+    push = examples.push(provider.of(address.receiver), subscriptions, receiver=address.receiver)
+    return url, push, address.receiver, address.secret
 
 
 def choose(found: Sequence[Address], *, provider: Provider, name: str | None, project: str | None) -> Address:

@@ -23,7 +23,9 @@ from receivers.local.embedded import DEMO, EmbeddedCluster, documents
 from receivers.local.errors import Unable
 from receivers.local.host import FunctionHost, HostError
 from receivers.local.host import run as run_host
+from receivers.local.host.serving import listen
 from receivers.pages import openness
+from receivers.retries import retries
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError, storage_configured
 
@@ -50,6 +52,7 @@ def _log(*, verbose: bool) -> None:
     logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[complaints])
     for logger, layout in (
         (logging.getLogger(report.__name__), terminal.Formatter("%(asctime)s %(message)s", "%H:%M:%S")),
+        (logging.getLogger(retries.__name__), terminal.Formatter("%(asctime)s %(message)s", "%H:%M:%S")),
         (say, terminal.LinesFormatter()),
     ):
         handler = logging.StreamHandler(sys.stdout)
@@ -61,6 +64,7 @@ def _log(*, verbose: bool) -> None:
 
 async def _serve(options: argparse.Namespace) -> None:
     os.environ.update(cluster.environment())
+    _refuse_taken(options)
     async with AsyncExitStack() as stack:
         base_path = cluster.checked(os.environ).base_path
         sample = await stack.enter_async_context(_embedded(options, base_path)) if options.embedded else None
@@ -69,6 +73,14 @@ async def _serve(options: argparse.Namespace) -> None:
         service = await _started()
         stack.push_async_callback(service.close)
         await _host(options, service, sample)
+
+
+def _refuse_taken(options: argparse.Namespace) -> None:
+    """Say that the port is taken before anything else is started, which would say things too."""
+    try:
+        listen(options.host, options.port).close()
+    except HostError as error:
+        raise Unable(str(error)) from None
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from receivers import limits, loopback
 from receivers.local.doctor.findings import Finding, Severity
+from receivers.local.doctor.placeholders import is_placeholder
 from receivers.settings import Settings
 
 _ENDPOINT = re.compile(r"http://[^;\s]+", re.IGNORECASE)
@@ -18,6 +19,9 @@ def check(settings: Settings) -> Iterator[Finding]:
             f"it has fewer than {limits.SECRET_SHORTEST} characters, and nothing limits how often a key is tried",
             "make a new one: openssl rand -hex 32",
         )
+    elif is_placeholder(settings.pages_key):
+        problem = "it is a placeholder or a row that anybody would try, and nothing limits how often a key is tried"
+        yield _warning("PAGES_KEY", problem, "make a new one: openssl rand -hex 32")
     if loopback.in_clear(settings.base_url):
         yield _warning(
             "EXTERNAL_WEBHOOK_SERVER_BASE_URL",

@@ -13,10 +13,10 @@ from receivers.cluster.credentials import CredentialsError
 from receivers.cluster.mirror import Mirror
 from receivers.kargo.index import Fault
 from receivers.local import cluster
-from receivers.local.doctor import base_path, configuration, discoveries, permissions, receivers, storage
-from receivers.local.doctor.findings import Finding, Severity
+from receivers.local.doctor import base_path, configuration, discoveries, permissions, receivers, running, storage
+from receivers.local.doctor.findings import Check, Finding, Severity
 from receivers.runtime import Runtime
-from receivers.settings import SettingsError
+from receivers.settings import Settings, SettingsError
 
 CORRECT = "correct it, or leave it out"
 KINDS = {
@@ -31,10 +31,15 @@ KINDS = {
 class Examination:
     """What was found, and what was looked at. Not ``complete``: the cluster could not be looked at."""
 
-    findings: Sequence[Finding]
+    checks: Sequence[Check]
     complete: bool
     looked_at: str = ""
     pages: str = ""  # who may see them
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Of all checks."""
+        return [finding for check in self.checks for finding in check.findings]
 
 
 async def examine(variables: Mapping[str, str]) -> Examination:
@@ -42,36 +47,62 @@ async def examine(variables: Mapping[str, str]) -> Examination:
     try:
         service = await runtime.start(settings_module.from_environment(variables), variables)
     except SettingsError as error:
-        return Examination(findings=list(of_unusable_settings(error)), complete=False)
+        return Examination(checks=[_settings(list(of_unusable_settings(error)))], complete=False)
     except CredentialsError as error:
         unusable = Finding(subject="settings", problem=str(error), remedy="say how to reach the cluster")
-        return Examination(findings=[unusable], complete=False)
+        return Examination(checks=[_settings([unusable])], complete=False)
     try:
         examination = await _examine_cluster(service)
-        return replace(examination, findings=[*of_unresolved_settings(service), *examination.findings])
+        found = [*of_unresolved_settings(service), *configuration.check(service.settings)]
+        return replace(examination, checks=[_settings(found), *examination.checks])
     finally:
         await service.close()
 
 
 async def _examine_cluster(service: Runtime) -> Examination:
+    answers = f"{service.api.server} answers, and has Kargo"
     try:
-        unusable = await of_api_server(service.api)
+        unusable = await of_api_server(service.api, service.settings)
         if unusable:
-            return Examination(findings=[unusable], complete=False)
-        found = await of_permissions(service)
+            return Examination(checks=[Check(name="cluster", sound=answers, findings=[unusable])], complete=False)
+        permitted = await of_permissions(service)
     except ClusterError as error:
         failed = Finding(subject=f"cluster {service.api.server}", problem=str(error), remedy="try again")
-        return Examination(findings=[failed], complete=False)
+        return Examination(checks=[Check(name="cluster", sound=answers, findings=[failed])], complete=False)
     await cluster.read(service.mirror)
-    found += configuration.check(service.settings)
-    found += of_mirror(service.mirror)
-    found += base_path.check(service)
-    found += await storage.check(service)
-    found += await receivers.check(service)
-    found += of_subscriptions(service.mirror)
-    found += await discoveries.check(service)
+    checks = [
+        Check(name="cluster", sound=answers),
+        Check(name="permissions", sound="this identity may do all that is needed", findings=permitted),
+        Check(name="objects", sound="all can be read", findings=list(of_mirror(service.mirror))),
+        Check(name="base path", sound=_base_path(service), findings=list(base_path.check(service))),
+        await running.check(service.settings),
+        Check(name="storage", sound=_storage(service), findings=await storage.check(service)),
+        Check(name="receivers", sound=_receivers(service), findings=await receivers.check(service)),
+        Check(name="subscriptions", sound="each can be read", findings=list(of_subscriptions(service.mirror))),
+        Check(name="pushes", sound=_pushes(service), findings=await discoveries.check(service)),
+    ]
     pages = configuration.pages(service.settings)
-    return Examination(findings=found, complete=True, looked_at=_looked_at(service), pages=pages)
+    return Examination(checks=checks, complete=True, looked_at=_looked_at(service), pages=pages)
+
+
+def _settings(found: list[Finding]) -> Check:
+    return Check(name="settings", sound="each can be used", findings=found)
+
+
+def _base_path(service: Runtime) -> str:
+    return f"{service.settings.base_path or '/'}, as in the URLs that Kargo shows"
+
+
+def _storage(service: Runtime) -> str:
+    return "it can be used, and the retry queue is read" if service.queue else "none: no retry queue, and no journal"
+
+
+def _receivers(service: Runtime) -> str:
+    return f"each of {len(service.directory.receivers())} can be reached"
+
+
+def _pushes(service: Runtime) -> str:
+    return "Kargo found those of the last day" if service.journal else "without a journal nothing is known of them"
 
 
 def _looked_at(service: Runtime) -> str:
@@ -92,7 +123,7 @@ def of_unresolved_settings(service: Runtime) -> Iterator[Finding]:
         yield Finding(subject=f"setting {variable}", problem=unresolved.FAULT, remedy=CORRECT)
 
 
-async def of_api_server(api: Api) -> Finding | None:
+async def of_api_server(api: Api, settings: Settings) -> Finding | None:
     """Why nothing else can be looked at, if so: no answer, no Kargo, or not for this identity."""
     try:
         await api.get("/version", timeout=permissions.CALL_TIMEOUT)
@@ -106,7 +137,7 @@ async def of_api_server(api: Api) -> Finding | None:
             remedy = "check the credential: the kubeconfig's user, CLUSTER_TOKEN, or the managed identity"
     except ClusterError as error:
         problem = f"it cannot be reached: {error}"
-        remedy = "check KUBECONFIG or CLUSTER_SERVER, and whether this machine may reach it"
+        remedy = f"check {cluster.blamed(settings, str(error))}, and whether this machine may reach it"
     else:
         return None
     return Finding(subject=f"cluster {api.server}", problem=problem, remedy=remedy)

@@ -10,18 +10,37 @@ from receivers.directory.directory import PREVIOUS
 from receivers.events import Provider, Receiver, SecretReference
 from receivers.kargo import paths
 from receivers.local.addresses import Address, addresses
+from receivers.local.doctor import options
 from receivers.local.doctor.findings import Finding, Severity
+from receivers.local.doctor.placeholders import is_placeholder
 from receivers.providers import PROVIDERS
 from receivers.runtime import Runtime
+from receivers.settings import Settings
 
+GUESSABLE = "is a placeholder or a row that anybody would try: others may guess it, and compute its URL"
+REPLACE = (
+    "replace it (openssl rand -hex 32), and register the new URL at the sender; or remove it, if it is the previous one"
+)
 REGISTER = "register at the sender the URL that `kargo-receivers urls --reveal` prints"
 
 
 async def check(service: Runtime) -> list[Finding]:
     """What is wrong with the receivers of cluster and settings, each and together."""
     found = await addresses(service.directory)
-    each = [finding for address in found for finding in await _check_one(service, address)]
+    each = list(_of_settings(service.settings))
+    each += [finding for address in found for finding in await _check_one(service, address)]
     return each + list(_shared_urls(found))
+
+
+def _of_settings(settings: Settings) -> Iterator[Finding]:
+    """Secrets in the settings that anybody would try. Short ones are refused at the start."""
+    variables = {"RECEIVERS": settings.receivers, "RECEIVERS_FILE": settings.receivers_from_file}
+    for variable, entries in variables.items():
+        for position, entry in enumerate(entries):
+            for key, secret in (("secret", entry.secret), ("previousSecret", entry.previous_secret or "")):
+                if is_placeholder(secret):
+                    subject = f"setting {variable}[{position}].{key}"
+                    yield Finding(severity=Severity.WARNING, subject=subject, problem=f"it {GUESSABLE}", remedy=REPLACE)
 
 
 async def _check_one(service: Runtime, address: Address) -> list[Finding]:
@@ -30,7 +49,7 @@ async def _check_one(service: Runtime, address: Address) -> list[Finding]:
     served = (
         await _check_serving(service, address) if not any(each.severity is Severity.ERROR for each in weak) else None
     )
-    return [*weak, *([served] if served else []), *_faults(address)]
+    return [*weak, *([served] if served else []), *_faults(address), *options.check(address)]
 
 
 def _faults(address: Address) -> Iterator[Finding]:
@@ -72,8 +91,9 @@ def _weak_secret(address: Address, secret: SecretReference, key: str, value: byt
         problem = (
             f"{place} has fewer than {limits.SECRET_SHORTEST} characters: others may guess it, and compute its URL"
         )
-        remedy = "replace it, and register the new URL at the sender; or remove it, if it is the previous one"
-        return _about(address, problem, remedy, Severity.WARNING)
+        return _about(address, problem, REPLACE, Severity.WARNING)
+    if is_placeholder(value.decode(errors="replace")):
+        return _about(address, f"{place} {GUESSABLE}", REPLACE, Severity.WARNING)
     return None
 
 

@@ -1,14 +1,17 @@
 """Whether what cannot be refreshed at once is kept, and taken up again."""
 
+import asyncio
 from collections.abc import Sequence
 
 from receivers import limits
+from receivers.journal.journal import Filter
 from receivers.local.doctor.findings import Finding, Severity
 from receivers.runtime import Runtime
 from receivers.settings import Settings
 from receivers.storage.account import StorageError
 
 SUBJECT = "retry queue"
+URLS = "AzureWebJobsStorage__{}ServiceUri"
 
 
 async def check(service: Runtime) -> Sequence[Finding]:
@@ -19,10 +22,9 @@ async def check(service: Runtime) -> Sequence[Finding]:
     try:
         await service.queue.due_since()
     except StorageError as error:
-        problem = f"the Storage account cannot be used: {error}"
-        remedy = "check the settings AzureWebJobsStorage…, and the roles of this identity on the account"
         # Not an error: on another machine than the app's there may be no identity for it.
-        return [*found, Finding(severity=Severity.WARNING, subject=SUBJECT, problem=problem, remedy=remedy)]
+        return [*found, _unusable(SUBJECT, error, service.settings, URLS.format("queue"))]
+    found += await _check_journal(service)
     due = await service.watch.oldest_due()
     if due is not None and due > limits.QUEUE_UNREAD:
         problem = f"nobody reads it: its oldest message has been due for {due:.0f} s"
@@ -31,6 +33,32 @@ async def check(service: Runtime) -> Sequence[Finding]:
         )
         found.append(Finding(subject=SUBJECT, problem=problem, remedy=remedy))
     return found
+
+
+async def _check_journal(service: Runtime) -> list[Finding]:
+    """Whether its rows can be read: a table of the same account, which may have another address or other roles."""
+    if service.journal is None or service.settings.journal != "table":
+        return []
+    try:
+        async with asyncio.timeout(limits.STORAGE_TIMEOUT):
+            async for _ in service.journal.rows(Filter()):
+                break
+    except (StorageError, TimeoutError) as error:
+        return [_unusable("journal", error, service.settings, URLS.format("table"))]
+    return []
+
+
+def _unusable(subject: str, error: Exception, settings: Settings, url: str) -> Finding:
+    named = "AzureWebJobsStorage" if settings.storage_connection else url
+    if settings.storage_account and not settings.storage_connection:
+        named = "AzureWebJobsStorage__accountName"
+    roles = "" if settings.storage_connection else ", and the roles of this identity on the account"
+    return Finding(
+        severity=Severity.WARNING,
+        subject=subject,
+        problem=f"the Storage account cannot be used: {str(error) or 'no answer in time'}",
+        remedy=f"check the setting {named}{roles}",
+    )
 
 
 def _check_names(settings: Settings) -> list[Finding]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -61,8 +62,9 @@ def listen(address: str, port: int) -> socket.socket:
     try:
         return socket.create_server((address, port), family=family, backlog=BACKLOG)
     except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else error.strerror
         raise AddressUnavailable(
-            f"cannot listen on {address}, port {port}: {error.strerror}. Is a host running already? Try another --port"
+            f"cannot listen on {address}, port {port}: {reason}. Is a host running already? Try another --port"
         ) from None
 
 

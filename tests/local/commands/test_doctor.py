@@ -22,7 +22,9 @@ def test_faults_are_code_1_and_each_says_what_to_do(
     twice = '{"provider": "quay", "name": "code", "secret": "a-secret-of-16-chars"}'
     settings.setenv("RECEIVERS", f"[{twice}, {twice}]")
     assert main(["doctor"]) == 1
-    finding, remedy, *_ = capsys.readouterr().out.splitlines()
+    checks, findings = capsys.readouterr().out.split("\n\n", 1)
+    assert "[error]   receivers      1 error(s)" in checks.splitlines()
+    finding, remedy, *_ = findings.splitlines()
     assert finding.startswith("error: receiver")
     assert remedy.strip()
 
@@ -34,9 +36,7 @@ def test_a_receiver_that_no_sender_can_reach_is_a_fault_of_the_settings(
     for command in ("doctor", "urls"):
         assert main([command]) == 2
         told = capsys.readouterr()
-        assert "RECEIVERS: entry 0: provider must be one of acr, alibaba" in (told.out + told.err).replace(
-            "setting ", ""
-        )
+        assert "RECEIVERS[0].provider: must be one of acr, alibaba" in told.out + told.err
 
 
 def test_json_is_one_document(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
@@ -44,6 +44,9 @@ def test_json_is_one_document(in_sample: Serving, capsys: pytest.CaptureFixture[
     document = json.loads(capsys.readouterr().out)
     assert document.pop("lookedAt").endswith("4 receiver(s), 6 Warehouse(s)")
     assert "PAGES_KEY" in document.pop("pages")
+    checks = document.pop("checks")
+    assert {check["result"] for check in checks} == {"ok"}
+    assert {"check": "base URL", "result": "ok", "text": "this service answers there, of this version"} in checks
     assert document == {"complete": True, "findings": []}
 
 

@@ -183,6 +183,16 @@ def test_everything_about_the_push_can_be_told(in_sample: Serving, capsys: pytes
     assert "refreshed kargo-demo/guestbook-chart" in in_sample.line("charts/guestbook:1.9.0")
 
 
+def test_why_nothing_was_refreshed_is_told(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["send", "azure", "--tag", "2.0.0"]) == 0
+    out = capsys.readouterr().out
+    assert "  not kargo-demo/guestbook: tag 2.0.0 does not satisfy ^1.0.0\n" in out
+    document = sent(capsys, "azure", "--repository", "myregistry.azurecr.io/team/nobody-wants-it")
+    assert document["reasons"] == ["no Warehouse wants it; `kargo-receivers explain` tells what they want"]
+    assert sent(capsys, "azure", "--tag", "")["reasons"][0].startswith("ignored, ")
+    assert sent(capsys, "azure")["reasons"] == []
+
+
 def test_an_empty_tag_is_a_push_by_digest(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["send", "azure", "--tag", ""]) == 0
     assert capsys.readouterr().out.startswith("myregistry.azurecr.io/team/guestbook@sha256:")

@@ -12,6 +12,7 @@ import pytest
 
 from receivers.base_path import ROUTE_PREFIX
 from receivers.local import cli
+from receivers.pages.site import START
 from testbed.objects import Hook, project_config, secret_of, warehouse
 from testbed.processes import free_port
 from testbed.servers import ApiServer
@@ -81,6 +82,13 @@ def test_a_tag_that_no_warehouse_wants_refreshes_nothing_and_the_line_says_why(s
     assert "kargo-demo/guestbook (tag 2.0.0 does not satisfy ^1.0.0)" in line
 
 
+def test_the_root_leads_to_the_pages(sample: Serving) -> None:
+    answer = paste(f"curl -si {sample.url}/")
+    assert answer.startswith("HTTP/1.1 302")
+    assert f"location: {START}\n" in answer.replace("\r", "")
+    assert paste(f"curl -si {sample.url}/nothing/here").startswith("HTTP/1.1 404")
+
+
 def test_nothing_is_complained_about(sample: Serving) -> None:
     assert sample.faults == []
 
@@ -103,7 +111,8 @@ def test_a_port_that_is_taken_is_one_line_and_code_2(option: str) -> None:
         ended = run("serve", "--embedded", *(part for pair in ports.items() for part in pair))
     assert ended.returncode == 2
     assert ended.stderr.count("\n") == 1
-    assert ports[option] in ended.stderr
+    assert f"{ports[option]}" in ended.stderr
+    assert "while attempting" not in ended.stderr
     assert ended.stdout == ""
 
 
@@ -187,3 +196,5 @@ def test_below_a_base_path_every_command_finds_it(
         for command in ("ping", "send quay", "doctor", "urls"):
             assert cli.main(command.split()) == 0, command
         assert f"{running.url}/quay/" in capsys.readouterr().out
+        for root in (running.url, f"{running.url}/"):
+            assert f"location: /webhooks{START}\n" in paste(f"curl -si {root}").replace("\r", "")
