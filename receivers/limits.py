@@ -30,6 +30,8 @@ UNREAD = 256 * 1024  # of an answer that comes faster than it is taken; then its
 ERROR_BODY = 4096  # as much of an error's body as is read
 PROBE_TIMEOUT = 1.0
 PROBE_INTERVAL = 2.0  # at most, while the cluster is away
+PROBE_FRESH = 10.0  # a probe within this time is not repeated for one who only looks: anybody may ask /readyz
+PROBE_WAIT = 1.5  # as long one who looks waits for a probe
 
 # The mirror
 PAGE = 500  # objects in one answer of a list, as client-go asks for
