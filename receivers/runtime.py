@@ -23,6 +23,7 @@ from receivers.directory.directory import DATA_KEYS, Directory
 from receivers.directory.known_receivers import KnownReceivers
 from receivers.directory.signing_keys import SigningKeys
 from receivers.journal.cosmos_journal import CosmosJournal
+from receivers.journal.figures import RecentHours
 from receivers.journal.journal import Journal
 from receivers.journal.recorder import Recorder
 from receivers.journal.redelivery import Redelivery
@@ -68,6 +69,7 @@ class Runtime:
     # None: no journal
     journal: Journal | None
     recorder: Recorder | None
+    hours: RecentHours | None
     redelivery: Redelivery | None
     # None: nobody collects it
     telemetry: Telemetry | None
@@ -82,7 +84,7 @@ class Runtime:
         )
 
     async def examined(self) -> Readiness:
-        """:meth:`readiness`, with what has to be looked at: the cluster, and since when the retry queue was not read."""
+        """:meth:`readiness`, and what has to be looked at: the cluster, and since when the retry queue was not read."""
         due, _ = await asyncio.gather(self.oldest_due(), self.availability.look())
         state = self.readiness()
         told = {
@@ -186,6 +188,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         warming=asyncio.create_task(_warm_up(stores)) if stores.storage else None,
         journal=stores.journal,
         recorder=stores.recorder,
+        hours=RecentHours(stores.journal) if stores.journal else None,
         redelivery=(
             Redelivery(pipeline, stores.journal, stores.recorder) if stores.journal and stores.recorder else None
         ),

@@ -12,9 +12,9 @@ from receivers.storage.account import StorageError
 WITHOUT_QUEUE = "deliveries are answered an error meanwhile, because there is no retry queue"
 
 
-async def listing(_: Visit, service: Runtime) -> View:
+async def listing(visit: Visit, service: Runtime) -> View:
     """The banner alone, for a page that is open already."""
-    return View(template="banner.html", values={}, document={"problems": await of(service)})
+    return View(template="banner.html", values={}, document={"problems": await of(service)} if visit.wants_json else {})
 
 
 async def of(service: Runtime) -> list[str]:
