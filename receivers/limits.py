@@ -30,6 +30,8 @@ UNREAD = 256 * 1024  # of an answer that comes faster than it is taken; then its
 ERROR_BODY = 4096  # as much of an error's body as is read
 PROBE_TIMEOUT = 1.0
 PROBE_INTERVAL = 2.0  # at most, while the cluster is away
+PROBE_FRESH = 10.0  # a probe within this time is not repeated for one who only looks: anybody may ask /readyz
+PROBE_WAIT = 1.5  # as long one who looks waits for a probe
 
 # The mirror
 PAGE = 500  # objects in one answer of a list, as client-go asks for
@@ -243,6 +245,8 @@ JOURNAL_AT_ONCE = 25  # rows read at the same time
 JOURNAL_LOOKED = 2_500  # rows read for one page, of which the filter may let none pass
 JOURNAL_LOOK = 4.0  # time that it may take; then the page says how far it has looked
 NEWS_INTERVAL = 1.0  # between two passes over a row of many Warehouses
+HOURS_FRESH = 10.0  # counts by the hour that were read within this time are not read again
+HOURS_OLD_FRESH = 600.0  # the same of hours that are over, in which little changes
 JOURNAL_OPEN = 10_000  # rows that this process still expects news of
 JOURNAL_OPEN_BYTES = 16 * MIB  # of them; few are larger than 3,000
 JOURNAL_OPEN_AGE = 24 * 3600.0  # since the last news: a cluster may be away for a day

@@ -24,6 +24,7 @@ from receivers.directory.signing_keys import SigningKeys
 from receivers.events import Provider
 from receivers.importing import imported
 from receivers.journal.cosmos_journal import CosmosJournal
+from receivers.journal.figures import RecentHours
 from receivers.journal.journal import Journal
 from receivers.journal.recorder import Recorder
 from receivers.journal.redelivery import Redelivery
@@ -70,6 +71,7 @@ class Runtime:
     # None: no journal
     journal: Journal | None
     recorder: Recorder | None
+    hours: RecentHours | None
     redelivery: Redelivery | None
     # None: nobody collects it
     telemetry: Telemetry | None
@@ -78,19 +80,24 @@ class Runtime:
         """Whether deliveries can be matched and refreshed, and what is missing."""
         return readiness.of(
             self.mirror,
+            away_for=self.availability.away_for,
             retry_queue=self.queue.fault() if self.queue else readiness.NOT_CONFIGURED,
             journal=self.journal.fault() if self.journal else readiness.NOT_CONFIGURED,
         )
 
     async def examined(self) -> Readiness:
-        """:meth:`readiness`, with what has to be looked at: since when the retry queue was not read."""
+        """:meth:`readiness`, and what has to be looked at: the cluster, and since when the retry queue was not read."""
+        due, _ = await asyncio.gather(self.oldest_due(), self.availability.look())
         state = self.readiness()
-        due = await self.watch.oldest_due() if self.watch else None
         told = {
             "retryQueueOldestDueSeconds": None if due is None else round(due),
             "unresolvedSettings": list(self.unresolved),
         }
         return Readiness(ready=state.ready, document=state.document | told)
+
+    async def oldest_due(self) -> float | None:
+        """For how many seconds the oldest message of the retry queue has been due; None when that is not known."""
+        return await self.watch.oldest_due() if self.watch else None
 
     async def clean(self) -> None:
         """Delete what is older than it is to be kept. Raises StorageError."""
@@ -183,6 +190,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         warming=asyncio.create_task(_warm_up(stores)) if stores.storage else None,
         journal=stores.journal,
         recorder=stores.recorder,
+        hours=RecentHours(stores.journal) if stores.journal else None,
         redelivery=(
             Redelivery(pipeline, stores.journal, stores.recorder) if stores.journal and stores.recorder else None
         ),

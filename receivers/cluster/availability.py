@@ -33,6 +33,7 @@ class Availability:
         self._api = api
         self._clock = clock
         self._away_since: float | None = None
+        self._looked_at = -limits.PROBE_FRESH
         self._leaving = Waiters()  # for the cluster to be away
         self._asking = Waiters()  # for the next probe's end
         self._back = asyncio.Event()
@@ -60,6 +61,17 @@ class Availability:
             with self._asking.one() as probed:
                 await probed
         return self._away_since is not None
+
+    async def look(self) -> None:
+        """Find out whether the cluster is there, for somebody who only wants to see it; after a moment at most.
+
+        A watch that hears nothing would notice after a minute and more. What was found a moment ago is not asked again.
+        """
+        if self._away_since is None and self._clock() - self._looked_at >= limits.PROBE_FRESH:
+            self._looked_at = self._clock()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(limits.PROBE_WAIT):
+                    await self.is_away()
 
     async def back(self) -> None:
         """Wait until the cluster is there."""

@@ -28,13 +28,19 @@ _REFUSAL = re.compile(r"([1-5][0-9]{2})\b")  # how the API server's own words be
 _KUBECONFIG = "KUBECONFIG: "  # how the words of the official client begin, which quote paths and names
 
 
-def of(mirror: Mirror, *, retry_queue: str = NOT_CONFIGURED, journal: str = NOT_CONFIGURED) -> Readiness:
+def of(
+    mirror: Mirror,
+    *,
+    away_for: float | None = None,
+    retry_queue: str = NOT_CONFIGURED,
+    journal: str = NOT_CONFIGURED,
+) -> Readiness:
     """Ready means: Warehouses were listed once, and so were receivers, unless this identity may not list them.
 
-    A broken watch is shown, and so are the faults of retry queue and journal, empty when they have none: they are no
-    reason to restart anything.
+    A broken watch is shown, and so are the faults of retry queue and journal, empty when they have none, and for how
+    many seconds the cluster is ``away_for``: they are no reason to restart anything, nor to send deliveries elsewhere.
     """
-    resources = [_resource(health) for health in mirror.health()]
+    resources = [_resource(health, away_for) for health in mirror.health()]
     missing = [resource["resource"] for resource in resources if not resource["synced"]]
     ready = all(
         health.synced or health.on_demand or (health.denied and health.resource != "warehouses")
@@ -43,6 +49,7 @@ def of(mirror: Mirror, *, retry_queue: str = NOT_CONFIGURED, journal: str = NOT_
     document = {
         "ready": ready,
         "missing": missing,
+        "clusterAwaySeconds": None if away_for is None else round(away_for),
         "unreadableSubscriptions": mirror.index.fault_count,
         "resources": resources,
         "retryQueue": retry_queue or "ok",
@@ -75,13 +82,17 @@ def shown(fault: str) -> str:
     return fault
 
 
-def _resource(health: Health) -> dict[str, Any]:
-    """What of a resource's health is for everybody: how much of it is known, and no object's name."""
+def _resource(health: Health, away_for: float | None) -> dict[str, Any]:
+    """What of a resource's health is for everybody: how much of it is known, and no object's name.
+
+    A watch of a cluster that is away may not have noticed yet.
+    """
+    age = health.age if away_for is None or health.age is None else max(health.age, away_for)
     return {
         "resource": health.resource,
         "synced": health.synced,
-        "watching": health.watching,
-        "age": health.age,
+        "watching": health.watching and away_for is None,
+        "age": age,
         "denied": health.denied,
         "objects": health.objects,
         "unreadable": health.unreadable,

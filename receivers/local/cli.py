@@ -59,6 +59,7 @@ def parser() -> argparse.ArgumentParser:
     _compare(commands)
     _send(commands)
     _explain(commands)
+    _status(commands)
     _ping(commands)
     _doctor(commands)
     _deliveries(commands)
@@ -193,6 +194,17 @@ def _explain(commands: _Commands) -> None:
     command.add_argument("--query", default="", metavar="NAME=VALUE&…", help="of the request's URL")
     command.add_argument("--receiver", metavar="NAME", help="of several receivers, the one of this name")
     command.add_argument("--project", metavar="NAME", help="of several receivers, the one of this project")
+
+
+def _status(commands: _Commands) -> None:
+    command = _command(
+        commands,
+        "status",
+        about="Say whether a running service is well, what to do next, and what arrived within 24 hours.",
+        example="kargo-receivers status --output json",
+        exit_codes="0  all is well, or there are warnings\n  1  something fails, or there was no answer",
+    )
+    _service(command)
 
 
 def _ping(commands: _Commands) -> None:

@@ -8,7 +8,7 @@ from receivers import base_path, runtime, settings, unresolved
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import readiness
 from receivers.events import WebhookRequest
-from receivers.pages import access, deliveries, openness, queue, receivers, refusals, rendering
+from receivers.pages import access, deliveries, openness, overview, problems, queue, receivers, refusals, rendering
 from receivers.pages.access import Access, KeyNeeded, Visitor
 from receivers.pages.visits import Done, File, Page, Refused, View, Visit, visit
 from receivers.runtime import Runtime
@@ -16,7 +16,7 @@ from receivers.settings import SettingsError
 from receivers.storage.account import StorageError
 
 ON_AZURE = "WEBSITE_SITE_NAME"  # the variable that every Function App in Azure has
-START = "/deliveries"
+START = "/overview"
 _PATH = re.compile(r"/(?![/\\])[!-~]*")  # not another host, and one line
 
 
@@ -67,12 +67,16 @@ async def _admitted(visiting: Visit, door: Access) -> Page:
         outcome = await _outcome(visiting, service)
     except StorageError as error:
         raise Refused(503, "The Storage account is away", _away(service, error)) from error
-    return _with_cookie(_rendered(outcome, visiting, visitor, service), visitor)
+    return _with_cookie(await _rendered(outcome, visiting, visitor, service), visitor)
 
 
 async def _outcome(visiting: Visit, service: Runtime) -> View | Done | File:  # noqa: C901, PLR0911, PLR0912 - one line for each page
     asked: tuple[str, ...] = (visiting.method, *visiting.segments)
     match asked:
+        case "GET", "overview":
+            return await overview.listing(visiting, service)
+        case "GET", "pages", "banner":
+            return await problems.listing(visiting, service)
         case "GET", "deliveries":
             return await deliveries.listing(visiting, service)
         case "GET", "deliveries", delivery:
@@ -102,7 +106,7 @@ async def _outcome(visiting: Visit, service: Runtime) -> View | Done | File:  # 
     raise Refused(404, "No such page", "There is nothing at this address.")
 
 
-def _rendered(outcome: View | Done | File, visiting: Visit, visitor: Visitor, service: Runtime) -> Page:
+async def _rendered(outcome: View | Done | File, visiting: Visit, visitor: Visitor, service: Runtime) -> Page:
     if isinstance(outcome, File):
         return rendering.file(outcome.name, outcome.content)
     if isinstance(outcome, Done):
@@ -112,8 +116,9 @@ def _rendered(outcome: View | Done | File, visiting: Visit, visitor: Visitor, se
             else rendering.redirect(visiting.base + outcome.location)
         )
     if visiting.wants_json:
-        return rendering.document(outcome.document, status=outcome.status)
-    common = _common(visiting) | {"token": visitor.token, "problems": _problems(service)}
+        return rendering.document(await _with_outage(outcome.document, service), status=outcome.status)
+    banner = {"problems": await problems.of(service), "banner": f"{visiting.base}/pages/banner"}
+    common = _common(visiting) | {"token": visitor.token, **banner}
     return rendering.html(outcome.template, {**common, **outcome.values}, status=outcome.status)
 
 
@@ -123,7 +128,7 @@ def _refusal(visiting: Visit, refused: Refused, *, template: str = "refused.html
     after = _ours(
         visiting, visiting.link(key="") if visiting.method == "GET" else f"{visiting.base}/{visiting.segments[0]}"
     )
-    told = {"title": refused.title, "text": str(refused), "problems": [], "next": after}
+    told = {"title": refused.title, "text": str(refused), "problems": [], "banner": "", "next": after}
     return rendering.html(template, _common(visiting) | told, status=refused.status)
 
 
@@ -132,20 +137,11 @@ def _common(visiting: Visit) -> dict[str, Any]:
     return {"visit": visiting, "base": visiting.base, "section": visiting.segments[0] if visiting.segments else ""}
 
 
-def _problems(service: Runtime) -> list[str]:
-    """What is wrong with the service at the moment, for the head of each page."""
-    state = service.readiness()
-    problems = [
-        f"The cluster: {resource['resource']} cannot be read: {resource['fault']}"
-        for resource in state.document["resources"]
-        if resource["fault"]
-    ]
-    if not state.ready and not problems:
-        problems.append("The cluster is still being read.")
-    for name, fault in (("retry queue", service.queue), ("journal", service.journal)):
-        if fault is not None and fault.fault():
-            problems.append(f"The {name}: {fault.fault()}")
-    return problems
+async def _with_outage(document: Mapping[str, Any], service: Runtime) -> Mapping[str, Any]:
+    """A page's document; while the cluster is away it says for how long that is."""
+    await service.availability.look()
+    away = service.availability.away_for
+    return document if away is None else {**document, "clusterAwaySeconds": round(away)}
 
 
 def _away(service: Runtime, error: StorageError) -> str:

@@ -199,3 +199,20 @@ async def test_while_the_cluster_is_away_it_gets_probes_and_no_patches(
         outcomes = await asyncio.gather(*futures)
     assert {each.result for each in outcomes} == {Result.REFRESHED}
     await refresher.close()
+
+
+async def test_one_who_only_looks_asks_now_and_then(
+    availability: Availability, fault_proxy: FaultProxy, clock: Clock
+) -> None:
+    await availability.look()
+    await availability.look()
+    assert (availability.away_for, probes(fault_proxy)) == (None, 1)
+    fault_proxy.reset(times=None)
+    await availability.look()
+    assert availability.away_for is None, "it was asked a moment ago"
+    clock.now += limits.PROBE_FRESH
+    await availability.look()
+    assert availability.away_for == 0
+    clock.now += 120
+    await availability.look()
+    assert availability.away_for == 120

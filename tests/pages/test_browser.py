@@ -18,7 +18,7 @@ from tests.pages.sites import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PAGES = ("/deliveries", "/receivers", "/queue", "/refusals")
+PAGES = ("/overview", "/deliveries", "/receivers", "/queue", "/refusals")
 TOKEN = re.compile(r"[0-9a-f]{64}")
 
 

@@ -11,6 +11,7 @@ from receivers.local.addresses import Address, addresses, base_url, masked
 from receivers.local.commands import output
 from receivers.local.errors import Unable
 from receivers.local.posting import Reply
+from receivers.pages import problems
 from receivers.providers import PROVIDERS
 
 
@@ -29,13 +30,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def summary(reply: Reply) -> str:
-    """The reply in a few words: of ``/readyz``, what is missing."""
+    """The reply in a few words: of ``/readyz``, what is missing, and since when the cluster is away."""
     try:
         state = json.loads(reply.body)
         ready, missing = state["ready"], state["missing"]
     except (ValueError, TypeError, KeyError):
         return str(reply)
-    return f"{reply.status} ready" if ready else f"{reply.status} not ready, missing: {', '.join(missing)}"
+    away = state.get("clusterAwaySeconds")
+    outage = f"; the cluster is away since {problems.since(away)}" if isinstance(away, int) else ""
+    told = "ready" if ready else f"not ready, missing: {', '.join(missing)}"
+    return f"{reply.status} {told}{outage}"
 
 
 async def _ping(options: argparse.Namespace) -> tuple[dict[str, Reply], str]:

@@ -3,6 +3,30 @@
 
 const region = document.querySelector("[data-live]");
 const state = document.querySelector("[data-live-state]");
+const banner = document.querySelector("[data-banner]");
+
+// What is wrong with the service appears on an open page, and goes away again.
+const exchangeBanner = (page) => {
+  const fresh = page.getElementById("banner");
+  if (banner && fresh && fresh.innerHTML !== banner.innerHTML) banner.replaceChildren(...fresh.childNodes);
+};
+
+// A page that does not ask for itself again asks for the banner alone.
+if (banner && !(region && state)) {
+  const look = async () => {
+    if (document.hidden) return;
+    try {
+      const response = await fetch(banner.dataset.banner, { cache: "no-store" });
+      if (response.ok && !response.redirected) {
+        exchangeBanner(new DOMParser().parseFromString(await response.text(), "text/html"));
+      }
+    } catch {
+      // the service does not answer: the page is as old as it looks
+    }
+  };
+  document.addEventListener("visibilitychange", look);
+  window.setInterval(look, 10000);
+}
 
 if (region && state) {
   const status = document.createElement("span");
@@ -28,7 +52,9 @@ if (region && state) {
   };
 
   const exchange = (html) => {
-    const fresh = new DOMParser().parseFromString(html, "text/html").getElementById(region.id);
+    const page = new DOMParser().parseFromString(html, "text/html");
+    exchangeBanner(page);
+    const fresh = page.getElementById(region.id);
     if (!fresh || fresh.innerHTML === region.innerHTML || held || selecting()) return;
     const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
     const open = [...region.querySelectorAll("details[open][id]")].map((each) => each.id);

@@ -1,0 +1,68 @@
+"""What is wrong with the service at the moment, for the head of each page: the banner."""
+
+import asyncio
+from contextlib import suppress
+
+from receivers import limits
+from receivers.pages import wording
+from receivers.pages.visits import View, Visit
+from receivers.runtime import Runtime
+from receivers.storage.account import StorageError
+
+WITHOUT_QUEUE = "deliveries are answered an error meanwhile, because there is no retry queue"
+
+
+async def listing(visit: Visit, service: Runtime) -> View:
+    """The banner alone, for a page that is open already."""
+    return View(template="banner.html", values={}, document={"problems": await of(service)} if visit.wants_json else {})
+
+
+async def of(service: Runtime) -> list[str]:
+    """What is wrong, worst first. Looks at the cluster unless that was done a moment ago."""
+    await service.availability.look()
+    away = service.availability.away_for
+    problems = [await outage(service, away)] if away is not None else _cluster(service)
+    for name, fault in (("retry queue", service.queue), ("journal", service.journal)):
+        if fault is not None and fault.fault():
+            problems.append(f"The {name}: {fault.fault()}")
+    return problems
+
+
+async def outage(service: Runtime, away: float) -> str:
+    """``The cluster is away since 2 min; 8 deliveries queued, nothing lost.``"""
+    return f"The cluster is away since {since(away)}; {await _kept(service)}."
+
+
+def since(seconds: float) -> str:
+    """A time that does not change while one reads it."""
+    if seconds < wording.MINUTE:
+        return "less than a minute"
+    return "1 min" if seconds < 2 * wording.MINUTE else wording.duration(seconds)
+
+
+async def _kept(service: Runtime) -> str:
+    """What becomes of deliveries in an outage."""
+    if service.queue is None:
+        return WITHOUT_QUEUE
+    if service.queue.fault():
+        return "and the retry queue cannot be written to"
+    waiting = None
+    with suppress(StorageError, TimeoutError):
+        async with asyncio.timeout(limits.QUEUE_LOOK_TIMEOUT):
+            waiting = (await service.queue.peek()).waiting
+    if waiting is None:
+        return "what is queued cannot be counted"
+    return f"{waiting} {'delivery' if waiting == 1 else 'deliveries'} queued, nothing lost"
+
+
+def _cluster(service: Runtime) -> list[str]:
+    """What cannot be read of a cluster that is there."""
+    state = service.readiness()
+    problems = [
+        f"The cluster: {resource['resource']} cannot be read: {resource['fault']}"
+        for resource in state.document["resources"]
+        if resource["fault"]
+    ]
+    if not state.ready and not problems:
+        problems.append("The cluster is still being read.")
+    return problems
