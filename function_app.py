@@ -97,7 +97,7 @@ async def home(req: func.HttpRequest) -> func.HttpResponse:
     base = base_path.of(os.environ)
     if _path(req.url).removeprefix(base).strip("/"):
         return func.HttpResponse(status_code=404)
-    site = await asyncio.to_thread(importlib.import_module, PAGES)
+    site = await imported(PAGES)
     return func.HttpResponse(status_code=302, headers={"Location": base + site.START})
 
 

@@ -76,7 +76,12 @@ ALIBABA = Provider(
     authentication=by_url,
     parse=parse,
     options={"registry": REGISTRY},
-    home=Home(repository="registry.cn-hangzhou.aliyuncs.com/team/app", registries=".aliyuncs.com"),
+    home=Home(
+        repository="registry.cn-hangzhou.aliyuncs.com/team/app",
+        registries=".aliyuncs.com",
+        own=(".aliyuncs.com",),
+        named=True,
+    ),
     example=example,
     registration=Registration(
         steps=(

@@ -147,7 +147,11 @@ ARTIFACTORY = Provider(
     ),
     parse=parse,
     options={"virtualRepoName": Option(about="The virtual repository that Warehouses subscribe to.")},
-    home=Home(repository="example.jfrog.io/docker-local/team/app"),
+    home=Home(
+        repository="example.jfrog.io/docker-local/team/app",
+        own=(".jfrog.io",),
+        elsewhere=frozenset({Kind.IMAGE, Kind.CHART}),
+    ),
     example=example,
     registration=Registration(
         steps=(

@@ -53,7 +53,12 @@ AZURE = Provider(
     authentication=unsigned,
     parse=parse,
     options={"registry": REGISTRY},
-    home=replace(acr.HOME, kinds=frozenset(Kind)),
+    home=replace(
+        acr.HOME,
+        kinds=frozenset(Kind),
+        own=(*acr.HOME.own, *azure_devops.HOSTS),
+        elsewhere=frozenset({Kind.GIT}),  # Azure DevOps Server
+    ),
     example=example,
     ping=acr.ping,
     pull_request=azure_devops.pull_request,

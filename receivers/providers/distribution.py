@@ -20,6 +20,7 @@ from receivers.events import (
     Example,
     Home,
     Ignored,
+    Kind,
     Malformed,
     Provider,
     Push,
@@ -137,7 +138,7 @@ DISTRIBUTION = Provider(
     authentication=unsigned,
     parse=parse,
     options={"registry": REGISTRY},
-    home=Home(repository="registry.example.com/team/app"),
+    home=Home(repository="registry.example.com/team/app", elsewhere=frozenset({Kind.IMAGE, Kind.CHART}), named=True),
     example=example,
     registration=Registration(
         steps=(

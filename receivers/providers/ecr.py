@@ -141,7 +141,12 @@ ECR = Provider(
     authentication=unsigned,
     parse=parse,
     options={"registry": REGISTRY},
-    home=Home(repository="111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/app", registries=".amazonaws.com"),
+    home=Home(
+        repository="111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/app",
+        registries=".amazonaws.com",
+        own=(".amazonaws.com", ".amazonaws.com.cn"),
+        named=True,
+    ),
     example=example,
     registration=Registration(
         steps=(

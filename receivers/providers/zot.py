@@ -15,6 +15,7 @@ from receivers.events import (
     Example,
     Home,
     Ignored,
+    Kind,
     Malformed,
     Provider,
     Push,
@@ -99,7 +100,7 @@ ZOT = Provider(
     authentication=unsigned,
     parse=parse,
     options={"registry": REGISTRY},
-    home=Home(repository="zot.example.com/team/app"),
+    home=Home(repository="zot.example.com/team/app", elsewhere=frozenset({Kind.IMAGE, Kind.CHART}), named=True),
     example=example,
     registration=Registration(
         steps=(

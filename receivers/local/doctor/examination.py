@@ -13,12 +13,22 @@ from receivers.cluster.credentials import CredentialsError
 from receivers.cluster.mirror import Mirror
 from receivers.kargo.index import Fault
 from receivers.local import cluster
-from receivers.local.doctor import base_path, configuration, discoveries, permissions, receivers, running, storage
+from receivers.local.doctor import (
+    base_path,
+    configuration,
+    coverage,
+    discoveries,
+    permissions,
+    receivers,
+    running,
+    storage,
+)
 from receivers.local.doctor.findings import Check, Finding, Severity
 from receivers.runtime import Runtime
 from receivers.settings import Settings, SettingsError
 
 CORRECT = "correct it, or leave it out"
+COVERED = "a receiver can tell of each subscription"
 KINDS = {
     "projectconfigs": "ProjectConfig",
     "clusterconfigs": "ClusterConfig",
@@ -79,6 +89,7 @@ async def _examine_cluster(service: Runtime) -> Examination:
         Check(name="storage", sound=_storage(service), findings=await storage.check(service)),
         Check(name="receivers", sound=_receivers(service), findings=await receivers.check(service)),
         Check(name="subscriptions", sound="each can be read", findings=list(of_subscriptions(service.mirror))),
+        Check(name="coverage", sound=COVERED, findings=await coverage.check(service)),
         Check(name="pushes", sound=_pushes(service), findings=await discoveries.check(service)),
     ]
     pages = configuration.pages(service.settings)
