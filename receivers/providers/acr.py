@@ -16,6 +16,7 @@ from receivers.wire.claims import artifact_pushed, pushed_by_digest, shown, tags
 SUFFIX = ".azurecr.io"
 HOME = Home(repository=f"myregistry{SUFFIX}/team/app", registries=SUFFIX)
 REGISTRATION = Registration(
+    page="acr",
     steps=(
         "In the portal: the registry, Services, Webhooks, Add. Service URI: the URL. Actions: push, and chart_push if "
         "there are still charts in the legacy store. Status: On. Scope: empty, for the whole registry.",

@@ -161,6 +161,17 @@ async def test_a_sender_in_generic_s_place_is_shown_and_tried_as_itself(
         assert tried.json()["answer"] == {"msg": "refreshed 1 warehouse(s)"}
 
 
+async def test_the_steps_of_a_registration_have_the_real_url_once_it_is_shown(service: Service) -> None:
+    await delivered(service)
+    wanted = {"provider": "azure", "project": PROJECT, "name": "acr"}
+    [masked] = (await document(service, "/receivers"))["receivers"]
+    assert '--uri "$URL"' in masked["registration"]["command"]
+    [shown] = (await post(service, "/receivers/url?format=json", wanted, x_pages_key="")).json()["receivers"]
+    assert f'--uri "{shown["url"]}"' in shown["registration"]["command"]
+    assert HOOK.path in shown["url"]
+    assert b"docs/senders/acr.md" in (await get(service, "/receivers")).body
+
+
 def links(page: Response) -> dict[str, str]:
     """Where the links of a page lead, by their text."""
     found = re.findall(r'<a [^>]*href="([^"]+)"[^>]*>([^<]+)<', page.body.decode())
