@@ -5,8 +5,9 @@ A :class:`WebhookRequest` arrives for a :class:`Receiver`. Its :class:`Provider`
 or Kubernetes.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -270,12 +271,24 @@ class Example:
     body: bytes
 
 
+_THE_URL = re.compile(r"\bthe URL\b(?! of)")  # in a step of a registration
+_SHELL = frozenset('"$`\\!')  # what a shell changes between double quotes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
     """How a receiver's URL is registered at the sender."""
 
     steps: tuple[str, ...]
     command: str = ""  # where there is one; ``$URL`` stands for the receiver's URL
+    page: str = ""  # the name of its page of the documentation, where it is not the provider's
+
+    def of(self, url: str) -> "Registration":
+        """The same with a receiver's URL filled in. One that a shell would change stays out of the command."""
+        steps = tuple(_THE_URL.sub(lambda _: url, step) for step in self.steps)
+        return replace(
+            self, steps=steps, command=self.command if _SHELL & set(url) else self.command.replace("$URL", url)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 What comes of it is a delivery of its own, journalled like any other.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
 from receivers.deliveries.delivery import Delivery, new_id
@@ -64,8 +64,13 @@ class Redelivery:
 
         Raises StorageError when the journal cannot be read; what was delivered by then stays so.
         """
-        return [
-            await self.redeliver(row)
-            async for row in self._journal.rows(Filter(state=State.FAILED, since=since))
-            if row.events and not row.redelivered_as
-        ]
+        return [await self.redeliver(row) async for row in self._failed(since)]
+
+    async def count_failed(self, since: datetime) -> int:
+        """How many :meth:`redeliver_failed` would deliver again. Raises StorageError."""
+        return sum([1 async for _ in self._failed(since)])
+
+    async def _failed(self, since: datetime) -> AsyncIterator[Row]:
+        async for row in self._journal.rows(Filter(state=State.FAILED, since=since)):
+            if row.events and not row.redelivered_as:
+                yield row

@@ -128,6 +128,11 @@ def _urls(commands: _Commands) -> None:
         exit_codes="0  listed",
     )
     command.add_argument("--reveal", action="store_true", help="print whole tokens")
+    command.add_argument(
+        "--steps",
+        action="store_true",
+        help="print how each is registered at its sender; with --reveal, its URL filled in",
+    )
     _base_url(command)
 
 

@@ -17,7 +17,7 @@ from receivers.journal.figures import Figures
 from receivers.journal.hours import Whose
 from receivers.journal.journal import Finding, State
 from receivers.pages import problems, senders, wording
-from receivers.retries.queue import Contents
+from receivers.retries.contents import Contents
 from receivers.runtime import Runtime
 from receivers.storage.account import StorageError
 

@@ -1,27 +1,35 @@
 """The pages of deliveries: the list, one delivery, and delivering again."""
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
+from receivers import limits
 from receivers.deliveries.delivery import Delivery
-from receivers.journal.journal import Filter, Journal, Reach, Row, is_id
+from receivers.journal.journal import Finding, Journal, Row, State, is_id
 from receivers.journal.redelivery import NothingToRedeliver, Redelivery
-from receivers.pages import documents, refusals, wording
+from receivers.pages import documents, refusals, searching, timeline, wording
+from receivers.pages.searching import when_of
 from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS
 from receivers.runtime import Runtime
+from receivers.text import clipped, printable
 
 SHOWN = 50  # rows on a page
 MOST = 500  # rows that a program may ask for at once
-SOUGHT = 5_000  # rows read to find those just newer than a given one; then the newest are shown instead
 WRITTEN = timedelta(seconds=4)  # in which another instance of this service has written its rows
 LOOK_EVERY = 0.25  # seconds
-LATEST = 253_402_300_799  # seconds since 1970: the end of the year 9999, after which Python has no times
-FILTERS = ("provider", "project", "receiver", "state", "finding", "repository", "warehouse")
+FILTERS = ("provider", "project", "receiver", "warehouse", "state", "finding", "repository", "search", "since")
+PARAMETERS = frozenset({*FILTERS, "limit", "before", "after", "redelivered", "tab", "format", "key"})
+PROGRESS = ("before", "after", "redelivered", "tab", "format")  # where somebody is, not what is looked for
 TABS = ("decision", "request", "attempts")
+VALUES = {
+    "provider": frozenset(PROVIDERS),
+    "state": frozenset(State) - {State.GONE},
+    "finding": frozenset(Finding),
+}
 SINCE = {"1h": "the last hour", "24h": "the last 24 hours", "3d": "the last 3 days", "30d": "the last 30 days"}
 
 WITHOUT_JOURNAL = (
@@ -41,34 +49,37 @@ def journal_of(service: Runtime) -> Journal:
 async def listing(visit: Visit, service: Runtime) -> View:
     """The newest deliveries that pass the filters; older ones before an id, newer ones after one."""
     journal = journal_of(service)
+    _refuse_unknown(visit)
     chosen = {name: visit.query.get(name, "").strip() for name in FILTERS}
-    only = Filter(**chosen, since=_since(visit))
+    search = searching.of(chosen, since=_since(visit))
     limit = _limit(visit)
     before, after = (visit.query.get(name, "") for name in ("before", "after"))
-    reach = Reach()
-    rows = (
-        await _newer(journal, only, after, limit, reach)
-        if is_id(after)
-        else await _older(journal, only, before, limit, reach)
-    )
+    if after:
+        found = await searching.newer(journal, search, after, limit)
+    else:
+        found = await searching.older(journal, search, before, limit)
     refused = await service.refusals.summary()
-    more, rows = len(rows) > limit, rows[:limit]
-    older = rows[-1].id if more else reach.until  # where it ended early, it goes on from there
-    newer = rows[0].id if rows and (is_id(before) or is_id(after)) else ""
+    more, rows = len(found.rows) > limit, found.rows[:limit]
+    older = rows[-1].id if more else found.looked_to  # where it ended early, it goes on from there
+    newer = rows[0].id if rows and (before or after) else ""
     return View(
         template="deliveries.html",
         values={
             "rows": rows,
             "chosen": chosen,
             "filtered": any(chosen.values()),
-            "providers": list(PROVIDERS),
+            "kept": _kept(visit),
+            "looked_to": when_of(found.looked_to) if found.looked_to and not more else None,
+            "providers": sorted({wording.provider(name) for name in PROVIDERS}),
+            "provider": wording.provider(chosen["provider"]),
             "projects": _projects(service, chosen["project"]),
+            "receivers": sorted({each.name for each in service.directory.receivers()} | {chosen["receiver"]} - {""}),
             "states": wording.LABELS,
             "findings": wording.FINDINGS,
             "older": visit.link(before=older, after="", redelivered="") if older else "",
             "newer": visit.link(after=newer, before="", redelivered="") if newer else "",
             "newest": visit.link(before="", after="", redelivered=""),
-            "on_first_page": not is_id(before) and not is_id(after),
+            "on_first_page": not before and not after,
             "since": SINCE,
             "redelivered": visit.number("redelivered"),
             "refused": refused,
@@ -76,15 +87,23 @@ async def listing(visit: Visit, service: Runtime) -> View:
         document={
             "deliveries": [documents.listed(row) for row in rows],
             "older": older or None,
-            "lookedUntil": None if more or not reach.until else _began(reach.until).isoformat(),
+            "lookedUntil": None if more or not found.looked_to else when_of(found.looked_to).isoformat(),
             "newer": newer or None,
             "refused": refusals.totals(refused),
         },
     )
 
 
-async def detail(visit: Visit, service: Runtime, delivery: str) -> View:
-    """One delivery."""
+async def detail(visit: Visit, service: Runtime, delivery: str) -> View | Done:
+    """One delivery, by its id or a prefix of it that no other has; several are listed."""
+    _refuse_unknown(visit)
+    if searching.is_prefix(delivery):
+        alike = await searching.by_prefix(journal_of(service), delivery, most=SHOWN)
+        if len(alike) > 1:
+            return _alike(visit, delivery, alike)
+        if alike and not visit.wants_json:
+            return Done(location=f"/deliveries/{alike[0].id}{_kept(visit)}", document={})
+        delivery = alike[0].id if alike else delivery
     row = await row_of(service, delivery)
     tab = visit.query.get("tab", "")
     return View(
@@ -93,9 +112,40 @@ async def detail(visit: Visit, service: Runtime, delivery: str) -> View:
             "row": row,
             "tab": tab if tab in TABS else TABS[0],
             "tabs": TABS,
+            "kept": _kept(visit),
+            "back": _kept(visit, besides=("tab", "format")),
+            "timeline": timeline.of(row),
         },
         document={"delivery": documents.whole(row)},
     )
+
+
+async def neighbour(visit: Visit, service: Runtime, delivery: str, direction: str) -> Done:
+    """On to the next older or newer delivery within the same filter."""
+    journal = journal_of(service)
+    _refuse_unknown(visit)
+    if not is_id(delivery):
+        raise Refused(404, "No such delivery", "This is not the id of a delivery.")
+    search = searching.of({name: visit.query.get(name, "").strip() for name in FILTERS}, since=_since(visit))
+    look = searching.older if direction == "older" else searching.nearest
+    found = await look(journal, search, delivery, 1)
+    if not found.rows:
+        raise Refused(404, f"No {direction} delivery", f"There is no {direction} delivery that the filter lets pass.")
+    return Done(location=f"/deliveries/{found.rows[0].id}{_kept(visit)}", document={"id": found.rows[0].id})
+
+
+def _alike(visit: Visit, prefix: str, rows: list[Row]) -> View:
+    return View(
+        template="alike.html",
+        values={"rows": rows, "prefix": prefix, "kept": _kept(visit)},
+        document={"deliveries": [documents.listed(row) for row in rows]},
+    )
+
+
+def _kept(visit: Visit, *, besides: Collection[str] = PROGRESS) -> str:
+    """The query that other pages of deliveries take over: what is looked for."""
+    kept = {name: visit.query[name] for name in visit.query if visit.query[name] and name not in besides}
+    return f"?{urlencode(kept, errors='surrogatepass')}" if kept else ""
 
 
 async def redeliver(service: Runtime, delivery: str) -> Done:
@@ -108,15 +158,34 @@ async def redeliver(service: Runtime, delivery: str) -> Done:
     return Done(location=f"/deliveries/{again.id}", document=_redelivered([again]))
 
 
+async def ask_redeliver_failed(visit: Visit, service: Runtime) -> View:
+    """Tell how many deliveries would be delivered again, before one confirms."""
+    journal_of(service)
+    since = visit.query.get("since", "")
+    count = await _redelivery(service).count_failed(_now() - _within(since))
+    label = SINCE.get(since, f"the last {since}")
+    return View(
+        template="redeliver.html",
+        values={"count": count, "since": since, "within": label},
+        document={"count": count, "since": since},
+    )
+
+
 async def redeliver_failed(visit: Visit, service: Runtime) -> Done:
     """Deliver again all that failed within the time that the form says."""
     journal_of(service)
-    try:
-        within = wording.parse_duration(visit.form.get("since", ""))
-    except ValueError as error:
-        raise Refused(400, "Nothing was done", f"Since when? {error}") from None
-    again = await _redelivery(service).redeliver_failed(_now() - within)
+    again = await _redelivery(service).redeliver_failed(_now() - _within(visit.form.get("since", "")))
     return Done(location=f"/deliveries?redelivered={len(again)}", document=_redelivered(again))
+
+
+def _within(text: str) -> timedelta:
+    try:
+        within = wording.parse_duration(text)
+        _now() - within  # there is such a time
+    except (ValueError, OverflowError):
+        told = "since is a number with s, m, h or d behind it: 90s, 30m, 12h, 7d."
+        raise Refused(400, "Nothing was done", f"Since when? {told}") from None
+    return within
 
 
 def _redelivered(deliveries: Iterable[Delivery]) -> dict[str, Any]:
@@ -128,7 +197,7 @@ async def row_of(service: Runtime, delivery: str) -> Row:
     """The row of a delivery. Raises :class:`Refused` where there is none."""
     journal = journal_of(service)
     row = await journal.read(delivery) if is_id(delivery) else None
-    while row is None and is_id(delivery) and timedelta(0) <= _now() - _began(delivery) < WRITTEN:
+    while row is None and is_id(delivery) and timedelta(0) <= _now() - when_of(delivery) < WRITTEN:
         await asyncio.sleep(LOOK_EVERY)
         row = await journal.read(delivery)
     if row is None:
@@ -147,34 +216,26 @@ def _redelivery(service: Runtime) -> Redelivery:
     return service.redelivery
 
 
-async def _older(journal: Journal, only: Filter, before: str, limit: int, reach: Reach) -> list[Row]:
-    """The rows before an id, or the newest: one more than are shown, if there is one."""
-    rows: list[Row] = []
-    async for row in journal.rows(only, before=before if is_id(before) else "", reach=reach):
-        rows.append(row)
-        if len(rows) > limit:
-            break
-    return rows
+def _refuse_unknown(visit: Visit) -> None:
+    """Refuse a query that would be taken for less than was asked. Raises :class:`Refused`."""
+    unknown = sorted(set(visit.query) - PARAMETERS)
+    if unknown:
+        known = ", ".join(sorted({*FILTERS, "limit", "before", "after"}))
+        raise Refused(400, "Unknown parameter", f"There is no parameter {_told(unknown[0])}. These are known: {known}.")
+    for name, values in VALUES.items():
+        value = visit.query.get(name, "").strip()
+        if value and value not in values:
+            allowed = ", ".join(sorted(values))
+            raise Refused(400, f"Unknown {name}", f"{name} cannot be {_told(value)}. It is one of {allowed}.")
+    for name in ("before", "after"):
+        if visit.query.get(name) and not is_id(visit.query[name]):
+            raise Refused(400, "No such place", f"{name} is the id of a delivery: 24 hexadecimal digits.")
+    if visit.query.get("limit") and visit.number("limit") is None:
+        raise Refused(400, "How many?", f"limit is a number, {MOST} at most.")
 
 
-async def _newer(journal: Journal, only: Filter, after: str, limit: int, reach: Reach) -> list[Row]:
-    """The rows just newer than an id, and one more; a journal is read from its newest row on."""
-    began = _began(after)
-    since = max(began, only.since) if only.since else began
-    nearest: deque[Row] = deque(maxlen=limit)
-    read = 0
-    async for row in journal.rows(Filter(**_chosen(only), since=since)):
-        read += 1
-        if row.id <= after or read > SOUGHT:
-            break
-        nearest.append(row)
-    if len(nearest) < limit or read > SOUGHT:
-        return await _older(journal, only, "", limit, reach)
-    return [*nearest, nearest[-1]]  # the last is not shown: it stands for the older ones, ``after`` among them
-
-
-def _chosen(only: Filter) -> dict[str, Any]:
-    return {name: getattr(only, name) for name in FILTERS}
+def _told(text: str) -> str:
+    return printable(clipped(text, limits.NAME_SHOWN))
 
 
 def _projects(service: Runtime, chosen: str) -> list[str]:
@@ -192,11 +253,6 @@ def _since(visit: Visit) -> datetime | None:
 
 def _limit(visit: Visit) -> int:
     return max(1, min(visit.number("limit") or SHOWN, MOST))
-
-
-def _began(delivery: str) -> datetime:
-    """When a delivery arrived, as its id tells."""
-    return datetime.fromtimestamp(min(int(delivery[:12], 16) / 1000, LATEST), UTC)
 
 
 def _now() -> datetime:

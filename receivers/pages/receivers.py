@@ -7,7 +7,7 @@ from typing import Any
 from receivers import examples, go_url
 from receivers.directory import addresses
 from receivers.directory.addresses import Address
-from receivers.events import Receiver, Unprovable, WebhookRequest
+from receivers.events import Receiver, Registration, Unprovable, WebhookRequest
 from receivers.journal.journal import Filter, Journal, Row
 from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS
@@ -30,6 +30,18 @@ class Entry:
     last: Row | None
 
     @property
+    def registration(self) -> Registration:
+        """How it is registered at its sender, with its URL once that is shown."""
+        provider = PROVIDERS.get(self.address.sender) or PROVIDERS[self.address.receiver.provider]
+        registration = provider.registration
+        return registration.of(self.url) if self.shown and self.url else registration
+
+    @property
+    def page(self) -> str:
+        """Where the documentation tells more of its sender."""
+        return f"docs/senders/{self.registration.page or self.address.sender}.md"
+
+    @property
     def document(self) -> dict[str, Any]:
         """As JSON."""
         receiver = self.address.receiver
@@ -40,6 +52,7 @@ class Entry:
             "source": receiver.source,
             "url": self.url or None,
             "problem": self.address.problem or None,
+            "registration": {"steps": list(self.registration.steps), "command": self.registration.command or None},
             "lastDelivery": {
                 "id": self.last.id,
                 "receivedAt": self.last.received_at.isoformat(),
@@ -66,7 +79,6 @@ async def listing(visit: Visit, service: Runtime, *, shown: Key | None = None) -
             "count": len(everyone),
             "before": f"/receivers?page={page - 1}" if page > 1 else "",
             "after": f"/receivers?page={page + 1}" if page * SHOWN < len(everyone) else "",
-            "registrations": {name: provider.registration for name, provider in PROVIDERS.items()},
             "looked_at": LOOKED_AT,
             "journal": service.journal is not None,
         },

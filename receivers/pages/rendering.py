@@ -16,7 +16,12 @@ from receivers.pages import wording
 from receivers.pages.visits import Page
 
 HERE = Path(__file__).parent
-STATIC = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
+STATIC = {
+    "style.css": "text/css",
+    "live.js": "text/javascript",
+    "here.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 AS_IT_IS = "!#$%&'()*+,/:;=?@[]"  # what a URL may hold beside letters and digits; escapes are not escaped again
 DAY = 24 * 3600  # seconds
 

@@ -91,8 +91,12 @@ async def _outcome(visiting: Visit, service: Runtime) -> View | Done | File:  # 
             return await problems.listing(visiting, service)
         case "GET", "deliveries":
             return await deliveries.listing(visiting, service)
+        case "GET", "deliveries", "redeliver":
+            return await deliveries.ask_redeliver_failed(visiting, service)
         case "GET", "deliveries", delivery:
             return await deliveries.detail(visiting, service, delivery)
+        case "GET", "deliveries", delivery, ("older" | "newer") as direction:
+            return await deliveries.neighbour(visiting, service, delivery, direction)
         case "POST", "deliveries", "redeliver":
             return await deliveries.redeliver_failed(visiting, service)
         case "POST", "deliveries", delivery, "redeliver":

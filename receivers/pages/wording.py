@@ -52,6 +52,11 @@ def artifact(row: Row) -> str:
     return f"{name}@{row.digest[:19]}…" if row.digest else name
 
 
+def title(row: Row) -> str:
+    """The same for a page of its own, which says for which receiver it came where nothing was pushed."""
+    return artifact(row) if row.repository or not row.receiver else f"{artifact(row)} for {receiver(row)}"
+
+
 def receiver(row: Row) -> str:
     """``kargo-demo/acr``; the cluster's own receivers have no project."""
     return f"{row.project or '(cluster)'}/{row.receiver}" if row.receiver else "no receiver"
@@ -64,7 +69,7 @@ def provider(name: str) -> str:
 
 def providers(name: str) -> tuple[str, ...]:
     """The providers that people mean by a name."""
-    return tuple({name: None} | {each: None for each, known in PROVIDER_NAMES.items() if known == provider(name)})
+    return (provider(name), *(each for each, known in PROVIDER_NAMES.items() if known == provider(name)))
 
 
 def next_try(at: datetime | None, *, exact: bool, now: datetime) -> str:

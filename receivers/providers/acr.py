@@ -21,6 +21,7 @@ HOME = Home(
     charts=True,
 )
 REGISTRATION = Registration(
+    page="acr",
     steps=(
         "In the portal: the registry, Services, Webhooks, Add. Service URI: the URL. Actions: push, and chart_push if "
         "there are still charts in the legacy store. Status: On. Scope: empty, for the whole registry.",

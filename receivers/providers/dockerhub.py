@@ -101,6 +101,7 @@ DOCKERHUB = Provider(
     home=Home(repository="team/app", registries="index.docker.io", alone=True, own=("index.docker.io",)),
     example=example,
     registration=Registration(
+        page="docker-hub",
         steps=(
             "In the repository: Webhooks. A name, and the URL as Webhook URL, then Create.",
             "Docker Hub posts once and never again; what is lost is found when the Warehouse polls.",

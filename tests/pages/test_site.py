@@ -161,6 +161,17 @@ async def test_a_sender_in_generic_s_place_is_shown_and_tried_as_itself(
         assert tried.json()["answer"] == {"msg": "refreshed 1 warehouse(s)"}
 
 
+async def test_the_steps_of_a_registration_have_the_real_url_once_it_is_shown(service: Service) -> None:
+    await delivered(service)
+    wanted = {"provider": "azure", "project": PROJECT, "name": "acr"}
+    [masked] = (await document(service, "/receivers"))["receivers"]
+    assert '--uri "$URL"' in masked["registration"]["command"]
+    [shown] = (await post(service, "/receivers/url?format=json", wanted, x_pages_key="")).json()["receivers"]
+    assert f'--uri "{shown["url"]}"' in shown["registration"]["command"]
+    assert HOOK.path in shown["url"]
+    assert b"docs/senders/acr.md" in (await get(service, "/receivers")).body
+
+
 def links(page: Response) -> dict[str, str]:
     """Where the links of a page lead, by their text."""
     found = re.findall(r'<a [^>]*href="([^"]+)"[^>]*>([^<]+)<', page.body.decode())
@@ -343,14 +354,11 @@ async def test_what_is_not_there_is_404(service: Service, path: str) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "before=nothing",
         "after=" + "f" * 24,
         "after=" + "0" * 24,
         "before=" + "f" * 24,
         "limit=0",
         "limit=999999",
-        "limit=x",
-        "state=unheard-of",
         "repository=%27%20or%20true",
         "project=%27%22%3Cb%3E",
         "redelivered=-1",
@@ -359,6 +367,87 @@ async def test_what_is_not_there_is_404(service: Service, path: str) -> None:
 )
 async def test_an_odd_query_is_no_fault(service: Service, query: str) -> None:
     assert (await get(service, f"/deliveries?{query}")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("stat=failed", "There is no parameter stat."),
+        ("state=unheard-of", "state cannot be unheard-of. It is one of failed,"),
+        ("provider=%3Cb%3E", "provider cannot be <b>. It is one of acr,"),
+        ("finding=lost", "finding cannot be lost. It is one of found, missing, sought."),
+        ("before=nothing", "before is the id of a delivery"),
+        ("limit=x", "limit is a number, 500 at most."),
+        ("since=yesterday", "since is a number with s, m, h or d behind it"),
+    ],
+)
+async def test_what_is_not_known_is_refused_with_what_would_be(service: Service, query: str, told: str) -> None:
+    page, answer = await get(service, f"/deliveries?{query}"), await get(service, f"/deliveries?{query}&format=json")
+    assert (page.status, answer.status) == (400, 400)
+    assert told in unescape(page.body.decode())
+    assert told in answer.json()["error"]
+
+
+@pytest.mark.parametrize(
+    "search",
+    ["TEAM/one", "one:1.0", "SHA256:1f", "kargo-demo/guest", "id"],
+    ids=["repository", "tag", "digest", "warehouse", "id"],
+)
+async def test_one_box_searches_whatever_people_have_at_hand(service: Service, azurite: Azurite, search: str) -> None:
+    one, other = journalling.row("team/one", tag="1.0.0"), journalling.row("team/two", tag="2.0.0")
+    one.digest, other.warehouses = "sha256:1f2e3d", []
+    await journalling.write(azurite, [one, other])
+    wanted = one.id[:16] if search == "id" else search
+    found = await document(service, f"/deliveries?{urlencode({'search': wanted})}")
+    assert one.id in [each["id"] for each in found["deliveries"]]
+    assert search == "id" or len(found["deliveries"]) == 1
+
+
+async def test_acr_and_azure_are_one_provider(service: Service, azurite: Azurite) -> None:
+    rows = [journalling.row("team/app", age=timedelta(minutes=n)) for n in range(3)]
+    rows[0].provider, rows[2].provider = "acr", "quay"
+    await journalling.write(azurite, rows)
+    for provider in ("acr", "azure"):
+        found = await document(service, f"/deliveries?provider={provider}")
+        assert [each["id"] for each in found["deliveries"]] == [rows[0].id, rows[1].id]
+    assert b'class="provider">acr<' not in (await get(service, "/deliveries")).body
+
+
+async def test_the_beginning_of_an_id_leads_to_its_delivery(service: Service, azurite: Azurite) -> None:
+    rows = [journalling.row("team/app", age=timedelta(days=n)) for n in range(2)]
+    twins = [journalling.row("team/app", age=timedelta(days=9)) for _ in range(2)]
+    twins[1].id = twins[0].id[:20] + ("0000" if twins[0].id[20:] != "0000" else "1111")
+    await journalling.write(azurite, [*rows, *twins])
+    shown = await document(service, f"/deliveries/{rows[0].id[:10]}")
+    assert shown["delivery"]["id"] == rows[0].id
+    lead = await get(service, f"/deliveries/{rows[0].id[:10]}?project=kargo-demo")
+    assert (lead.status, lead.header("location")) == (303, f"/deliveries/{rows[0].id}?project=kargo-demo")
+    several = await document(service, f"/deliveries/{twins[0].id[:20]}")
+    assert {each["id"] for each in several["deliveries"]} == {each.id for each in twins}
+    assert b"2 deliveries begin with" in (await get(service, f"/deliveries/{twins[0].id[:20]}")).body
+    assert (await get(service, "/deliveries/00")).status == 404
+
+
+async def test_what_is_looked_for_is_kept_on_the_way_there_and_back(service: Service, azurite: Azurite) -> None:
+    rows = [journalling.row(f"team/{'app' if n % 2 else 'other'}", age=timedelta(minutes=n)) for n in range(6)]
+    await journalling.write(azurite, rows)
+    query = "?project=kargo-demo&search=team%2Fapp"
+    assert f'/deliveries/{rows[1].id}{query}"' in unescape((await get(service, f"/deliveries{query}")).body.decode())
+    lead = links(await get(service, f"/deliveries/{rows[3].id}{query}"))
+    assert lead["Deliveries"] == f"/deliveries{query}"
+    for direction, at in (("Older", 5), ("Newer", 1)):
+        onward = await get(service, lead[direction])
+        assert onward.header("location") == f"/deliveries/{rows[at].id}{query}"
+    assert (await get(service, f"/deliveries/{rows[5].id}/older{query}")).status == 404
+    assert (await get(service, f"/deliveries/{rows[1].id}/newer{query}")).status == 404
+
+
+async def test_how_many_would_be_delivered_again_is_told_first(service: Service, azurite: Azurite) -> None:
+    await journalling.write(azurite, [journalling.row("team/app", state=State.FAILED) for _ in range(3)])
+    page = await get(service, "/deliveries/redeliver?since=24h")
+    assert b"3 deliveries of the last 24 hours" in page.body
+    assert await document(service, "/deliveries/redeliver?since=24h") == {"count": 3, "since": "24h"}
+    assert (await get(service, "/deliveries/redeliver")).status == 400
 
 
 @pytest.mark.parametrize("since", ["x", "-1h", "999999d"])

@@ -3,11 +3,13 @@
 import argparse
 import asyncio
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from receivers.local import cluster
 from receivers.local.addresses import Address, addresses, base_url, masked
 from receivers.local.commands import output
+from receivers.providers import PROVIDERS
 
 COLUMNS = ("name", "provider", "project", "url")
 
@@ -15,7 +17,8 @@ COLUMNS = ("name", "provider", "project", "url")
 def run(options: argparse.Namespace) -> int:
     """List every receiver."""
     rows = asyncio.run(_rows(options))
-    output.show(options.output, lines=table(rows), document={"receivers": rows})
+    lines = chain(table(rows), steps(rows)) if options.steps else table(rows)
+    output.show(options.output, lines=lines, document={"receivers": rows})
     return 0
 
 
@@ -28,6 +31,8 @@ async def _rows(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def _row(address: Address, base: str, *, reveal: bool) -> dict[str, Any]:
     url = address.url(base)
+    registration = (PROVIDERS.get(address.sender) or PROVIDERS[address.receiver.provider]).registration
+    registration = registration.of(url) if reveal and url else registration
     return {
         "name": address.receiver.name,
         "provider": address.sender,
@@ -35,6 +40,7 @@ def _row(address: Address, base: str, *, reveal: bool) -> dict[str, Any]:
         "source": address.receiver.source,
         "url": (url if reveal else masked(url)) or None,
         "problem": address.problem or None,
+        "registration": {"steps": list(registration.steps), "command": registration.command or None},
     }
 
 
@@ -50,3 +56,14 @@ def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for each in cells:
         yield "  ".join(cell.ljust(width) for cell, width in zip(each, widths, strict=True)).rstrip()
+
+
+def steps(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """How each receiver is registered at its sender."""
+    for row in rows:
+        yield ""
+        yield f"{row['name']} ({row['provider']} {row['project'] or '(cluster)'})"
+        for number, step in enumerate(row["registration"]["steps"], start=1):
+            yield f"  {number}. {step}"
+        if row["registration"]["command"]:
+            yield f"  {row['registration']['command']}"

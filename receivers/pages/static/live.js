@@ -34,6 +34,7 @@ if (region && state) {
   let paused = false;
   let held = false; // a pointer is down: what it is over must stay
   let timer = 0;
+  let shown = region.innerHTML; // as it came: other scripts add to it
 
   status.setAttribute("role", "status");
   button.type = "button";
@@ -55,10 +56,12 @@ if (region && state) {
     const page = new DOMParser().parseFromString(html, "text/html");
     exchangeBanner(page);
     const fresh = page.getElementById(region.id);
-    if (!fresh || fresh.innerHTML === region.innerHTML || held || selecting()) return;
+    if (!fresh || fresh.innerHTML === shown || held || selecting()) return;
+    shown = fresh.innerHTML;
     const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
     const open = [...region.querySelectorAll("details[open][id]")].map((each) => each.id);
     region.replaceChildren(...fresh.childNodes);
+    region.dispatchEvent(new Event("shown", { bubbles: true }));
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   };

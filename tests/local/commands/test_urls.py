@@ -46,6 +46,18 @@ def test_reveal_prints_whole_urls(in_sample: Serving, capsys: pytest.CaptureFixt
     assert sorted(revealed) == sorted(curl.split()[-1] for curl in in_sample.curls)
 
 
+def test_the_steps_have_the_real_url_once_it_is_revealed(
+    in_sample: Serving, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = next(curl.split()[-1] for curl in in_sample.curls if "/azure/" in curl)
+    assert main(["urls", "--steps"]) == 0
+    masked = capsys.readouterr().out
+    assert '--uri "$URL" --actions push chart_push' in masked
+    assert not TOKEN.search(masked)
+    assert main(["urls", "--steps", "--reveal"]) == 0
+    assert f'--uri "{url}" --actions push chart_push' in capsys.readouterr().out
+
+
 def test_json_is_one_document(in_sample: Serving, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["urls", "--output", "json"]) == 0
     out = capsys.readouterr().out
