@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from receivers import limits, providers, static_receivers, unresolved
@@ -327,23 +327,24 @@ async def _static(settings: Settings) -> tuple[StaticReceiver, ...]:
         f"{variable}[{position}]{fault}"
         for variable, entries in receivers.items()
         for position, receiver in enumerate(entries)
-        for fault in [each async for each in _faults(receiver)]
+        for fault in await _faults(receiver)
     ]
     if faults:
         raise SettingsError("\n".join(faults))
     return (*settings.receivers, *settings.receivers_from_file)
 
 
-async def _faults(receiver: StaticReceiver) -> AsyncIterator[str]:
+async def _faults(receiver: StaticReceiver) -> list[str]:
     if receiver.provider not in PROVIDERS:
         meant = nearest(receiver.provider, PROVIDERS)
         suggested = f"; {meant} may be meant" if meant else ""
-        yield f".provider: must be one of {', '.join(sorted(PROVIDERS))}{suggested}"
-        return
-    for name in (await provider(receiver.provider)).requires:
-        if not receiver.options.get(name):
-            meant = static_receivers.instead(name, receiver.options)
-            yield f".{name}: a receiver of {receiver.provider} needs it{meant}"
+        return [f".provider: must be one of {', '.join(sorted(PROVIDERS))}{suggested}"]
+    required = (await provider(receiver.provider)).requires
+    return [
+        f".{name}: a receiver of {receiver.provider} needs it{static_receivers.instead(name, receiver.options)}"
+        for name in required
+        if not receiver.options.get(name)
+    ]
 
 
 def _journal(settings: Settings, storage: Storage | None) -> Journal | None:

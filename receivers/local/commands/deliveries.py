@@ -22,7 +22,8 @@ def run(options: argparse.Namespace) -> int:
     """List them, and then those that follow."""
     if options.all:
         return _export(options)
-    return asyncio.run(_follow(options) if options.follow else _list(options))
+    listing = _follow if options.follow else _list
+    return output.understood(options.command, lambda: asyncio.run(listing(options)))
 
 
 async def _list(options: argparse.Namespace) -> int:

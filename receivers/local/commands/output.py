@@ -1,7 +1,7 @@
 """What a command prints on stdout."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from receivers.local import terminal
@@ -24,3 +24,11 @@ def declined(command: str, why: Exception) -> int:
     """Say on stderr why a service did not do as asked. Returns the exit code."""
     terminal.complain(f"kargo-receivers {command}: {why}")
     return 1
+
+
+def understood(command: str, ask: Callable[[], int]) -> int:
+    """What ``ask`` returns, which reads a service's answer: that may be anything. What is odd is told, as code 1."""
+    try:
+        return ask()
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+        return declined(command, ValueError("the answer cannot be understood: is the service of another version?"))

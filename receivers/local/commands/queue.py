@@ -14,7 +14,7 @@ ALL = "all"  # that were given up
 
 def run(options: argparse.Namespace) -> int:
     """Show both, or do as told."""
-    return asyncio.run(_queue(options))
+    return output.understood(options.command, lambda: asyncio.run(_queue(options)))
 
 
 async def _queue(options: argparse.Namespace) -> int:
@@ -24,9 +24,6 @@ async def _queue(options: argparse.Namespace) -> int:
             told = list(_done(document) if options.retry or options.discard else lines(document))
         except Declined as declined:
             return output.declined(options.command, declined)
-        except (KeyError, TypeError, AttributeError):  # what a service answers is no more than input
-            misunderstood = Declined("the answer cannot be understood: is the service of another version?")
-            return output.declined(options.command, misunderstood)
     output.show(options.output, lines=told, document=document)
     return 0 if document.get("revived", 1) else 1
 

@@ -10,7 +10,7 @@ from receivers.local.commands import output
 
 def run(options: argparse.Namespace) -> int:
     """Have the service do it, and tell the new deliveries."""
-    return asyncio.run(_redeliver(options))
+    return output.understood(options.command, lambda: asyncio.run(_redeliver(options)))
 
 
 async def _redeliver(options: argparse.Namespace) -> int:

@@ -36,7 +36,7 @@ WIDTH = max(map(len, FACTS.values())) + 2
 
 def run(options: argparse.Namespace) -> int:
     """Show it."""
-    return asyncio.run(_show(options))
+    return output.understood(options.command, lambda: asyncio.run(_show(options)))
 
 
 async def _show(options: argparse.Namespace) -> int:

@@ -4,9 +4,11 @@ import asyncio
 import json
 
 import pytest
+from aiohttp import web
 
 from receivers.local.cli import main
 from receivers.local.commands.queue import lines
+from tests.local.commands.running import run
 from tests.pages import journalling
 from tests.pages.sites import Site
 
@@ -52,6 +54,26 @@ def test_what_was_given_up_is_tried_again_once(recorder: Site, capsys: pytest.Ca
     assert main(["queue", "--retry", identity]) == 0
     assert capsys.readouterr().out == "tried again: 1\n"
     assert main(["queue", "--retry", identity]) == 1
+
+
+@pytest.mark.parametrize("command", ["queue", f"show {'0' * 24}", "deliveries", f"redeliver {'0' * 24}"])
+@pytest.mark.parametrize("answer", ["{}", "[]", '{"waiting": "x", "deliveries": 7, "delivery": []}', "\\x1b[2J"])
+async def test_an_answer_that_means_nothing_is_one_line(command: str, answer: str) -> None:
+    app = web.Application()
+
+    async def anything(_: web.Request) -> web.Response:
+        return web.Response(text=answer, content_type="application/json")
+
+    app.router.add_route("*", "/{path:.*}", anything)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        done = await asyncio.to_thread(run, *command.split(), "--base-url", f"http://{host}:{port}")
+    finally:
+        await runner.cleanup()
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
 
 
 WAITING = {
