@@ -274,6 +274,13 @@ class Home:
     registries: str = ""  # what the hosts of its registries end in; empty: they may be anywhere
     alone: bool = False  # it tells of those registries alone, and nobody else does
     kinds: frozenset[Kind] = frozenset({Kind.IMAGE, Kind.CHART})  # what it tells of
+    # Hosts of its own, of which no other registry or Git host tells: "quay.io", all that end in ".azurecr.io", and all
+    # that begin with "containers.", which may be somebody else's too.
+    own: tuple[str, ...] = ()
+    elsewhere: frozenset[Kind] = frozenset()  # what it also tells of at hosts that are nobody's own: anybody can run it
+    anywhere: bool = False  # it tells of whatever it is told, wherever that is
+    charts: bool = False  # it tells of classic chart repositories too
+    named: bool = False  # a receiver's option "registry", where it has one, says of which registry it tells alone
 
 
 # What the sender is told of each event of a delivery to this receiver: what it selected, and whether it was refreshed.
@@ -306,6 +313,8 @@ class Provider:
     faults: Callable[[Receiver], Iterable[str]] | None = (
         None  # what is wrong with a receiver's configuration, to see it
     )
+    # Which Warehouses a receiver selects, whatever is pushed, at most; None: what was pushed decides.
+    selects: Callable[[Receiver], Iterable["Selection"]] | None = None
     laborious: bool = False  # its requests are read in a thread, one at a time
     requires: tuple[str, ...] = ()  # a receiver's options without which nothing can be understood
     lenient: bool = False  # what is refused it posts again without end, and nothing else until then

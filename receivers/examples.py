@@ -6,7 +6,7 @@ from dataclasses import replace
 from hashlib import sha1, sha256
 
 from receivers.events import Kind, Provider, Push, Receiver
-from receivers.kargo import references
+from receivers.kargo import repositories
 from receivers.kargo.changes import Change
 from receivers.kargo.selectors import Selector
 from receivers.kargo.selectors.chart import ChartVersions
@@ -103,15 +103,10 @@ def _can_come_from(provider: Provider, subscription: Subscription) -> bool:
 
 
 def _registry(subscription: Subscription) -> str:
-    """The host of the registry, or of Git; empty for what is in none."""
-    if subscription.kind is Kind.GIT:
-        return subscription.url.partition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0]
-    if "://" in subscription.url:
+    """Where it is; a classic chart repository is in no registry."""
+    if subscription.kind is Kind.CHART and "://" in subscription.url:
         return ""
-    try:
-        return references.parse(subscription.url).registry
-    except references.InvalidReference:
-        return ""
+    return repositories.registry(subscription.kind, subscription.url)
 
 
 def _tags(selector: Selector) -> Iterator[str]:

@@ -64,6 +64,7 @@ PROJECT_PROMOTIONS = 500  # of one project that wait for pull requests, each onc
 DISCOVERED_BYTES = 64 * 1024  # of the lists in one Warehouse's status that one look reads at once; usual ones have 10
 DISCOVERED = 2_000  # elements of longer ones that it reads one by one
 DISCOVERED_OF_ONE = 250  # of one list; Kargo lists 100 at most
+COVERAGE_SELECTIONS = 200  # of one project's receivers together that a look at who tells of what asks
 RECEIVERS = 500  # of one ProjectConfig or ClusterConfig that count
 RECEIVER_CONFIGURATION = 16 * 1024  # of one receiver, as JSON; of a larger one only its Secret's name counts
 SELECTED = 16 * 1024  # of what one action selects by, as JSON: it has to fit a message of the queue

@@ -80,6 +80,14 @@ class WarehouseStore:
             subscribes = all(self.index.subscribes(target, any_of) is wanted for wanted, any_of in urls)
             yield target if subscribes and self._is_meant(target, selection) else None
 
+    def means(self, selection: Selection, target: Target) -> bool:
+        """Whether a selection means a Warehouse."""
+        urls = (
+            (each.operator == "In", frozenset(map(aliases.canonical, each.values))) for each in selection.subscribed_to
+        )
+        subscribes = all(self.index.subscribes(target, any_of) is wanted for wanted, any_of in urls)
+        return subscribes and self._is_meant(target, selection)
+
     def apply(self, encoded: msgspec.Raw) -> Identity:
         warehouse = msgspec.json.decode(encoded, type=records.Warehouse)
         identity = warehouse.metadata.identity

@@ -9,7 +9,7 @@ and texts of a payload that look like numbers.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 import msgspec
@@ -29,6 +29,7 @@ from receivers.text import clipped, printable
 
 REFRESH, WAREHOUSE, SUBSCRIBED = "Refresh", "Warehouse", "subscribedURLs"
 NOT_APPLICABLE = "Request did not match whenExpression"  # Kargo's words, as the others
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # for what no time plays a part in
 _WHEN, _CRITERIA = "Error evaluating whenExpression", "Error evaluating targetSelectionCriteria"
 
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
@@ -165,6 +166,42 @@ def result(action: Action, event: Event, targets: Sequence[tuple[Target, bool]])
         case _:
             ended = {"matchedWhenExpression": False, "result": "NotApplicable", "summary": NOT_APPLICABLE}
     return told | ended
+
+
+def selections(configuration: bytes) -> tuple[Selection, ...]:
+    """Which Warehouses the actions may select, whatever is posted: what depends on it is taken to be met.
+
+    Criteria that never select anything are left out, and so is a configuration that cannot be read.
+    """
+    try:
+        found = actions(configuration)
+    except ValueError:
+        return ()
+    criteria = (each for action in found if action.action == REFRESH for each in action.target_selection_criteria)
+    possible = map(_at_most, criteria)
+    return tuple(each for each in possible if each is not None)
+
+
+def _at_most(criterion: Criterion) -> Selection | None:
+    """What a criterion selects where its templates are left out; None for nothing."""
+    literal = LabelSelector(
+        match_labels={key: value for key, value in criterion.label_selector.match_labels.items() if _is_literal(value)},
+        match_expressions=[
+            each for each in criterion.label_selector.match_expressions if all(map(_is_literal, each.values))
+        ],
+    )
+    indices = [each for each in criterion.index_selector.match_indices if _is_literal(each.value)]
+    name = criterion.name if criterion.name and _is_literal(criterion.name) else msgspec.UNSET
+    bare = Criterion(criterion.kind, name, literal, IndexSelector(indices))
+    try:
+        return _selection(bare, {}, Effort(limits.PROJECT_EFFORT), _EPOCH)
+    except (ExpressionError, TooMuch):
+        return None
+
+
+def _is_literal(text: str | msgspec.UnsetType) -> bool:
+    """Whether a template says the same of every request: there is no expression in it."""
+    return isinstance(text, str) and "${" not in text
 
 
 def faults(configuration: bytes) -> Iterator[str]:

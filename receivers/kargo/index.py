@@ -67,6 +67,22 @@ class SubscriptionIndex:
         """The Warehouses of a project, or of all, in no particular order."""
         return list(self._targets(project))
 
+    def projects(self) -> list[str]:
+        """The projects that have Warehouses, by name."""
+        return sorted(self._urls)
+
+    def urls(self) -> list[str]:
+        """The canonical URL of each repository that anything subscribes to, in no particular order."""
+        return list(self._subscribers)
+
+    def subscriptions_of(self, target: Target) -> list[Subscription]:
+        """The subscriptions of one Warehouse that pushes can match, by position; none of one that is gone."""
+        return self._of(target) if target in self._urls.get(target.namespace, ()) else []
+
+    def faults_of(self, target: Target) -> dict[int, str]:
+        """By position, why subscriptions of one Warehouse cannot be read."""
+        return dict(sorted(self._faults.get(target, {}).items()))
+
     def subscribes(self, target: Target, urls: frozenset[str]) -> bool:
         """Whether a Warehouse subscribes to one of these repositories, given by their canonical URLs."""
         return not urls.isdisjoint(self._urls.get(target.namespace, {}).get(target, ()))

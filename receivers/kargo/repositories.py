@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from receivers.events import Pushed
-from receivers.kargo import aliases, media_types, urls
+from receivers.events import Kind, Pushed
+from receivers.kargo import aliases, media_types, references, urls
 
 
 class Repository(NamedTuple):
@@ -22,6 +22,20 @@ def of(event: Pushed) -> Repository:
     kinds = event.kinds or media_types.kinds(event.media_type)
     normalised = {aliases.canonical(urls.normalise(kind, url)) for kind in kinds for url in event.repository_urls}
     return Repository(tuple(sorted(normalised - {""})))
+
+
+def registry(kind: Kind, url: str) -> str:
+    """The host of the registry, or of Git, that a subscription's normalised URL is in; empty for what is in none.
+
+    A registry's has its port, if there is one. Of a classic chart repository it is that of its URL.
+    """
+    if "://" in url:
+        address = url.partition("://")[2].partition("/")[0].rpartition("@")[2]
+        return address.partition(":")[0] if kind is Kind.GIT else address
+    try:
+        return "" if kind is Kind.GIT else references.parse(url).registry
+    except references.InvalidReference:
+        return ""
 
 
 def host(url: str) -> str:

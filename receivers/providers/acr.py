@@ -14,7 +14,7 @@ from receivers.wire import examples
 from receivers.wire.claims import artifact_pushed, pushed_by_digest, shown, tags
 
 SUFFIX = ".azurecr.io"
-HOME = Home(repository=f"myregistry{SUFFIX}/team/app", registries=SUFFIX)
+HOME = Home(repository=f"myregistry{SUFFIX}/team/app", registries=SUFFIX, own=(SUFFIX, ".azurecr.cn", ".azurecr.us"))
 REGISTRATION = Registration(
     steps=(
         "In the portal: the registry, Services, Webhooks, Add. Service URI: the URL. Actions: push, and chart_push if "

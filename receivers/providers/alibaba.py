@@ -75,7 +75,12 @@ ALIBABA = Provider(
     secret_keys=("secret",),
     authentication=by_url,
     parse=parse,
-    home=Home(repository="registry.cn-hangzhou.aliyuncs.com/team/app", registries=".aliyuncs.com"),
+    home=Home(
+        repository="registry.cn-hangzhou.aliyuncs.com/team/app",
+        registries=".aliyuncs.com",
+        own=(".aliyuncs.com",),
+        named=True,
+    ),
     example=example,
     registration=Registration(
         steps=(

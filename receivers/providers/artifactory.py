@@ -134,7 +134,11 @@ ARTIFACTORY = Provider(
         usual="signature",
     ),
     parse=parse,
-    home=Home(repository="example.jfrog.io/docker-local/team/app"),
+    home=Home(
+        repository="example.jfrog.io/docker-local/team/app",
+        own=(".jfrog.io",),
+        elsewhere=frozenset({Kind.IMAGE, Kind.CHART}),
+    ),
     example=example,
     registration=Registration(
         steps=(

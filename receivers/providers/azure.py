@@ -52,7 +52,12 @@ AZURE = Provider(
     # Neither sender signs. Service hooks can have a user name and a password, and both senders can send headers.
     authentication=unsigned,
     parse=parse,
-    home=replace(acr.HOME, kinds=frozenset(Kind)),
+    home=replace(
+        acr.HOME,
+        kinds=frozenset(Kind),
+        own=(*acr.HOME.own, *azure_devops.HOSTS),
+        elsewhere=frozenset({Kind.GIT}),  # Azure DevOps Server
+    ),
     example=example,
     ping=acr.ping,
     pull_request=azure_devops.pull_request,

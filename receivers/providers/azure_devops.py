@@ -22,6 +22,8 @@ STEP = (
     "pushed, Pull request merge attempted, or Pull request updated with Change: Status changed. URL: the URL. Resource "
     "details to send: All."
 )
+HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")  # of Azure DevOps in the cloud
+
 _BRANCHES = "refs/heads/"
 _CLOSED = {"completed", "abandoned"}
 _NO_DETAILS = 'the event lacks details: set "Resource details to send" of its service hook to All'

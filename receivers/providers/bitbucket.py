@@ -259,7 +259,12 @@ BITBUCKET = Provider(
         usual="sha256",
     ),
     parse=parse,
-    home=Home(repository="https://bitbucket.org/team/app", kinds=frozenset({Kind.GIT})),
+    home=Home(
+        repository="https://bitbucket.org/team/app",
+        kinds=frozenset({Kind.GIT}),
+        own=("bitbucket.org",),
+        elsewhere=frozenset({Kind.GIT}),
+    ),
     example=example,
     ping=ping,
     pull_request=pull_request,

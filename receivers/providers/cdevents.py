@@ -136,7 +136,7 @@ CDEVENTS = Provider(
         usual="url",
     ),
     parse=parse,
-    home=Home(repository="registry.example.com/team/app"),
+    home=Home(repository="registry.example.com/team/app", anywhere=True, charts=True),
     example=example,
     registration=Registration(
         steps=(

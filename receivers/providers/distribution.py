@@ -13,7 +13,7 @@ from uuid import uuid4
 import msgspec
 
 from receivers import go_url
-from receivers.events import Authenticated, Event, Example, Home, Ignored, Malformed, Provider, Push, Registration
+from receivers.events import Authenticated, Event, Example, Home, Ignored, Kind, Malformed, Provider, Push, Registration
 from receivers.wire import batches, examples
 from receivers.wire.authentication import unsigned
 from receivers.wire.claims import manifest_pushed, shown
@@ -125,7 +125,7 @@ DISTRIBUTION = Provider(
     # It signs nothing, and adds any headers that its configuration names.
     authentication=unsigned,
     parse=parse,
-    home=Home(repository="registry.example.com/team/app"),
+    home=Home(repository="registry.example.com/team/app", elsewhere=frozenset({Kind.IMAGE, Kind.CHART}), named=True),
     example=example,
     registration=Registration(
         steps=(

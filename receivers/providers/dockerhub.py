@@ -98,7 +98,7 @@ DOCKERHUB = Provider(
     secret_keys=("secret",),
     authentication=by_url,
     parse=parse,
-    home=Home(repository="team/app", registries="index.docker.io", alone=True),
+    home=Home(repository="team/app", registries="index.docker.io", alone=True, own=("index.docker.io",)),
     example=example,
     registration=Registration(
         steps=(

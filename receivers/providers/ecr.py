@@ -140,7 +140,12 @@ ECR = Provider(
     # A connection of EventBridge always has an authorization: a header of any name, or basic.
     authentication=unsigned,
     parse=parse,
-    home=Home(repository="111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/app", registries=".amazonaws.com"),
+    home=Home(
+        repository="111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/app",
+        registries=".amazonaws.com",
+        own=(".amazonaws.com", ".amazonaws.com.cn"),
+        named=True,
+    ),
     example=example,
     registration=Registration(
         steps=(

@@ -110,7 +110,11 @@ GAR = Provider(
     ),
     parse=parse,
     faults=faults,
-    home=Home(repository="europe-docker.pkg.dev/example/team/app", registries="-docker.pkg.dev"),
+    home=Home(
+        repository="europe-docker.pkg.dev/example/team/app",
+        registries="-docker.pkg.dev",
+        own=("-docker.pkg.dev", "gcr.io", ".gcr.io"),
+    ),
     example=example,
     registration=Registration(
         steps=(

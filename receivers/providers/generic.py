@@ -21,6 +21,7 @@ from receivers.events import (
     Push,
     Receiver,
     Registration,
+    Selection,
     Target,
 )
 from receivers.kargo import generic
@@ -52,6 +53,11 @@ def _plain(document: Json) -> object:
             return document
         case _:
             return float(document)
+
+
+def selects(receiver: Receiver) -> tuple[Selection, ...]:
+    """What the receiver's actions may select."""
+    return generic.selections(receiver.configuration)
 
 
 def results(
@@ -120,6 +126,7 @@ GENERIC = Provider(
     faults=faults,
     laborious=True,
     stands_for=stands_for,
+    selects=selects,
     home=Home(repository="registry.example.com/team/app", kinds=frozenset()),
     example=example,
     registration=Registration(

@@ -201,7 +201,13 @@ GITEA = Provider(
         usual="signature",
     ),
     parse=parse,
-    home=Home(repository="https://git.example.com/team/app", kinds=frozenset(Kind)),
+    home=Home(
+        repository="https://git.example.com/team/app",
+        kinds=frozenset(Kind),
+        own=("gitea.com", "codeberg.org"),
+        elsewhere=frozenset(Kind),
+        charts=True,
+    ),
     example=example,
     pull_request=pull_request,
     registration=Registration(

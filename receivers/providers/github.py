@@ -235,7 +235,12 @@ GITHUB = Provider(
         usual="sha256",
     ),
     parse=parse,
-    home=Home(repository="https://github.com/team/app", kinds=frozenset(Kind)),
+    home=Home(
+        repository="https://github.com/team/app",
+        kinds=frozenset(Kind),
+        own=("github.com", ".ghe.com", "ghcr.io", "docker.pkg.github.com", "containers."),
+        elsewhere=frozenset({Kind.GIT}),
+    ),
     example=example,
     ping=ping,
     pull_request=pull_request,

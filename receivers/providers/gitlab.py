@@ -174,7 +174,12 @@ GITLAB = Provider(
         usual="token",
     ),
     parse=parse,
-    home=Home(repository="https://gitlab.com/team/app", kinds=frozenset({Kind.GIT})),
+    home=Home(
+        repository="https://gitlab.com/team/app",
+        kinds=frozenset({Kind.GIT}),
+        own=("gitlab.com",),
+        elsewhere=frozenset({Kind.GIT}),
+    ),
     example=example,
     pull_request=pull_request,
     registration=Registration(

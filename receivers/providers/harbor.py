@@ -106,7 +106,7 @@ HARBOR = Provider(
     secret_keys=("auth-header",),
     authentication=by_header("authorization", missing="missing authorization"),
     parse=parse,
-    home=Home(repository="harbor.example.com/team/app"),
+    home=Home(repository="harbor.example.com/team/app", elsewhere=frozenset({Kind.IMAGE, Kind.CHART})),
     example=example,
     registration=Registration(
         steps=(

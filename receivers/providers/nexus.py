@@ -116,7 +116,12 @@ NEXUS = Provider(
         usual="signature",
     ),
     parse=parse,
-    home=Home(repository="nexus.example.com:5000/team/app"),
+    home=Home(
+        repository="nexus.example.com:5000/team/app",
+        elsewhere=frozenset({Kind.IMAGE, Kind.CHART}),
+        charts=True,
+        named=True,
+    ),
     example=example,
     registration=Registration(
         steps=(

@@ -108,7 +108,7 @@ PUSH = Provider(
         usual="signature",
     ),
     parse=parse,
-    home=Home(repository="registry.example.com/team/app", kinds=frozenset(Kind)),
+    home=Home(repository="registry.example.com/team/app", kinds=frozenset(Kind), anywhere=True, charts=True),
     example=example,
     registration=Registration(
         steps=(

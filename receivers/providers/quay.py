@@ -68,7 +68,12 @@ QUAY = Provider(
     secret_keys=("secret",),
     authentication=by_url,
     parse=parse,
-    home=Home(repository="quay.io/team/app", registries="quay.io"),
+    home=Home(
+        repository="quay.io/team/app",
+        registries="quay.io",
+        own=("quay.io",),
+        elsewhere=frozenset({Kind.IMAGE, Kind.CHART}),
+    ),
     example=example,
     registration=Registration(
         steps=(

@@ -28,11 +28,16 @@ def parse(proof: Authenticated) -> list[Event]:
 
     The body is not looked at, and there may be none.
     """
-    options = proof.receiver.options
+    selections = selects(proof.receiver)
+    return [Selected(selections=selections)] if selections else [Ignored(_NOTHING)]
+
+
+def selects(receiver: Receiver) -> tuple[Selection, ...]:
+    """The same before anything is posted."""
+    options = receiver.options
     names = [name for name in map(str.strip, options.get(_NAMES, "").split(",")) if name]
     labels = tuple(_label(each) for each in map(str.strip, options.get(_LABELS, "").split(",")) if each)
-    selections = [Selection(name=name, labels=labels) for name in names] or [Selection(labels=labels)] * bool(labels)
-    return [Selected(selections=tuple(selections))] if selections else [Ignored(_NOTHING)]
+    return tuple([Selection(name=name, labels=labels) for name in names] or [Selection(labels=labels)] * bool(labels))
 
 
 def faults(receiver: Receiver) -> list[str]:
@@ -61,6 +66,7 @@ REFRESH = Provider(
     authentication=unsigned,
     parse=parse,
     faults=faults,
+    selects=selects,
     home=Home(repository="registry.example.com/team/app", kinds=frozenset()),
     example=example,
     registration=Registration(

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import msgspec
 
-from receivers.events import Authenticated, Event, Example, Home, Ignored, Malformed, Provider, Push, Registration
+from receivers.events import Authenticated, Event, Example, Home, Ignored, Kind, Malformed, Provider, Push, Registration
 from receivers.wire import cloudevents, examples
 from receivers.wire.authentication import unsigned
 from receivers.wire.claims import manifest_pushed, shown
@@ -87,7 +87,7 @@ ZOT = Provider(
     secret_keys=("secret",),
     authentication=unsigned,
     parse=parse,
-    home=Home(repository="zot.example.com/team/app"),
+    home=Home(repository="zot.example.com/team/app", elsewhere=frozenset({Kind.IMAGE, Kind.CHART}), named=True),
     example=example,
     registration=Registration(
         steps=(

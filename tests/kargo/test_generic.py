@@ -318,3 +318,51 @@ def test_no_fault_repeats_what_a_sender_said(when: str) -> None:
     named = {"kind": "Warehouse", "name": f"${{{{ {when} }}}}"}
     events = act(action(when), action("", labelled), action("", named), told=request({"said": "(canary[" * 3}))
     assert not [event for event in events if "canary" in getattr(event, "reason", "")]
+
+
+# What may be selected, before anything is posted
+
+
+@pytest.mark.parametrize(
+    ("criterion", "possible"),
+    [
+        ({"name": "app"}, Selection(name="app")),
+        ({"name": "${{ request.body.name }}"}, Selection()),
+        ({"name": "${% request.body.name %}"}, Selection()),
+        (
+            {"labelSelector": {"matchLabels": {"team": "a", "tier": "${{ request.body.tier }}"}}},
+            Selection(labels=(Requirement("team", "In", ("a",)),)),
+        ),
+        (
+            {
+                "labelSelector": {
+                    "matchExpressions": [
+                        {"key": "team", "operator": "Exists"},
+                        {"key": "tier", "operator": "In", "values": ["a", "${{ request.body.tier }}"]},
+                    ]
+                }
+            },
+            Selection(labels=(Requirement("team", "Exists"),)),
+        ),
+        (
+            {
+                "indexSelector": {
+                    "matchIndices": [
+                        {"key": "subscribedURLs", "operator": "Equals", "value": "team/app"},
+                        {"key": "subscribedURLs", "operator": "Equals", "value": "${{ request.body.image }}"},
+                    ]
+                }
+            },
+            Selection(subscribed_to=(Requirement("subscribedURLs", "In", ("team/app",)),)),
+        ),
+    ],
+)
+def test_what_depends_on_the_request_is_taken_to_be_met(criterion: dict[str, Any], possible: Selection) -> None:
+    found = generic.selections(configuration(action("false", {"kind": "Warehouse", **criterion})))
+    assert found == (possible,)
+
+
+def test_what_never_selects_anything_is_left_out() -> None:
+    other = {**action(), "action": "Other"}
+    assert generic.selections(configuration(other, action("", {"kind": "Stage"}), action())) == (Selection(name="app"),)
+    assert generic.selections(b"[") == ()

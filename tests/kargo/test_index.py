@@ -412,3 +412,19 @@ def test_a_warehouse_subscribes_to_any_of_several_repositories() -> None:
     assert not index.subscribes(ONE, frozenset({another}))
     assert not index.subscribes(TWO, frozenset({app}))
     assert not index.subscribes(OTHER, frozenset({app}))
+
+
+# One Warehouse
+
+
+def test_a_warehouse_s_subscriptions_and_faults_are_by_position() -> None:
+    index = SubscriptionIndex()
+    index.put(TWO, [chart(), image("r/B C"), image(), image(allowTagsRegexes=["("])])
+    index.put(OTHER, [image()])
+    assert [each.position for each in index.subscriptions_of(TWO)] == [0, 1, 2, 3]
+    assert list(index.faults_of(TWO)) == [1, 3]
+    assert index.faults_of(OTHER) == {}
+    assert index.projects() == ["demo", "other"]
+    assert {"r.azurecr.io/team/app", "r.azurecr.io/helm/app"} <= set(index.urls())
+    index.remove(TWO)
+    assert (index.subscriptions_of(TWO), index.faults_of(TWO), index.projects()) == ([], {}, ["other"])

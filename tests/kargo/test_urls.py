@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from receivers.events import Kind
-from receivers.kargo import urls
+from receivers.kargo import repositories, urls
 from tests.kargo.tables import rows
 
 patient = settings(deadline=None)  # the machine may be busy
@@ -341,3 +341,20 @@ def test_an_ordinary_git_url_keeps_its_normal_form(url: str) -> None:
     normal = urls.normalise_git(url)
     assert urls.normalise_git(normal) == normal
     assert urls.normalise_git(url.upper()) == normal
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "registry"),
+    [
+        (Kind.IMAGE, "team/app", "index.docker.io"),
+        (Kind.IMAGE, "registry.example.com:5000/team/app", "registry.example.com:5000"),
+        (Kind.IMAGE, "Not A Reference", ""),
+        (Kind.CHART, "r.azurecr.io/helm/app", "r.azurecr.io"),
+        (Kind.CHART, "https://charts.example.com:8443/stable", "charts.example.com:8443"),
+        (Kind.GIT, "https://git.example.com:8443/team/app", "git.example.com"),
+        (Kind.GIT, "ssh://git@github.com/team/app", "github.com"),
+        (Kind.GIT, "no-url", ""),
+    ],
+)
+def test_a_repository_is_in_a_registry(kind: Kind, url: str, registry: str) -> None:
+    assert repositories.registry(kind, url) == registry
