@@ -19,6 +19,7 @@ from receivers.deliveries.reading import BusyError, Reading
 from receivers.directory.directory import Directory, Verified
 from receivers.directory.signing_keys import KeysError, SigningKeys
 from receivers.events import (
+    Authenticated,
     Event,
     Faulty,
     Handshake,
@@ -29,6 +30,7 @@ from receivers.events import (
     PublicKeys,
     PullRequestClosed,
     Pushed,
+    Receiver,
     Selected,
     TooLarge,
     UnknownKey,
@@ -105,6 +107,19 @@ class Pipeline:
         """Match and refresh a delivery whose receiver and events are known already, once its receiver is verified."""
         return await self._process(delivery, partial(self._confirm, delivery))
 
+    async def meaning(
+        self, request: WebhookRequest, provider: Provider, receiver: Receiver, *, until: float
+    ) -> list[Event]:
+        """What a request would mean to a receiver that is reached under a provider's name, whoever sent it.
+
+        Nothing may be refreshed for it: it is not proven. Raises WebhookError, and BusyError where others are read.
+        """
+        _refuse_large(request)
+        proof = Authenticated(request=request, receiver=receiver)
+        return await self._in_turn(
+            partial(provider.events, proof), request, provider.of(receiver), receiver, deadline=until
+        )
+
     async def _process(self, delivery: Delivery, understand: Understand, *, provider: Provider | None = None) -> Answer:
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -166,8 +181,7 @@ class Pipeline:
         delivery.receiver, delivery.voucher = verified.receiver, verified.voucher
         sender = provider.of(verified.receiver)
         delivery.provider = sender.name
-        if len(request.body) > limits.BODY:
-            raise TooLarge(f"content exceeds limit of {limits.BODY} bytes")
+        _refuse_large(request)
         with delivery.step("parse"):
             delivery.events = await self._read(request, sender, verified, deadline=deadline)
 
@@ -192,8 +206,19 @@ class Pipeline:
         self, keys: PublicKeys, request: WebhookRequest, provider: Provider, verified: Verified, *, deadline: float
     ) -> list[Event]:
         read = partial(_read, provider, request, verified, keys)
+        return await self._in_turn(read, request, provider, verified.receiver, deadline=deadline)
+
+    async def _in_turn(
+        self,
+        read: Callable[[], list[Event]],
+        request: WebhookRequest,
+        provider: Provider,
+        receiver: Receiver,
+        *,
+        deadline: float,
+    ) -> list[Event]:
         if provider.laborious or reading.is_laborious(request.body):
-            return await self._reading.read(read, owner=verified.receiver.project or "", until=deadline)
+            return await self._reading.read(read, owner=receiver.project or "", until=deadline)
         return read()
 
     async def _confirm(self, delivery: Delivery, deadline: float) -> None:
@@ -280,6 +305,11 @@ class Pipeline:
             return answers.unavailable()
         delivery.queued = True
         return answers.queued(unfinished, delivery.wanted) if delivery.matched else answers.queued_unmatched()
+
+
+def _refuse_large(request: WebhookRequest) -> None:
+    if len(request.body) > limits.BODY:
+        raise TooLarge(f"content exceeds limit of {limits.BODY} bytes")
 
 
 def _read(provider: Provider, request: WebhookRequest, verified: Verified, keys: PublicKeys) -> list[Event]:

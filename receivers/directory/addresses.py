@@ -12,6 +12,7 @@ from receivers.events import Provider, Receiver
 from receivers.kargo import paths
 from receivers.providers import PROVIDERS
 
+_NAMED = 3  # receivers
 AT_ONCE = 50  # Secrets asked for; the reader reads fewer at the same time
 _TOKEN_SHOWN = 4  # hex digits: enough to tell two receivers apart
 
@@ -47,6 +48,17 @@ def sender_of(receiver: Receiver) -> str:
     """The name of the provider whose requests a receiver takes: mostly that of its kind, as in its URL."""
     provider = PROVIDERS.get(receiver.provider)
     return provider.of(receiver).name if provider else receiver.provider
+
+
+def name_of(receiver: Receiver) -> str:
+    """``azure kargo-demo/acr``: whose requests it takes, and where it is."""
+    return f"{sender_of(receiver)} {receiver.project or '(cluster)'}/{receiver.name}"
+
+
+def named(receivers: Sequence[Receiver]) -> str:
+    """The first of them by their names, and how many more."""
+    more = len(receivers) - _NAMED
+    return ", ".join(map(name_of, receivers[:_NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
 def ordered(directory: Directory) -> list[Receiver]:

@@ -1,11 +1,15 @@
 """Which refreshes Kargo has handled, by the one that a status says it handled last."""
 
+import re
+from datetime import UTC, datetime
+
 import msgspec
 
 from receivers import limits
 from receivers.kargo import shallow
 
 MICROSECONDS = len("2026-11-21T08:56:47.404158")  # of a refresh's value, whose rest is random
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{6})?(?=\D)")
 
 
 def token(encoded: msgspec.Raw) -> str:
@@ -27,3 +31,12 @@ def covers(handled: str, value: str) -> bool:
         return handled[:MICROSECONDS] >= value[:MICROSECONDS]
     seconds = MICROSECONDS - 7
     return handled[seconds:] == "Z" and handled[:seconds] > value[:seconds]
+
+
+def time(value: str) -> datetime | None:
+    """When a refresh was asked for, in UTC, as its value says; None where it says nothing of the kind."""
+    found = _TIME.match(value)
+    try:
+        return datetime.fromisoformat(found[0]).replace(tzinfo=UTC) if found else None
+    except ValueError:
+        return None

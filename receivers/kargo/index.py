@@ -71,13 +71,17 @@ class SubscriptionIndex:
         """The projects that have Warehouses, by name."""
         return sorted(self._urls)
 
-    def urls(self) -> list[str]:
-        """The canonical URL of each repository that anything subscribes to, in no particular order."""
-        return list(self._subscribers)
+    def urls(self, project: str | None) -> list[str]:
+        """The canonical URL of each repository that a project, or any, subscribes to, in no particular order."""
+        return [url for url, found in self._subscribers.items() if project is None or project in found]
+
+    def has(self, target: Target) -> bool:
+        """Whether there is such a Warehouse."""
+        return target in self._urls.get(target.namespace, ())
 
     def subscriptions_of(self, target: Target) -> list[Subscription]:
         """The subscriptions of one Warehouse that pushes can match, by position; none of one that is gone."""
-        return self._of(target) if target in self._urls.get(target.namespace, ()) else []
+        return self._of(target) if self.has(target) else []
 
     def faults_of(self, target: Target) -> dict[int, str]:
         """By position, why subscriptions of one Warehouse cannot be read."""

@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     _urls(commands)
     _send(commands)
     _explain(commands)
+    _warehouses(commands)
     _ping(commands)
     _doctor(commands)
     _deliveries(commands)
@@ -160,16 +161,28 @@ def _explain(commands: _Commands) -> None:
         commands,
         "explain",
         about=(
-            "Say what a request would mean to a receiver, and which Warehouses it would refresh. Nothing is posted and "
-            "nothing refreshed; what proves the sender is not looked at."
+            "Say which Warehouses a push would refresh, and why or why not; or what a sender's request would mean to a "
+            "receiver. Nothing is posted and nothing refreshed; what proves the sender is not looked at."
         ),
-        example="kargo-receivers explain generic --body body.json --header 'X-Event: published'",
-        exit_codes="0  it would be understood, whatever it means\n  1  it would be refused",
+        example=(
+            "kargo-receivers explain myregistry.azurecr.io/team/app:1.2.3\n"
+            "  kargo-receivers explain https://github.com/team/app --ref refs/heads/main --changed-file app.yaml\n"
+            "  kargo-receivers explain generic --body body.json --header 'X-Event: published'"
+        ),
+        exit_codes="0  something would be refreshed\n  1  nothing would, or the request would be refused",
     )
-    command.add_argument("provider", choices=tuple(PROVIDERS), help="the sender: %(choices)s", metavar="PROVIDER")
     command.add_argument(
-        "--body", default="-", metavar="FILE", help="of the request; - for stdin (default: %(default)s)"
+        "what",
+        metavar="PUSH|PROVIDER",
+        help="a push: registry/repository:tag, oci://registry/chart:version, https://host/charts:version, the URL of a "
+        f"Git repository; or whose request --body is: {', '.join(PROVIDERS)}",
     )
+    command.add_argument("--media-type", default="", metavar="TYPE", help="of a push to a registry (default: unknown)")
+    command.add_argument("--ref", default="", metavar="refs/heads/…", help="of a push of Git (default: any)")
+    command.add_argument(
+        "--changed-file", metavar="FILE", action="append", default=[], help="of Git; again for each further one"
+    )
+    command.add_argument("--body", metavar="FILE", help="of a sender's request; - for stdin (default: -)")
     command.add_argument(
         "--header",
         metavar="'NAME: VALUE'",
@@ -179,7 +192,28 @@ def _explain(commands: _Commands) -> None:
     )
     command.add_argument("--query", default="", metavar="NAME=VALUE&…", help="of the request's URL")
     command.add_argument("--receiver", metavar="NAME", help="of several receivers, the one of this name")
-    command.add_argument("--project", metavar="NAME", help="of several receivers, the one of this project")
+    command.add_argument(
+        "--project", metavar="NAME", help="only Warehouses of this project; of several receivers, the one of it"
+    )
+
+
+def _warehouses(commands: _Commands) -> None:
+    command = _command(
+        commands,
+        "warehouses",
+        about=(
+            "List the Warehouses: what each subscription wants, and which receivers can tell of it. Those that nobody "
+            "tells of, or that cannot be read, come first."
+        ),
+        example="kargo-receivers warehouses --only-uncovered --snippets",
+        exit_codes="0  a receiver can tell of every subscription\n  1  some are only polled, or cannot be read",
+    )
+    command.add_argument("--project", metavar="NAME", help="only of this project")
+    command.add_argument("--only-uncovered", action="store_true", help="only those that come first")
+    command.add_argument("--snippets", action="store_true", help="with a receiver, as YAML, that would tell of each")
+    command.add_argument(
+        "--limit", type=_limit, default=100, metavar="N", help="at most so many (default: %(default)s)"
+    )
 
 
 def _ping(commands: _Commands) -> None:

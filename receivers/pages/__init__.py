@@ -5,4 +5,4 @@ needs it.
 """
 
 # First segments of the pages' paths.
-SECTIONS = ("deliveries", "receivers", "queue", "refusals", "pages")
+SECTIONS = ("deliveries", "receivers", "queue", "refusals", "explain", "warehouses", "pages")

@@ -79,7 +79,7 @@ async def listing(visit: Visit, service: Runtime) -> View:
 
 async def detail(visit: Visit, service: Runtime, delivery: str) -> View:
     """One delivery."""
-    row = await _row(service, delivery)
+    row = await row_of(service, delivery)
     tab = visit.query.get("tab", "")
     return View(
         template="delivery.html",
@@ -94,7 +94,7 @@ async def detail(visit: Visit, service: Runtime, delivery: str) -> View:
 
 async def redeliver(service: Runtime, delivery: str) -> Done:
     """Deliver one delivery again."""
-    row = await _row(service, delivery)
+    row = await row_of(service, delivery)
     try:
         again = await _redelivery(service).redeliver(row)
     except NothingToRedeliver as nothing:
@@ -118,7 +118,8 @@ def _redelivered(deliveries: Iterable[Delivery]) -> dict[str, Any]:
     return {"redelivered": [{"id": delivery, "status": status} for delivery, status in answered]}
 
 
-async def _row(service: Runtime, delivery: str) -> Row:
+async def row_of(service: Runtime, delivery: str) -> Row:
+    """The row of a delivery. Raises :class:`Refused` where there is none."""
     journal = journal_of(service)
     row = await journal.read(delivery) if is_id(delivery) else None
     while row is None and is_id(delivery) and timedelta(0) <= _now() - _began(delivery) < WRITTEN:

@@ -8,7 +8,7 @@ from receivers import base_path, runtime, settings, unresolved
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import readiness
 from receivers.events import WebhookRequest
-from receivers.pages import access, deliveries, openness, queue, receivers, refusals, rendering
+from receivers.pages import access, deliveries, explain, openness, queue, receivers, refusals, rendering, warehouses
 from receivers.pages.access import Access, KeyNeeded, Visitor
 from receivers.pages.visits import Done, Page, Refused, View, Visit, visit
 from receivers.runtime import Runtime
@@ -70,7 +70,7 @@ async def _admitted(visiting: Visit, door: Access) -> Page:
     return _with_cookie(_rendered(outcome, visiting, visitor, service), visitor)
 
 
-async def _outcome(visiting: Visit, service: Runtime) -> View | Done:  # noqa: C901, PLR0911 - one line for each page
+async def _outcome(visiting: Visit, service: Runtime) -> View | Done:  # noqa: C901, PLR0911, PLR0912 - a line for each
     asked: tuple[str, ...] = (visiting.method, *visiting.segments)
     match asked:
         case "GET", "deliveries":
@@ -93,6 +93,14 @@ async def _outcome(visiting: Visit, service: Runtime) -> View | Done:  # noqa: C
             return await queue.revive(visiting, service)
         case "GET", "refusals":
             return await refusals.listing(visiting, service)
+        case "GET", "warehouses":
+            return await warehouses.listing(visiting, service)
+        case "GET", "warehouses", project, name:
+            return await warehouses.detail(visiting, service, project, name)
+        case "GET", "explain":
+            return await explain.asked(visiting, service)
+        case "POST", "explain":
+            return await explain.posted(visiting, service)
     raise Refused(404, "No such page", "There is nothing at this address.")
 
 

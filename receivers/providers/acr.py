@@ -14,7 +14,12 @@ from receivers.wire import examples
 from receivers.wire.claims import artifact_pushed, pushed_by_digest, shown, tags
 
 SUFFIX = ".azurecr.io"
-HOME = Home(repository=f"myregistry{SUFFIX}/team/app", registries=SUFFIX, own=(SUFFIX, ".azurecr.cn", ".azurecr.us"))
+HOME = Home(
+    repository=f"myregistry{SUFFIX}/team/app",
+    registries=SUFFIX,
+    own=(SUFFIX, ".azurecr.cn", ".azurecr.us"),
+    charts=True,
+)
 REGISTRATION = Registration(
     steps=(
         "In the portal: the registry, Services, Webhooks, Add. Service URI: the URL. Actions: push, and chart_push if "

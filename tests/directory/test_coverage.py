@@ -25,6 +25,7 @@ PLACES = {
     "acr": {"image": {"repoURL": "myregistry.azurecr.io/team/app"}},
     "acr-geo": {"image": {"repoURL": "myregistry.eastus.geo.azurecr.io/team/app"}},
     "acr-chart": {"chart": {"repoURL": "oci://myregistry.azurecr.io/charts/app"}},
+    "acr-charts": {"chart": {"repoURL": "https://myregistry.azurecr.io/helm/v1/repo", "name": "app"}},
     "devops": {"git": {"repoURL": "https://dev.azure.com/team/project/_git/app"}},
     "dockerhub": {"image": {"repoURL": "team/app"}},
     "quay.io": {"image": {"repoURL": "quay.io/team/app"}},
@@ -47,8 +48,8 @@ IMAGES = set(PLACES) - {"devops", "github", "gitlab", "bitbucket", "own-git", "o
 OWN = {"own", "github-enterprise"}  # what anybody may run
 
 TOLD = {
-    "azure": {"acr", "acr-geo", "acr-chart", "devops", "own-git"},
-    "acr": {"acr", "acr-geo", "acr-chart", "devops", "own-git"},
+    "azure": {"acr", "acr-geo", "acr-chart", "acr-charts", "devops", "own-git"},
+    "acr": {"acr", "acr-geo", "acr-chart", "acr-charts", "devops", "own-git"},
     "quay": {"quay.io", *OWN},
     "dockerhub": {"dockerhub"},
     "harbor": OWN,

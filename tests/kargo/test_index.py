@@ -425,6 +425,8 @@ def test_a_warehouse_s_subscriptions_and_faults_are_by_position() -> None:
     assert list(index.faults_of(TWO)) == [1, 3]
     assert index.faults_of(OTHER) == {}
     assert index.projects() == ["demo", "other"]
-    assert {"r.azurecr.io/team/app", "r.azurecr.io/helm/app"} <= set(index.urls())
+    assert {"r.azurecr.io/team/app", "r.azurecr.io/helm/app"} <= set(index.urls("demo"))
+    assert (index.urls("other"), index.urls("none")) == (["r.azurecr.io/team/app"], [])
+    assert set(index.urls(None)) == set(index.urls("demo"))
     index.remove(TWO)
     assert (index.subscriptions_of(TWO), index.faults_of(TWO), index.projects()) == ([], {}, ["other"])

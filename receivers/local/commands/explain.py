@@ -1,77 +1,99 @@
-"""``explain``: what a request would mean to a receiver, without posting it."""
+"""``explain``: what a push, or a sender's request, would do, without posting it."""
 
 import argparse
 import asyncio
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl
 
 from receivers.cluster.api import ClusterError
-from receivers.deliveries import matching, report
-from receivers.deliveries.delivery import Delivery
-from receivers.events import Authenticated, Event, Receiver, WebhookError, WebhookRequest
+from receivers.deliveries import explaining, pushes, report
+from receivers.deliveries.explaining import Explanation
+from receivers.deliveries.pushes import NoPush
+from receivers.deliveries.reading import BusyError
+from receivers.directory.addresses import named
+from receivers.directory.coverage import Tellers
+from receivers.events import Decision, Event, PullRequestClosed, WebhookError, WebhookRequest
 from receivers.local import cluster
 from receivers.local.addresses import addresses
+from receivers.local.cluster import WITHIN
 from receivers.local.commands import output
 from receivers.local.commands.send import choose, reached
 from receivers.local.errors import Unable
 from receivers.local.terminal import printable
 from receivers.providers import PROVIDERS
+from receivers.runtime import Runtime
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show what it would mean."""
-    request = _request(options)
+    """Show what it would do."""
     try:
-        delivery = asyncio.run(_explained(options, request))
+        if options.what in PROVIDERS:
+            request = _request(options)
+            explanation = asyncio.run(_request_explained(options, request))
+        else:
+            events = _push(options)
+            explanation = asyncio.run(_push_explained(options, events))
     except WebhookError as refusal:
         told = f"{refusal.status} {refusal.message}"
         output.show(options.output, lines=[told], document={"status": refusal.status, "error": refusal.message})
         return 1
-    except ClusterError as error:
+    except (ClusterError, BusyError) as error:
         raise Unable(f"what Warehouses want is not known: {error}") from None
-    output.show(options.output, lines=lines(delivery), document=document(delivery))
-    return 0
+    output.show(options.output, lines=lines(explanation), document=explaining.document(explanation))
+    return 0 if explanation.refreshes else 1
 
 
-def lines(delivery: Delivery) -> Iterator[str]:
+def lines(explanation: Explanation) -> Iterator[str]:
     """Each event, then each decision."""
-    numbered = len(delivery.events) > 1
-    for number, event in enumerate(delivery.events, start=1):
+    numbered = len(explanation.events) > 1
+    for number, event in enumerate(explanation.events, start=1):
         yield printable(f"{number}: {report.described(event)}" if numbered else report.described(event))
-    for decision in delivery.decisions:
+    for decision in explanation.decisions:
         does = "would refresh" if decision.refresh else "would not refresh"
         yield printable(f"  {does} {decision.target.kind} {decision.target}: {decision.reason}")
-    if delivery.triggers and not delivery.decisions:
-        yield f"  concerns no {delivery.kind}"
+        yield from map(printable, _told_by(explanation, decision))
+    if explanation.triggers and not explanation.decisions:
+        closed = all(isinstance(event, PullRequestClosed) for event in explanation.events)
+        yield f"  concerns no {'Promotion' if closed else 'Warehouse'}"
+    if explanation.alike:
+        yield printable(f"  what Warehouses do subscribe to: {', '.join(explanation.alike)}")
 
 
-def document(delivery: Delivery) -> dict[str, object]:
-    """The same."""
-    return {
-        "events": [{"kind": type(event).__name__, "told": report.described(event)} for event in delivery.events],
-        "decisions": [
-            {
-                "kind": decision.target.kind,
-                "project": decision.target.namespace,
-                "name": decision.target.name,
-                "refresh": decision.refresh,
-                "reason": decision.reason,
-            }
-            for decision in delivery.decisions
-        ],
-    }
+def _told_by(explanation: Explanation, decision: Decision) -> Iterator[str]:
+    by = explanation.told_by.get(decision.target)
+    if by is not None:
+        yield f"    {f'told by {named(by)}' if by else 'but no receiver can tell of it'}"
+
+
+def _push(options: argparse.Namespace) -> list[Event]:
+    if options.body is not None or options.header or options.query or options.receiver is not None:
+        raise Unable(f"--body, --header, --query and --receiver are of a sender's request: {', '.join(PROVIDERS)}")
+    try:
+        return pushes.read(
+            options.what, media_type=options.media_type, ref=options.ref, changed_files=options.changed_file
+        )
+    except NoPush as wrong:
+        raise Unable(f"{options.what!r} is no sender and no push: {wrong}") from None
+
+
+async def _push_explained(options: argparse.Namespace, events: list[Event]) -> Explanation:
+    async with cluster.opened(cluster.environment()) as service:
+        tellers = Tellers(service.directory.receivers())
+        return await explaining.explain(service.mirror, events, project=options.project, tellers=tellers)
 
 
 def _request(options: argparse.Namespace) -> WebhookRequest:
+    if options.media_type or options.ref or options.changed_file:
+        raise Unable("--media-type, --ref and --changed-file are of a push; a sender's request has them in its body")
     return WebhookRequest(
         method="POST",
-        path=f"/{options.provider}",
+        path=f"/{options.what}",
         headers=dict(_header(each) for each in options.header),
         query=dict(parse_qsl(options.query, keep_blank_values=True)),
-        body=_body(options.body),
+        body=_body(options.body or "-"),
         received_at=datetime.now(UTC),
     )
 
@@ -90,21 +112,16 @@ def _body(path: str) -> bytes:
         raise Unable(f"the body cannot be read: {error.strerror}") from None
 
 
-async def _explained(options: argparse.Namespace, request: WebhookRequest) -> Delivery:
-    """The delivery as far as it would come. Nobody proves the request: nothing is refreshed for it."""
-    provider = PROVIDERS[options.provider]
+async def _request_explained(options: argparse.Namespace, request: WebhookRequest) -> Explanation:
+    """As far as the request would come. Nobody proves it: nothing is refreshed for it."""
     async with cluster.opened(cluster.environment()) as service:
-        found = await addresses(service.directory)
-        receiver = choose(found, provider=provider, name=options.receiver, project=options.project).receiver
-        events = reached(provider, receiver).events(Authenticated(request=request, receiver=receiver))
-        delivery = _delivery(request, receiver, events)
-        if delivery.triggers:
-            match = await matching.match(service.mirror, delivery.triggers, project=receiver.project)
-            delivery.decisions = match.decisions
-        return delivery
+        return await _meant(service, options, request)
 
 
-def _delivery(request: WebhookRequest, receiver: Receiver, events: Sequence[Event]) -> Delivery:
-    return Delivery(
-        id="", received_at=request.received_at, provider=receiver.provider, receiver=receiver, events=list(events)
-    )
+async def _meant(service: Runtime, options: argparse.Namespace, request: WebhookRequest) -> Explanation:
+    provider = PROVIDERS[options.what]
+    found = await addresses(service.directory)
+    receiver = choose(found, provider=provider, name=options.receiver, project=options.project).receiver
+    until = asyncio.get_running_loop().time() + WITHIN
+    events = await service.pipeline.meaning(request, reached(provider, receiver), receiver, until=until)
+    return await explaining.explain(service.mirror, events, project=receiver.project)

@@ -13,7 +13,7 @@ from receivers.cluster.credentials import CredentialsError
 from receivers.cluster.mirror import Mirror
 from receivers.kargo.index import Fault
 from receivers.local import cluster
-from receivers.local.doctor import base_path, configuration, discoveries, permissions, receivers, storage
+from receivers.local.doctor import base_path, configuration, coverage, discoveries, permissions, receivers, storage
 from receivers.local.doctor.findings import Finding, Severity
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError
@@ -69,6 +69,7 @@ async def _examine_cluster(service: Runtime) -> Examination:
     found += await storage.check(service)
     found += await receivers.check(service)
     found += of_subscriptions(service.mirror)
+    found += await coverage.check(service)
     found += await discoveries.check(service)
     pages = configuration.pages(service.settings)
     return Examination(findings=found, complete=True, looked_at=_looked_at(service), pages=pages)

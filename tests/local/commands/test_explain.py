@@ -45,7 +45,7 @@ def given(tmp_path: Path, document: object) -> str:
 def test_a_push_is_explained_warehouse_by_warehouse(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = {"repository": "team/guestbook", "tag": "2.0.0"}
     body = {"action": "push", "target": target, "request": {"host": "myregistry.azurecr.io"}}
-    assert main(["explain", "azure", "--body", given(tmp_path, body)]) == 0
+    assert main(["explain", "azure", "--body", given(tmp_path, body)]) == 1
     what, *decisions = capsys.readouterr().out.splitlines()
     assert what == "myregistry.azurecr.io/team/guestbook:2.0.0"
     assert "  would not refresh Warehouse kargo-demo/guestbook: tag 2.0.0 does not satisfy ^1.0.0" in decisions
@@ -91,13 +91,13 @@ def test_a_sender_in_generic_s_place_is_explained_as_that_sender_s(
     }
     settings.setenv("RECEIVERS", json.dumps([standing]))
     for asked in ("generic", "nexus"):
-        assert main(["explain", asked, "--receiver", "ci", *example_of_nexus(tmp_path)]) == 0
+        assert main(["explain", asked, "--receiver", "ci", *example_of_nexus(tmp_path)]) == (0 if options else 1)
         assert meant in capsys.readouterr().out.splitlines()[0]
 
 
 @pytest.mark.usefixtures("with_actions")
 def test_json_is_one_document(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["explain", "generic", "--output", "json", "--body", given(tmp_path, {"name": "x"})]) == 0
+    assert main(["explain", "generic", "--output", "json", "--body", given(tmp_path, {"name": "x"})]) == 1
     document = json.loads(capsys.readouterr().out)
     assert [each["kind"] for each in document["events"]] == ["Ignored", "Faulty"]
     assert document["decisions"] == []
@@ -109,7 +109,7 @@ def test_a_push_that_nobody_subscribes_to_says_so(
 ) -> None:
     body = io.TextIOWrapper(io.BytesIO(b'{"docker_url": "quay.io/a/b", "updated_tags": ["1"]}'))
     monkeypatch.setattr(sys, "stdin", body)
-    assert main(["explain", "quay"]) == 0
+    assert main(["explain", "quay"]) == 1
     assert capsys.readouterr().out == "quay.io/a/b:1\n  concerns no Warehouse\n"
 
 
@@ -123,4 +123,48 @@ def test_a_body_that_would_be_refused_is_code_1(tmp_path: Path, capsys: pytest.C
 @pytest.mark.parametrize("odd", [("--body", "/no/such/file"), ("--header", "x", "--body", "/dev/null")])
 def test_what_cannot_be_read_is_code_2(odd: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "quay", *odd]) == 2
+    assert capsys.readouterr().err.startswith("kargo-receivers explain: ")
+
+
+# A push, as people write it
+
+
+@pytest.mark.usefixtures("in_sample")
+def test_a_push_says_what_it_would_refresh_and_who_tells_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "myregistry.azurecr.io/team/guestbook:1.2.3"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "myregistry.azurecr.io/team/guestbook:1.2.3",
+        "  would refresh Warehouse kargo-demo/guestbook: tag 1.2.3 satisfies ^1.0.0",
+        "    told by azure kargo-demo/acr",
+        "  would not refresh Warehouse kargo-demo/guestbook-next: tag 1.2.3: no allowTagsRegexes matches",
+    ]
+
+
+@pytest.mark.usefixtures("in_sample")
+def test_a_push_of_git_has_a_ref_and_files(capsys: pytest.CaptureFixture[str]) -> None:
+    told = ("https://github.com/example/guestbook-config", "--ref", "refs/heads/other", "--changed-file", "a")
+    assert main(["explain", *told]) == 1
+    assert "would not refresh Warehouse kargo-demo/guestbook-config" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("in_sample")
+def test_a_name_that_is_mistyped_is_code_1_and_told_the_closest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "myregistry.azurecr.io/team/guestbok:1.2.3", "--output", "json"]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert (document["refreshes"], document["alike"][0]) == (False, "myregistry.azurecr.io/team/guestbook")
+
+
+@pytest.mark.usefixtures("in_sample")
+def test_a_project_of_which_none_subscribes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", "myregistry.azurecr.io/team/guestbook:1.2.3", "--project", "other"]) == 1
+    assert "concerns no Warehouse" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "odd", [("two words",), ("team/app:1", "--body", "-"), ("team/app", "--ref", "main"), ("quay", "--ref", "refs/x")]
+)
+def test_what_is_neither_a_push_nor_a_request_is_code_2(
+    odd: tuple[str, ...], settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", *odd]) == 2
     assert capsys.readouterr().err.startswith("kargo-receivers explain: ")

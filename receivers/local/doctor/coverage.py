@@ -1,0 +1,32 @@
+"""Subscriptions that no receiver can tell of, so that Kargo finds what is pushed when it polls."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+from receivers.directory import coverage
+from receivers.directory.coverage import Tellers
+from receivers.local.doctor.findings import Finding, Severity
+from receivers.runtime import Runtime
+
+NAMED = 3  # Warehouses
+
+
+async def check(service: Runtime) -> Sequence[Finding]:
+    """One finding for all of them, with the first by name."""
+    tellers = Tellers(service.directory.receivers())
+    survey = await coverage.survey(service.mirror, tellers)
+    if not survey.only_polled:
+        return []
+    looks = (coverage.look(service.mirror, tellers, target) for target in survey.untold)
+    named = (f"{look.target} to {look.untold[0].url}" for look in looks if look.untold)
+    first = ", ".join(islice(named, NAMED))
+    told = "subscription is" if survey.only_polled == 1 else "subscriptions are"
+    return [
+        Finding(
+            severity=Severity.WARNING,
+            subject="coverage",
+            problem=f"{survey.only_polled} {told} only polled, since no receiver can tell of what is pushed: {first}"
+            + (" and others" if survey.only_polled > NAMED else ""),
+            remedy="add a receiver: `kargo-receivers warehouses --only-uncovered --snippets` prints one for each",
+        )
+    ]
