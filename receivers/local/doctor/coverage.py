@@ -5,10 +5,11 @@ from itertools import islice
 
 from receivers.directory import coverage
 from receivers.directory.coverage import Tellers
+from receivers.kargo import verdicts
 from receivers.local.doctor.findings import Finding, Severity
 from receivers.runtime import Runtime
 
-NAMED = 3  # Warehouses
+NAMED = 3  # subscriptions
 
 
 async def check(service: Runtime) -> Sequence[Finding]:
@@ -18,7 +19,7 @@ async def check(service: Runtime) -> Sequence[Finding]:
     if not survey.only_polled:
         return []
     looks = (coverage.look(service.mirror, tellers, target) for target in survey.untold)
-    named = (f"{look.target} to {look.untold[0].url}" for look in looks if look.untold)
+    named = (f"{look.target} to {verdicts.shown(each.url)}" for look in looks for each in look.untold)
     first = ", ".join(islice(named, NAMED))
     told = "subscription is" if survey.only_polled == 1 else "subscriptions are"
     return [
