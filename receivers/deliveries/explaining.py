@@ -1,10 +1,10 @@
 """What events would do, Warehouse by Warehouse, and why. Nothing is refreshed and nothing recorded."""
 
 import heapq
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from itertools import islice
 
 from receivers import limits
 from receivers.cluster.mirror import Mirror
@@ -66,13 +66,14 @@ async def _alike(mirror: Mirror, pushed: Sequence[Pushed], project: str | None) 
     matcher = SequenceMatcher(autojunk=False)
     matcher.set_seq2(wanted[: limits.ALIKE_NAME])
     found: list[tuple[float, str]] = []
-    turns = Turns()
-    for url in islice(mirror.index.urls(project) if wanted else [], limits.ALIKE):
+    turns, began = Turns(), time.perf_counter()
+    for url in mirror.index.urls(project) if wanted else ():
         matcher.set_seq1(url[: limits.ALIKE_NAME])
-        measures = (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)
-        if all(measure() >= _ALIKE for measure in measures):
-            found.append((matcher.ratio(), url))
+        if min(matcher.real_quick_ratio(), matcher.quick_ratio()) >= _ALIKE and (how := matcher.ratio()) >= _ALIKE:
+            found.append((how, url))
         await turns.take()
+        if time.perf_counter() - began > limits.ALIKE_PATIENCE:
+            break
     return [url for _, url in heapq.nlargest(_SHOWN, found)]
 
 

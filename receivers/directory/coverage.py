@@ -3,8 +3,10 @@
 Whether a receiver's URL is registered at its sender nobody here knows: what can be told of may still be only polled.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from receivers import limits
 from receivers.cluster.mirror import Mirror
@@ -41,12 +43,24 @@ class _Scope:
 class Tellers:
     """Who can tell of what, among some receivers. Made for one look: it learns of no change."""
 
-    def __init__(self, receivers: Iterable[Receiver]) -> None:
+    def __init__(self) -> None:
         self._scopes: dict[str | None, _Scope] = {}
+
+    @classmethod
+    async def among(cls, receivers: Iterable[Receiver]) -> Self:
+        """However many there are, other tasks get their turn; no provider is imported while they wait."""
+        await asyncio.to_thread(tuple, PROVIDERS.values())
+        tellers, turns = cls(), Turns()
         for receiver in receivers:
-            provider = _provider(receiver)
-            if provider is not None:
-                self._add(self._scopes.setdefault(receiver.project, _Scope()), receiver, provider)
+            tellers.add(receiver)
+            await turns.take()
+        return tellers
+
+    def add(self, receiver: Receiver) -> None:
+        """Count a receiver among them; one that is not served tells of nothing."""
+        provider = _provider(receiver)
+        if provider is not None:
+            self._add(self._scopes.setdefault(receiver.project, _Scope()), receiver, provider)
 
     def of(self, target: Target, subscription: Subscription, *, means: Means) -> list[Receiver]:
         """The receivers that can tell of what a Warehouse's subscription wants, those of its project first.

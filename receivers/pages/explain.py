@@ -63,7 +63,7 @@ async def posted(visit: Visit, service: Runtime) -> View:
 async def _of_events(
     visit: Visit, service: Runtime, events: Sequence[Event], *, project: str | None, delivery: str = ""
 ) -> View:
-    tellers = None if delivery else Tellers(service.directory.receivers())
+    tellers = None if delivery else await Tellers.among(service.directory.receivers())
     async with _bounded(service):
         explanation = await explaining.explain(service.mirror, events, project=project, tellers=tellers)
     return _view(visit, service, explanation, delivery=delivery)

@@ -146,7 +146,7 @@ async def detail(visit: Visit, service: Runtime, project: str, name: str) -> Vie
     target = Target(project, name)
     if not service.mirror.index.has(target):
         raise Refused(404, "No such Warehouse", "The cluster has no Warehouse of this project and name.")
-    tellers = Tellers(service.directory.receivers())
+    tellers = await Tellers.among(service.directory.receivers())
     (entry,) = await _entries(service, [coverage.look(service.mirror, tellers, target)], at_most=None)
     return View(
         template="warehouse.html",
@@ -162,7 +162,7 @@ async def detail(visit: Visit, service: Runtime, project: str, name: str) -> Vie
 
 async def gather(service: Runtime, *, project: str, untold: bool, first: int, limit: int) -> Part:
     """Some of the Warehouses of a project, or of all where that is empty; of those that are ``untold`` alone."""
-    tellers = Tellers(service.directory.receivers())
+    tellers = await Tellers.among(service.directory.receivers())
     survey = await coverage.survey(service.mirror, tellers, project=project or None)
     count = len(survey.untold) + (0 if untold else len(survey.told))
     behind = max(0, first - len(survey.untold))

@@ -189,7 +189,7 @@ async def test_of_what_somebody_subscribes_to_nothing_else_was_meant(service: Ru
 
 async def test_who_can_tell_of_a_push_is_told(service: Runtime) -> None:
     await service.mirror.receivers_ready()
-    tellers = Tellers(service.directory.receivers())
+    tellers = await Tellers.among(service.directory.receivers())
     for push, by in (("myregistry.azurecr.io/team/guestbook:1.2.3", ["builds"]), ("team/toolbox:1", [])):
         explanation = await explaining.explain(service.mirror, pushes.read(push), project=PROJECT, tellers=tellers)
         (receivers,) = explanation.told_by.values()

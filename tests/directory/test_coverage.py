@@ -99,8 +99,15 @@ def by_name(selection: Selection, target: Target) -> bool:
     return selection.name in (None, target.name)
 
 
+def among(*receivers: Receiver) -> Tellers:
+    tellers = Tellers()
+    for each in receivers:
+        tellers.add(each)
+    return tellers
+
+
 def told(receivers: list[Receiver], written: object, target: Target = APP) -> list[str]:
-    return [each.name for each in Tellers(receivers).of(target, subscription(written), means=by_name)]
+    return [each.name for each in among(*receivers).of(target, subscription(written), means=by_name)]
 
 
 def test_the_table_has_every_provider() -> None:
@@ -179,20 +186,20 @@ async def test_a_survey_has_those_first_that_nobody_tells_of_or_that_cannot_be_r
         polled=[PLACES["acr"], PLACES["dockerhub"]],
         broken=[PLACES["acr"], {"image": {"repoURL": "team/app", "allowTagsRegexes": ["("]}}],
     )
-    found = await coverage.survey(mirror, Tellers([receiver()]))
+    found = await coverage.survey(mirror, await Tellers.among([receiver()]))
     assert [each.name for each in found.untold] == ["broken", "polled"]
     assert [each.name for each in found.told] == ["sound"]
     assert (found.subscriptions, found.only_polled, found.unreadable) == (4, 1, 1)
-    assert await coverage.survey(mirror, Tellers([]), project="other") == coverage.Survey()
+    assert await coverage.survey(mirror, Tellers(), project="other") == coverage.Survey()
 
 
 async def test_a_look_tells_of_each_subscription() -> None:
     mirror = mirrored(app=[PLACES["acr"], PLACES["dockerhub"], {"image": {"repoURL": 7}}])
-    seen = coverage.look(mirror, Tellers([receiver(), receiver("dockerhub", project="other")]), APP)
+    seen = coverage.look(mirror, among(receiver(), receiver("dockerhub", project="other")), APP)
     assert [[each.name for each in by] for _, by in seen.told] == [["r"], []]
     assert [each.url for each in seen.untold] == ["team/app"]
     assert list(seen.faults) == [2]
-    gone = coverage.look(mirror, Tellers([]), Target("demo", "gone"))
+    gone = coverage.look(mirror, Tellers(), Target("demo", "gone"))
     assert (gone.told, gone.faults) == ([], {})
 
 

@@ -8,10 +8,9 @@ import yaml
 
 from receivers.cluster.stores import ConfigStore
 from receivers.directory import addresses, snippets
-from receivers.directory.coverage import Tellers
 from receivers.events import Target
 from receivers.providers import PROVIDERS
-from tests.directory.test_coverage import PLACES, subscription
+from tests.directory.test_coverage import PLACES, among, subscription
 
 APP = Target("demo", "app")
 SUGGESTED = {
@@ -62,7 +61,7 @@ def test_what_is_suggested_tells_of_it(place: str) -> None:
     store = ConfigStore()
     store.apply(msgspec.Raw(json.dumps(config).encode()))
     (receiver,) = store.receivers()
-    assert Tellers([receiver]).of(APP, wanted, means=lambda *_: False) == [receiver]
+    assert among(receiver).of(APP, wanted, means=lambda *_: False) == [receiver]
     assert addresses.sender_of(receiver) == suggestion.provider
     assert receiver.secret is not None
     assert (receiver.secret.namespace, receiver.secret.name) == (APP.namespace, secret["metadata"]["name"])

@@ -18,7 +18,7 @@ from tests.pages.sites import Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-PAGES = ("/deliveries", "/receivers", "/queue", "/refusals")
+PAGES = ("/deliveries", "/warehouses", "/receivers", "/queue", "/refusals", "/explain")
 TOKEN = re.compile(r"[0-9a-f]{64}")
 
 
@@ -321,6 +321,10 @@ async def test_nobody_is_barred(browser: Browser, site: Site, scheme: str, width
         f"/deliveries?repository={repository}",
         "/deliveries?repository=none",
         "/deliveries/nothing",
+        "/warehouses?only=untold",
+        "/warehouses/kargo-demo/guestbook",
+        "/explain?push=myregistry.azurecr.io/team/guestbook:1.2.3",
+        "/explain?push=myregistry.azurecr.io/team/guestbok:1.2.3",
     ):
         await page.goto(path)
         assert await chromium.violations(page, source) == [], path

@@ -18,7 +18,18 @@ from tests.service import Service, running_service
 HOOK = Hook(provider="azure", name="acr")
 KEY = "key-of-the-pages-that-nobody-may-see"
 ROUNDS = 150  # requests of each kind
-SECTIONS = ("/deliveries", "/receivers", "/queue", "/pages", "/pages/key", "/receivers/url", "/receivers/test")
+SECTIONS = (
+    "/deliveries",
+    "/warehouses",
+    "/warehouses/kargo-demo",
+    "/receivers",
+    "/queue",
+    "/explain",
+    "/pages",
+    "/pages/key",
+    "/receivers/url",
+    "/receivers/test",
+)
 NASTY = (
     "\n",
     "\r\nSet-Cookie: a=b",
@@ -66,6 +77,16 @@ PARAMETERS = (
     "tab",
     "id",
     "revived",
+    "page",
+    "only",
+    "push",
+    "media_type",
+    "ref",
+    "files",
+    "delivery",
+    "receiver",
+    "headers",
+    "body",
 )
 
 

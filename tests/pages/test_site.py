@@ -29,7 +29,7 @@ from tests.service import Service, acr_push, running_service, until
 HOOK = Hook(provider="azure", name="acr")
 KEY = "canary-key-of-the-pages"
 TOKEN = re.compile(r"[0-9a-f]{64}")
-SECTIONS = ("/deliveries", "/receivers", "/queue", "/refusals")
+SECTIONS = ("/deliveries", "/warehouses", "/receivers", "/queue", "/refusals", "/explain")
 
 
 @pytest.fixture

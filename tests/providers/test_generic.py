@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from receivers.events import Authenticated, Event, Faulty, Ignored, Malformed, Push, Selected, Target
+from receivers.events import Authenticated, Event, Faulty, Ignored, Malformed, Push, Selected, Selection, Target
 from receivers.providers.generic import GENERIC
 from tests.providers.proofs import receiver, request
 from tests.providers.tellings import NOW
@@ -71,3 +71,9 @@ def test_its_example_is_json_of_an_image_or_of_commits() -> None:
     assert "ref" in json.loads(
         GENERIC.example(Push(repository="https://g.example.com/a", ref="refs/heads/m"), NOW).body
     )
+
+
+def test_what_its_actions_may_select_is_known_before_anything_is_posted() -> None:
+    configuration = json.dumps({"actions": [ACTION]}).encode()
+    assert GENERIC.selects is not None
+    assert list(GENERIC.selects(replace(receiver("generic"), configuration=configuration))) == [Selection(name="app")]

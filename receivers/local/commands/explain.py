@@ -81,7 +81,7 @@ def _push(options: argparse.Namespace) -> list[Event]:
 
 async def _push_explained(options: argparse.Namespace, events: list[Event]) -> Explanation:
     async with cluster.opened(cluster.environment()) as service:
-        tellers = Tellers(service.directory.receivers())
+        tellers = await Tellers.among(service.directory.receivers())
         return await explaining.explain(service.mirror, events, project=options.project, tellers=tellers)
 
 

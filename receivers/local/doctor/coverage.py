@@ -14,7 +14,7 @@ NAMED = 3  # subscriptions
 
 async def check(service: Runtime) -> Sequence[Finding]:
     """One finding for all of them, with the first by name."""
-    tellers = Tellers(service.directory.receivers())
+    tellers = await Tellers.among(service.directory.receivers())
     survey = await coverage.survey(service.mirror, tellers)
     if not survey.only_polled:
         return []
