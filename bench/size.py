@@ -23,6 +23,7 @@ class Size:
     idle: float  # seconds for which nothing happens to them
     changes: int  # of Warehouses that they follow
     messages: int  # in the retry queue
+    journal: int  # rows
 
 
 FULL = Size(
@@ -42,6 +43,7 @@ FULL = Size(
     idle=10.0,
     changes=100,
     messages=2_000,
+    journal=1_000_000,
 )
 QUICK = Size(
     starts=3,
@@ -60,4 +62,5 @@ QUICK = Size(
     idle=3.0,
     changes=50,
     messages=200,
+    journal=20_000,
 )
