@@ -5,10 +5,11 @@ choose are clipped. Where rows are kept is a :class:`Journal`'s matter.
 """
 
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -16,6 +17,9 @@ from receivers import limits
 from receivers.events import Pushed, Target, TargetKind, Trigger
 from receivers.retries.messages import Attempt, Time, refuse_odd
 from receivers.storage.waiting import Rank
+
+if TYPE_CHECKING:
+    from receivers.journal.hours import Hour
 
 _ID = re.compile("[0-9a-f]{24}")
 
@@ -132,6 +136,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     state: str = ""
     finding: str = ""
     repository: str = ""  # a part of registry/repository, in any case
+    receiver: str = ""
+    warehouse: str = ""  # one that was to be refreshed, as project/name
     since: datetime | None = None
 
     def accepts(self, row: Row) -> bool:
@@ -141,9 +147,40 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
             and self.project in {"", row.project}
             and self.state in {"", row.state}
             and self.finding in {"", row.finding or ""}
+            and self.receiver in {"", row.receiver}
+            and (not self.warehouse or self.warehouse in warehouses_of(row))
             and self.repository.lower() in f"{row.registry}/{row.repository}".lower()
             and (self.since is None or row.received_at >= self.since)
         )
+
+
+def warehouses_of(row: Row) -> set[str]:
+    """What was to be refreshed, each as project/name."""
+    return {f"{each.project}/{each.name}" for each in row.warehouses if each.refresh}
+
+
+class Reach:
+    """How far a list looks for rows that pass its filter, so that no page takes long."""
+
+    def __init__(
+        self,
+        *,
+        rows: int = limits.JOURNAL_LOOKED,
+        seconds: float = limits.JOURNAL_LOOK,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.until = ""  # the id down to which was looked, where the list ended early
+        self._left = rows
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def is_over(self, delivery: str, *, looked: int = 1) -> bool:
+        """So many further rows were looked at, down to this one: whether the list ends here."""
+        self._left -= looked
+        if self._left > 0 and self._clock() < self._end:
+            return False
+        self.until = delivery
+        return True
 
 
 class Journal(Protocol):
@@ -155,8 +192,17 @@ class Journal(Protocol):
     async def read(self, delivery: str) -> Row | None:
         """The row of a delivery. Raises StorageError."""
 
-    def rows(self, only: Filter, *, before: str = "") -> AsyncIterator[Row]:
-        """Rows, newest first, older than the delivery ``before``. Raises StorageError."""
+    def rows(self, only: Filter, *, before: str = "", reach: Reach | None = None) -> AsyncIterator[Row]:
+        """Rows, newest first, older than the delivery ``before``; as far as ``reach`` lets it look.
+
+        Raises StorageError.
+        """
+
+    async def hours(self, since: datetime) -> "list[Hour]":
+        """Deliveries by hour and receiver, of all instances, from the hour of ``since`` on; oldest first.
+
+        Raises StorageError.
+        """
 
     async def clean(self) -> int:
         """Delete what is older than the settings keep; how many rows that were. Raises StorageError."""
