@@ -206,7 +206,12 @@ async def test_a_delivery_that_nobody_kept_cannot_be_explained(service: Service)
 async def test_a_delivery_is_explained_and_is_its_warehouse_s_last_push(
     api_server: ApiServer, azurite: Azurite
 ) -> None:
-    await api_server.apply(project_config([HOOK]), secret_of(HOOK), warehouse("app", constraint="^1.0.0"))
+    await api_server.apply(
+        project_config([HOOK]),
+        secret_of(HOOK),
+        warehouse("app", constraint="^1.0.0"),
+        warehouse("next", constraint="^2.0.0"),
+    )
     await api_server.allow_secrets(PROJECT)
     kubeconfig = api_server.kubeconfig("kargo-receivers")
     async with running_service(kubeconfig, AzureWebJobsStorage=azurite.connection_string) as service:
@@ -222,6 +227,8 @@ async def test_a_delivery_is_explained_and_is_its_warehouse_s_last_push(
         told = await document(service, "/explain", delivery=delivery)
         assert [each["name"] for each in told["explanation"]["decisions"] if each["refresh"]] == ["app"]
         assert delivery in await page(service, "/explain", delivery=delivery)
-        (app,) = (await document(service, "/warehouses"))["warehouses"]
-        assert app["lastPush"]["id"] == delivery
+        app, following = (await document(service, "/warehouses"))["warehouses"]
+        assert following["lastPush"] is None
+        alone = (await document(service, "/warehouses/kargo-demo/app"))["warehouse"]
+        assert (app["lastPush"]["id"], alone["lastPush"]["id"]) == (delivery, delivery)
         assert app["lastRefresh"]
