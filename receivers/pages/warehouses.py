@@ -65,7 +65,7 @@ class Entry:
     interval: str  # in words; empty: not known
     asked: datetime | None  # when a refresh was asked for last
     handled: bool | None  # whether Kargo has handled that one; None: not known
-    last: Row | None  # the last push that concerned it
+    last: Row | None  # the last push that it wanted
 
     @property
     def polled(self) -> str:
@@ -154,7 +154,7 @@ async def detail(visit: Visit, service: Runtime, project: str, name: str) -> Vie
             "entry": entry,
             "named": addresses.named,
             "journal": service.journal is not None,
-            "looked_at": LOOKED_AT,
+            "looked_at": 0,
         },
         document={"warehouse": entry.document},
     )
@@ -245,15 +245,17 @@ async def _read(service: Runtime, targets: Sequence[Target]) -> dict[Target, War
 
 
 async def _last_pushes(service: Runtime, targets: set[Target]) -> dict[Target, Row]:
-    """The last push that concerned each Warehouse, among the latest deliveries of all."""
+    """The last push that each Warehouse wanted: of one alone whichever is kept, of several among the latest of all."""
     last: dict[Target, Row] = {}
     if service.journal is None or not targets:
         return last
     read = 0
+    only = Filter(warehouse=str(next(iter(targets)))) if len(targets) == 1 else Filter()
     try:
         async with asyncio.timeout(PATIENCE):
-            async for row in service.journal.rows(Filter()):
-                last.update({each.target: row for each in row.warehouses if each.target in targets - last.keys()})
+            async for row in service.journal.rows(only):
+                wanting = (each.target for each in row.warehouses if each.refresh)
+                last.update((target, row) for target in wanting if target in targets and target not in last)
                 read += 1
                 if read == LOOKED_AT or len(last) == len(targets):
                     break

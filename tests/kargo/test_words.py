@@ -5,6 +5,7 @@ import pytest
 from receivers.kargo import subscriptions, words
 from receivers.kargo.selectors import Selector
 from receivers.kargo.selectors.deciding import Unchecked
+from receivers.kargo.selectors.git import Branch
 
 
 def selector(kind: str, **fields: object) -> Selector:
@@ -46,6 +47,7 @@ def image(**fields: object) -> Selector:
         (selector("git", commitSelectionStrategy="NewestTag"), "any tag"),
         (selector("git", commitSelectionStrategy="SemVer"), "tags that are semantic versions"),
         (Unchecked("too much"), "too much"),
+        (Branch("main"), "something else"),  # no subscription has it alone
     ],
 )
 def test_a_selector_is_told_in_words(wanted: Selector, told: str) -> None:

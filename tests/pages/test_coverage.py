@@ -8,11 +8,12 @@ from urllib.parse import urlencode
 
 import pytest
 
+from receivers.local.azurite import Azurite
 from receivers.pages import warehouses
 from testbed.fault_proxy import FaultProxy
 from testbed.objects import PROJECT, Hook, git_warehouse, project_config, secret_of, warehouse
 from testbed.servers import ApiServer
-from tests.service import Service, running_service, until
+from tests.service import Service, acr_push, running_service, until
 
 HOOK = Hook(provider="azure", name="acr")
 PROGRAM = (("X-Pages-Key", "none"), ("Content-Type", "application/x-www-form-urlencoded"))
@@ -200,3 +201,34 @@ async def test_a_form_of_another_site_is_refused(service: Service) -> None:
 
 async def test_a_delivery_that_nobody_kept_cannot_be_explained(service: Service) -> None:
     assert (await service.ask("GET", "/explain?delivery=" + "0" * 24, headers=PROGRAM)).status == 404
+
+
+async def test_a_delivery_is_explained_and_is_its_warehouse_s_last_push(
+    api_server: ApiServer, azurite: Azurite
+) -> None:
+    await api_server.apply(
+        project_config([HOOK]),
+        secret_of(HOOK),
+        warehouse("app", constraint="^1.0.0"),
+        warehouse("next", constraint="^2.0.0"),
+    )
+    await api_server.allow_secrets(PROJECT)
+    kubeconfig = api_server.kubeconfig("kargo-receivers")
+    async with running_service(kubeconfig, AzureWebJobsStorage=azurite.connection_string) as service:
+        answered = await service.post(HOOK.path, acr_push())
+        assert answered.status == 200, answered
+        delivery = answered.header("x-delivery-id") or ""
+
+        async def listed() -> bool:
+            return delivery in json.dumps(await document(service, "/deliveries"))
+
+        await until(listed)
+        assert "/explain?delivery=" in await page(service, f"/deliveries/{delivery}")
+        told = await document(service, "/explain", delivery=delivery)
+        assert [each["name"] for each in told["explanation"]["decisions"] if each["refresh"]] == ["app"]
+        assert delivery in await page(service, "/explain", delivery=delivery)
+        app, following = (await document(service, "/warehouses"))["warehouses"]
+        assert following["lastPush"] is None
+        alone = (await document(service, "/warehouses/kargo-demo/app"))["warehouse"]
+        assert (app["lastPush"]["id"], alone["lastPush"]["id"]) == (delivery, delivery)
+        assert app["lastRefresh"]
