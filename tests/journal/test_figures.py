@@ -9,7 +9,8 @@ from receivers.journal.figures import RecentHours, Taken
 from receivers.journal.hours import HOUR, Hour, Whose
 from receivers.journal.journal import State
 from receivers.storage.account import StorageError
-from tests.examples import NOON, PROJECT, row
+from testbed.objects import PROJECT
+from tests.examples import NOON, row
 from tests.journal.shelf import Shelf
 
 ACR = Whose("azure", PROJECT, "acr")
