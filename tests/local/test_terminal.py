@@ -58,6 +58,13 @@ DOCUMENTS: dict[str, dict[str, Any]] = {
         "poisoned": 1,
         "poison": [{"poisoned": {"message": MESSAGE, "reason": EVIL}}],
     },
+    "/overview": {
+        "level": EVIL,
+        "checks": [{"name": EVIL, "level": EVIL, "says": EVIL, "remedy": EVIL}],
+        "next": {"name": EVIL, "remedy": EVIL},
+        "figures": {"total": EVIL, "outcomes": {EVIL: 1}},
+        "refusedRequests": {"reasons": [{"lastDay": 1}]},
+    },
     "/readyz": {"ready": False, "missing": [EVIL]},
 }
 STATUS = {"kind": "Status", "status": "Failure", "message": EVIL, "reason": EVIL, "code": 403}
@@ -118,6 +125,7 @@ COMMANDS = (
     ("redeliver", ID),
     ("queue",),
     ("ping",),
+    ("status",),
     ("doctor",),
     ("urls",),
     ("send", "azure", "--url", "{url}/azure/x"),

@@ -665,10 +665,10 @@ async def test_the_key_becomes_a_cookie(locked_service: Service) -> None:
 async def test_a_form_of_the_key_leads_to_our_own_pages_alone(locked_service: Service) -> None:
     for given, location in (
         ("/queue?format=json", "/queue?format=json"),
-        ("//attacker.example", "/deliveries"),
-        ("https://attacker.example", "/deliveries"),
-        ("/\\attacker.example", "/deliveries"),
-        ("/\r\nSet-Cookie: x=y", "/deliveries"),
+        ("//attacker.example", "/overview"),
+        ("https://attacker.example", "/overview"),
+        ("/\\attacker.example", "/overview"),
+        ("/\r\nSet-Cookie: x=y", "/overview"),
     ):
         done = await post(locked_service, "/pages/key", {"key": KEY, "next": given})
         assert (done.status, done.header("location")) == (303, location)
