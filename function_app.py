@@ -3,9 +3,7 @@
 The only module that knows Azure Functions. https://learn.microsoft.com/azure/azure-functions/functions-reference-python
 """
 
-import asyncio
 import functools
-import importlib
 import json
 import logging
 import os
@@ -20,6 +18,7 @@ from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import answers, readiness
 from receivers.deliveries.delivery import new_id
 from receivers.events import WebhookRequest
+from receivers.importing import imported
 from receivers.pages import SECTIONS
 from receivers.providers import PROVIDERS
 from receivers.retries.queue import QUEUE
@@ -37,7 +36,7 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 
 
 def receive(provider: str) -> Handler:
-    """The function of one provider, whose module is imported with the first delivery."""
+    """The function of one provider."""
 
     async def handle(req: func.HttpRequest) -> func.HttpResponse:
         try:
@@ -46,7 +45,7 @@ def receive(provider: str) -> Handler:
             delivery_id = new_id(datetime.now(UTC))
             logger.error("delivery %s: this app is not ready: %s", delivery_id, error)  # noqa: TRY400 - it says all
             return _respond(answers.unavailable().identified(delivery_id))
-        return _respond(await service.pipeline.deliver(_request(req), PROVIDERS[provider]))
+        return _respond(await service.pipeline.deliver(_request(req), await runtime.provider(provider)))
 
     return handle
 
@@ -81,7 +80,7 @@ async def readyz(req: func.HttpRequest) -> func.HttpResponse:  # noqa: ARG001 - 
 
 async def visit(req: func.HttpRequest) -> func.HttpResponse:
     """Show a page."""
-    site = await asyncio.to_thread(importlib.import_module, PAGES)
+    site = await imported(PAGES)
     page = await site.answer(_request(req), os.environ)
     return func.HttpResponse(page.body, status_code=page.status, headers=dict(page.headers))
 

@@ -100,7 +100,7 @@ class Running:
         return self._ask(b"watching", Watching)
 
     def _ask[Answer](self, what: bytes, kind: type[Answer]) -> Answer:
-        stdin, stdout = _pipes(self._process)
+        stdin, stdout = pipes(self._process)
         stdin.write(what + b"\n")
         stdin.flush()
         return msgspec.json.decode(stdout.readline(), type=kind)
@@ -112,7 +112,7 @@ def running(orders: Orders) -> Iterator[Running]:
     with subprocess.Popen(
         [sys.executable, "-m", "bench.mirrors"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
-        stdin, stdout = _pipes(process)
+        stdin, stdout = pipes(process)
         try:
             stdin.write(msgspec.json.encode(orders) + b"\n")
             stdin.flush()
@@ -121,7 +121,8 @@ def running(orders: Orders) -> Iterator[Running]:
             process.kill()
 
 
-def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+def pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    """Standard input and standard output of a process."""
     if process.stdin is None or process.stdout is None:
         raise RuntimeError("the process has no pipes")
     return process.stdin, process.stdout

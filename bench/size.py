@@ -8,6 +8,7 @@ class Size:
     """Every benchmark takes what it needs of it."""
 
     starts: int  # processes started, of each kind
+    holds: int  # processes whose first seconds are watched
     rounds: int  # measurements of which the median counts
     seconds: float  # of load in a round
     concurrencies: tuple[int, ...]
@@ -27,6 +28,7 @@ class Size:
 
 FULL = Size(
     starts=9,
+    holds=3,
     rounds=5,
     seconds=3.0,
     concurrencies=(1, 16, 64),
@@ -45,6 +47,7 @@ FULL = Size(
 )
 QUICK = Size(
     starts=3,
+    holds=1,
     rounds=2,
     seconds=1.0,
     concurrencies=(1, 16, 64),

@@ -5,12 +5,12 @@ import compileall
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from statistics import median
 
-from bench import clusters, load, workload
+from bench import clusters, first_seconds, load, workload
 from bench.figures import Chapter, Figure, say, spread
 from bench.load import ROOT
 from bench.service import Service, service, trivial
@@ -18,6 +18,9 @@ from bench.size import Size
 
 IMPORT = 0.4  # seconds
 RESIDENT = 120.0  # MB
+
+FIRST_SECONDS = 10.0
+HELD = 0.05  # seconds: the promise of docs/security.md
 
 AMPLE = "30"  # seconds of answer budget: a busy machine is slow to start, and what counts is when the answer is there
 
@@ -55,6 +58,7 @@ def measure(size: Size) -> Chapter:
             ours.append(_start(lambda: service(**settings), workload.HOOK.path))
             trivials.append(_start(trivial, "/hello"))
             say(f"  start {number} of {size.starts}: {ours[-1].first_answer:.2f} s, {trivials[-1].first_answer:.2f} s")
+        held = [_held(settings) for _ in range(size.holds)]
     imports = [(_import(NOTHING), _import(IMPORTED)) for _ in range(size.starts + 1)][1:]
     ours, trivials = ours[1:], trivials[1:]
     took = [with_app[0] - without[0] for without, with_app in imports]
@@ -84,6 +88,12 @@ def measure(size: Size) -> Chapter:
                 median(serving) <= RESIDENT,
             ),
             Figure(
+                f"event loop held at most, in the first {FIRST_SECONDS:.0f} s of serving",
+                spread([each.afterwards * 1000 for each in held], "ms"),
+                f"at most {HELD * 1000:.0f} ms",
+                median(each.afterwards for each in held) <= HELD,
+            ),
+            Figure(
                 "trivial function: resident after the first answer",
                 spread([start.resident for start in trivials], "MB"),
             ),
@@ -100,6 +110,17 @@ def _start(host: Callable[[], AbstractContextManager[Service]], path: str) -> St
         if exchange.status != 200:
             raise RuntimeError(f"the first answer was {exchange.status}")
         return Start(first_answer=exchange.answered - began, resident=running.resident)
+
+
+def _held(settings: Mapping[str, str]) -> first_seconds.Held:
+    """What a fresh process does that gets deliveries of every sender and visits of a page, one after the other."""
+    receivers, _ = workload.of_every_sender("http://127.0.0.1")
+    everything = {**settings, "RECEIVERS": receivers}
+    with first_seconds.running(everything, FIRST_SECONDS) as (url, held):
+        _, others = workload.of_every_sender(url)
+        requests = [workload.delivery(url, 0), *others, workload.visit(url, "/receivers")]
+        asyncio.run(load.run(load.Plan(url=url, requests=requests, connections=1, count=len(requests))))
+        return held()
 
 
 def _import(statement: str) -> tuple[float, float]:

@@ -52,6 +52,26 @@ def delivery(url: str, number: int, *, path: str = HOOK.path) -> bytes:
     return _request("POST", url, path, example.headers, example.body)
 
 
+def of_every_sender(url: str) -> tuple[str, list[bytes]]:
+    """Receivers for the settings, one of each sender that needs no options, and a delivery to each."""
+    now = datetime.now(UTC)
+    names = [name for name, provider in PROVIDERS.items() if not provider.lacking({}) and name in provider.kinds]
+    hooks = [Hook(provider=name, name=name, project=None) for name in names]
+    receivers = [{"provider": hook.provider, "name": hook.name, "secret": hook.secret} for hook in hooks]
+    requests = []
+    for hook in hooks:
+        home = PROVIDERS[hook.provider].home.repository
+        push = Push(repository=home, tag="1.2.3", digest=DIGEST, media_type=MEDIA_TYPE)
+        example = PROVIDERS[hook.provider].example(push, now)
+        requests.append(_request("POST", url, hook.path, example.headers, example.body))
+    return json.dumps(receivers), requests
+
+
+def visit(url: str, path: str) -> bytes:
+    """A visit of a page."""
+    return _request("GET", url, path, {}, b"")
+
+
 def deliveries(url: str, count: int) -> list[bytes]:
     """One delivery for each of so many Warehouses."""
     return [delivery(url, number) for number in range(count)]

@@ -5,9 +5,8 @@ import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
-from receivers import limits, unresolved
+from receivers import limits, providers, unresolved
 from receivers import settings as settings_module
 from receivers.cluster import credentials
 from receivers.cluster.api import Api
@@ -22,12 +21,14 @@ from receivers.deliveries.readiness import Readiness
 from receivers.directory.directory import DATA_KEYS, Directory
 from receivers.directory.known_receivers import KnownReceivers
 from receivers.directory.signing_keys import SigningKeys
+from receivers.events import Provider
+from receivers.importing import imported
 from receivers.journal.cosmos_journal import CosmosJournal
 from receivers.journal.journal import Journal
 from receivers.journal.recorder import Recorder
 from receivers.journal.redelivery import Redelivery
 from receivers.journal.table_journal import TableJournal
-from receivers.providers import PROVIDERS, serving
+from receivers.providers import GIT_HOSTS, PROVIDERS
 from receivers.retries.queue import RetryQueue
 from receivers.retries.retries import Retries
 from receivers.retries.watch import QueueWatch
@@ -133,7 +134,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
     Raises SettingsError, and CredentialsError when no cluster is configured. An unreachable cluster is no error, it may
     come back.
     """
-    static = _static(settings)
+    static = await _static(settings)
     cluster = await _cluster(settings, environment, static)
     stores = _stores(settings, environment)
     refusals = RefusalCounter(stores.storage)
@@ -220,8 +221,9 @@ async def _cluster(settings: Settings, environment: Mapping[str, str], static: t
         api,
         availability,
         system_resources_namespace=settings.system_resources_namespace,
-        tells_of_pull_requests=lambda receiver: _tells_of_pull_requests(receiver.provider),
-        pull_requests=any(_tells_of_pull_requests(receiver.provider) for receiver in static),
+        # Others may tell of some too, as Azure's do: for them Promotions are followed from the first one on.
+        tells_of_pull_requests=lambda receiver: receiver.provider in GIT_HOSTS,
+        pull_requests=any(receiver.provider in GIT_HOSTS for receiver in static),
     )
     secrets = SecretReader(api, availability, keys=DATA_KEYS)
     return _Cluster(
@@ -309,33 +311,24 @@ def _retries(cluster: _Cluster, stores: _Stores, searches: Searches | None) -> R
     )
 
 
-def _static(settings: Settings) -> tuple[StaticReceiver, ...]:
+async def _static(settings: Settings) -> tuple[StaticReceiver, ...]:
     """The receivers in the settings. Raises SettingsError where no delivery to one could ever be understood."""
     receivers = {"RECEIVERS": settings.receivers, "RECEIVERS_FILE": settings.receivers_from_file}
     faults = [
         f"{variable}: entry {position}: {fault}"
         for variable, entries in receivers.items()
         for position, receiver in enumerate(entries)
-        if (fault := _fault(receiver))
+        if (fault := await _fault(receiver))
     ]
     if faults:
         raise SettingsError("\n".join(faults))
     return (*settings.receivers, *settings.receivers_from_file)
 
 
-def _fault(receiver: StaticReceiver) -> str:
+async def _fault(receiver: StaticReceiver) -> str:
     if receiver.provider not in PROVIDERS:
         return f"provider must be one of {', '.join(sorted(PROVIDERS))}"
-    return PROVIDERS[receiver.provider].lacking(receiver.options)
-
-
-@cache
-def _tells_of_pull_requests(kind: str) -> bool:
-    """Whether receivers of this kind are those of Git hosts, which tell of pull requests.
-
-    Others may tell of some too, as Azure's do: Promotions are followed from the first one on.
-    """
-    return any(each.pull_request is not None and "://" in each.home.repository for each in serving(kind))
+    return (await provider(receiver.provider)).lacking(receiver.options)
 
 
 def _journal(settings: Settings, storage: Storage | None) -> Journal | None:
@@ -354,6 +347,14 @@ async def _warm_up(stores: _Stores) -> None:
     if stores.storage is not None:
         await stores.storage.warm_up()
     await asyncio.gather(*(each.warm_up() for each in (stores.queue, stores.known) if each))
+
+
+async def provider(name: str) -> Provider:
+    """The provider of this name. Its module is imported when it is asked for first, off the event loop."""
+    module = providers.missing(name)
+    if module is not None:
+        await imported(module)
+    return PROVIDERS[name]
 
 
 _started: Shared[Runtime] | None = None

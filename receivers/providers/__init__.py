@@ -60,12 +60,23 @@ class _Registry(Mapping[str, "Provider"]):
     def __contains__(self, name: object) -> bool:
         return name in self._places
 
+    def missing(self, name: str) -> str | None:
+        return None if name in self._imported else f"{__name__}.{self._places[name][0]}"
 
-PROVIDERS: Mapping[str, "Provider"] = _Registry(_PLACES)
+
+_registry = _Registry(_PLACES)
+PROVIDERS: Mapping[str, "Provider"] = _registry
 # Every key under which a provider's Secret may hold its secret: known without importing any provider.
 SECRET_KEYS = frozenset({"secret", "secret-token", "auth-header"})
+# Git hosts: those of these kinds tell of pull requests. Known without importing any provider.
+GIT_HOSTS = frozenset({"bitbucket", "gitea", "github", "gitlab"})
 # Whose receivers may stand in a generic one's place, in the cluster.
 STAND_INS = frozenset(_BEYOND_KARGO)
+
+
+def missing(name: str) -> str | None:
+    """The module that asking for a provider will import; None when it is there already."""
+    return _registry.missing(name)
 
 
 def segment(name: str) -> str:

@@ -15,6 +15,7 @@ from testbed.servers import HOW_TO_GET_A_REAL_SERVER, real_programs
 
 TINY = Size(
     starts=1,
+    holds=1,
     rounds=1,
     seconds=0.1,
     concurrencies=(1, 2),

@@ -426,7 +426,7 @@ PULL_REQUEST = "https://git.example.com/team/app/pull/7"
 async def telling(api_server: ApiServer, fault_proxy: FaultProxy) -> AsyncIterator[Sender]:
     """A service that follows Promotions, since its one receiver's sender tells of pull requests."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runtime, "_tells_of_pull_requests", lambda _: True)
+        patch.setattr(runtime, "GIT_HOSTS", frozenset(PROVIDERS))
         told: list[Delivery] = []
         kubeconfig = str(api_server.kubeconfig("kargo-receivers", url=fault_proxy.url))
         service = await runtime.start(Settings(kubeconfig=kubeconfig, answer_budget=30.0), {}, observers=[told.append])
@@ -453,11 +453,6 @@ async def test_a_closed_pull_request_refreshes_the_promotions_of_the_project_tha
     (decision,) = sender.last.decisions
     assert decision.reason == "waits for this pull request"
     assert sender.last.others == 0
-
-
-def test_git_hosts_tell_of_pull_requests() -> None:
-    telling = {name for name in PROVIDERS if runtime._tells_of_pull_requests(name)}
-    assert telling == {"bitbucket", "gitea", "github", "gitlab"}
 
 
 async def test_of_another_sender_promotions_are_followed_from_its_first_pull_request_on(

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from receivers.kargo.configs import KEYS
-from receivers.providers import PROVIDERS, SECRET_KEYS, STAND_INS, segment, serving
+from receivers.providers import GIT_HOSTS, PROVIDERS, SECRET_KEYS, STAND_INS, missing, segment, serving
 
 
 @pytest.mark.parametrize("kind", [*PROVIDERS, "unknown", ""])
@@ -42,6 +42,22 @@ def test_a_sender_in_generic_s_place_is_imported_alone_and_when_it_is_asked_for(
     assert (
         done.stdout == "['receivers.providers.generic'] ['receivers.providers.generic', 'receivers.providers.push']\n"
     )
+
+
+def test_git_hosts_are_known_without_importing_them() -> None:
+    """Of a Git host's events some tell of pull requests; Azure's host has no receivers of its own kind."""
+    telling = [each for each in PROVIDERS.values() if each.pull_request is not None and "://" in each.home.repository]
+    assert {kind for provider in telling for kind in provider.kinds} == GIT_HOSTS
+
+
+def test_what_asking_for_a_provider_imports_is_told_until_it_is_imported() -> None:
+    program = (
+        "from receivers.providers import PROVIDERS, missing; before = missing('acr'); PROVIDERS['acr']; "
+        "print(before, missing('acr'), missing('quay'))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "receivers.providers.azure None receivers.providers.quay\n"
+    assert all(missing(name) is None for name in PROVIDERS if PROVIDERS[name])
 
 
 def test_none_is_imported_before_it_is_asked_for() -> None:
