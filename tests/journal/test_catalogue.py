@@ -173,8 +173,11 @@ async def test_counts_are_those_of_the_rows_whatever_happens_to_them(journals: l
     assert [hour.began for hour in await journals[1].hours(NOON - HOUR / 2)] == [NOON - HOUR, NOON]
 
 
-async def test_a_list_ends_after_a_while_and_goes_on_from_there(journals: list[TableJournal]) -> None:
+async def test_a_list_ends_after_a_while_and_goes_on_from_there(
+    journals: list[TableJournal], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What it looked at has become something else since: no row passes."""
+    monkeypatch.setattr(limits, "JOURNAL_AT_ONCE", 1)
     rows = [row(NOON - number * HOUR, state=State.FAILED) for number in range(6)]
     rows += [row(NOON - (6 + number) * HOUR, state=State.QUEUED) for number in range(6)]
     await write(journals[0], *rows)
@@ -182,7 +185,7 @@ async def test_a_list_ends_after_a_while_and_goes_on_from_there(journals: list[T
         await write(journals[1], msgspec.structs.replace(each, state=State.REFRESHED, attempts=[ATTEMPT]))
     reach = Reach(rows=4)
     assert [each async for each in journals[0].rows(Filter(state="failed"), reach=reach)] == []
-    assert reach.until in {each.id for each in rows}
+    assert reach.until == rows[3].id
     again = Reach(rows=4)
     found = [each.id async for each in journals[0].rows(Filter(state="queued"), before=rows[5].id, reach=again)]
     assert found == [each.id for each in rows[6:10]]
@@ -282,7 +285,7 @@ async def test_a_write_without_an_answer_is_counted_once(
 
 @pytest.mark.parametrize(
     "odd",
-    [{"values": 7}, {"values0": "[" * 10_000}, {"values0": "{}"}, {"rows0": '{"x":[1]}'}, {"tally0": "[[]]"}],
+    [{"keys": 7}, {"keys0": 7}, {"names0": "x"}, {"names0": "eJw="}, {"rows0": '{"x":[1]}'}, {"tally0": "[[]]"}],
     ids=str,
 )
 async def test_a_segment_that_somebody_tampered_with_costs_no_other_one(
@@ -298,5 +301,5 @@ async def test_a_segment_that_somebody_tampered_with_costs_no_other_one(
         if known.id not in str(dict(entity))
     ]
     await table.merge([{"PartitionKey": one["PartitionKey"], "RowKey": one["RowKey"], **odd}])
-    assert known.id in await shown(journals[2], Filter(provider="azure"))
+    assert known.id in await shown(journals[2], Filter(provider="azure", repository="team"))
     assert sum(sum(hour.states.values()) for hour in await journals[2].hours(NOON)) in {1, 2}
