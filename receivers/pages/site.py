@@ -8,8 +8,9 @@ from receivers import base_path, runtime, settings, unresolved
 from receivers.cluster.credentials import CredentialsError
 from receivers.deliveries import readiness
 from receivers.events import WebhookRequest
-from receivers.pages import access, deliveries, openness, queue, receivers, refusals, rendering
+from receivers.pages import access, deliveries, openness, queue, queued, receivers, refusals, rendering
 from receivers.pages.access import Access, KeyNeeded, Visitor
+from receivers.pages.queued import Badge
 from receivers.pages.visits import Done, File, Page, Refused, View, Visit, visit
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError
@@ -67,7 +68,8 @@ async def _admitted(visiting: Visit, door: Access) -> Page:
         outcome = await _outcome(visiting, service)
     except StorageError as error:
         raise Refused(503, "The Storage account is away", _away(service, error)) from error
-    return _with_cookie(_rendered(outcome, visiting, visitor, service), visitor)
+    badge = Badge() if visiting.wants_json else await queued.badge(service)
+    return _with_cookie(_rendered(outcome, visiting, visitor, service, badge), visitor)
 
 
 async def _outcome(visiting: Visit, service: Runtime) -> View | Done | File:  # noqa: C901, PLR0911, PLR0912 - one line for each page
@@ -106,7 +108,7 @@ async def _outcome(visiting: Visit, service: Runtime) -> View | Done | File:  # 
     raise Refused(404, "No such page", "There is nothing at this address.")
 
 
-def _rendered(outcome: View | Done | File, visiting: Visit, visitor: Visitor, service: Runtime) -> Page:
+def _rendered(outcome: View | Done | File, visiting: Visit, visitor: Visitor, service: Runtime, badge: Badge) -> Page:
     if isinstance(outcome, File):
         return rendering.file(outcome.name, outcome.content)
     if isinstance(outcome, Done):
@@ -117,7 +119,7 @@ def _rendered(outcome: View | Done | File, visiting: Visit, visitor: Visitor, se
         )
     if visiting.wants_json:
         return rendering.document(outcome.document, status=outcome.status)
-    common = _common(visiting) | {"token": visitor.token, "problems": _problems(service)}
+    common = _common(visiting) | {"token": visitor.token, "problems": _problems(service), "badge": badge}
     return rendering.html(outcome.template, {**common, **outcome.values}, status=outcome.status)
 
 
@@ -133,7 +135,12 @@ def _refusal(visiting: Visit, refused: Refused, *, template: str = "refused.html
 
 def _common(visiting: Visit) -> dict[str, Any]:
     """What every template has."""
-    return {"visit": visiting, "base": visiting.base, "section": visiting.segments[0] if visiting.segments else ""}
+    return {
+        "visit": visiting,
+        "base": visiting.base,
+        "section": visiting.segments[0] if visiting.segments else "",
+        "badge": Badge(),
+    }
 
 
 def _problems(service: Runtime) -> list[str]:
