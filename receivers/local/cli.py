@@ -306,9 +306,14 @@ def _show(commands: _Commands) -> None:
         "show",
         about="Show one delivery: what arrived, what was decided on each Warehouse and why, every attempt.",
         example="kargo-receivers show 01a1fd8708e3666258b3eab0",
-        exit_codes="0  shown\n  1  no such delivery, or no answer",
+        exit_codes="0  shown\n  1  no such delivery, several that begin so, or no answer",
     )
-    command.add_argument("delivery", type=_delivery, metavar="ID", help="as in X-Delivery-Id, the log and the list")
+    command.add_argument(
+        "delivery",
+        type=_beginning,
+        metavar="ID",
+        help="as in X-Delivery-Id, the log and the list; its beginning will do",
+    )
     _service(command)
 
 
@@ -369,6 +374,12 @@ def _limit(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 500:  # noqa: PLR2004 - the service's own limit
         raise argparse.ArgumentTypeError("a limit is a number from 1 to 500")
     return int(text)
+
+
+def _beginning(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{4,24}", text):
+        raise argparse.ArgumentTypeError("a delivery's id has 24 hex digits; 4 at least have to be given")
+    return text
 
 
 def _delivery(text: str) -> str:

@@ -5,20 +5,25 @@ queued; both together tell what waits.
 """
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from weakref import WeakKeyDictionary
 
 from receivers import limits
 from receivers.journal import rows
 from receivers.journal.journal import Filter, Journal, Row, State
 from receivers.pages import wording
 from receivers.retries.contents import Contents, PoisonedMessage, Waiting
+from receivers.retries.queue import RetryQueue
 from receivers.runtime import Runtime
 from receivers.storage.account import StorageError
 
 SHOWN = 100  # deliveries that wait
 PATIENCE = 2.0  # seconds for the journal
 LONGEST = timedelta(seconds=limits.RETRY_AGE + 2 * limits.RETRY_DELAYS[-1])  # that a delivery waits, parked ones apart
+GLANCE = 5.0  # seconds for which the navigation's number counts: each page has it
+GLANCE_PATIENCE = 0.5  # seconds for it; a page does not wait longer
 UNREADABLE = "a message that cannot be read"
 
 
@@ -70,6 +75,35 @@ class Queues:
     def oldest(self) -> datetime | None:
         """When the delivery arrived that waits longest."""
         return self.lines[0].row.received_at if self.lines else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Badge:
+    """What the navigation says of the queues."""
+
+    waiting: int = 0
+    given_up: int = 0
+
+
+_glances: WeakKeyDictionary[RetryQueue, tuple[float, Badge]] = WeakKeyDictionary()
+
+
+async def badge(service: Runtime) -> Badge:
+    """How many wait and were given up, as of a few seconds ago; none where that is not known soon."""
+    if service.queue is None:
+        return Badge()
+    now = time.monotonic()
+    looked_at, known = _glances.get(service.queue, (-GLANCE, Badge()))
+    if now - looked_at < GLANCE:
+        return known
+    try:
+        async with asyncio.timeout(GLANCE_PATIENCE):
+            found = await queues(await service.queue.peek(), service)
+        known = Badge(waiting=found.waiting, given_up=found.given_up)
+    except (TimeoutError, StorageError):
+        known = Badge()
+    _glances[service.queue] = (now, known)
+    return known
 
 
 async def queues(contents: Contents, service: Runtime, *, now: datetime | None = None) -> Queues:

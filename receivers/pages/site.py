@@ -16,12 +16,14 @@ from receivers.pages import (
     overview,
     problems,
     queue,
+    queued,
     receivers,
     refusals,
     rendering,
     warehouses,
 )
 from receivers.pages.access import Access, KeyNeeded, Visitor
+from receivers.pages.queued import Badge
 from receivers.pages.visits import Done, File, Page, Refused, View, Visit, visit
 from receivers.runtime import Runtime
 from receivers.settings import SettingsError
@@ -79,7 +81,8 @@ async def _admitted(visiting: Visit, door: Access) -> Page:
         outcome = await _outcome(visiting, service)
     except StorageError as error:
         raise Refused(503, "The Storage account is away", _away(service, error)) from error
-    return _with_cookie(await _rendered(outcome, visiting, visitor, service), visitor)
+    badge = Badge() if visiting.wants_json else await queued.badge(service)
+    return _with_cookie(await _rendered(outcome, visiting, visitor, service, badge), visitor)
 
 
 async def _outcome(visiting: Visit, service: Runtime) -> View | Done | File:  # noqa: C901, PLR0911, PLR0912 - a line for each
@@ -130,7 +133,9 @@ async def _outcome(visiting: Visit, service: Runtime) -> View | Done | File:  # 
     raise Refused(404, "No such page", "There is nothing at this address.")
 
 
-async def _rendered(outcome: View | Done | File, visiting: Visit, visitor: Visitor, service: Runtime) -> Page:
+async def _rendered(
+    outcome: View | Done | File, visiting: Visit, visitor: Visitor, service: Runtime, badge: Badge
+) -> Page:
     if isinstance(outcome, File):
         return rendering.file(outcome.name, outcome.content)
     if isinstance(outcome, Done):
@@ -142,7 +147,7 @@ async def _rendered(outcome: View | Done | File, visiting: Visit, visitor: Visit
     if visiting.wants_json:
         return rendering.document(await _with_outage(outcome.document, service), status=outcome.status)
     banner = {"problems": await problems.of(service), "banner": f"{visiting.base}/pages/banner"}
-    common = _common(visiting) | {"token": visitor.token, **banner}
+    common = _common(visiting) | {"token": visitor.token, "badge": badge, **banner}
     return rendering.html(outcome.template, {**common, **outcome.values}, status=outcome.status)
 
 
@@ -158,7 +163,12 @@ def _refusal(visiting: Visit, refused: Refused, *, template: str = "refused.html
 
 def _common(visiting: Visit) -> dict[str, Any]:
     """What every template has."""
-    return {"visit": visiting, "base": visiting.base, "section": visiting.segments[0] if visiting.segments else ""}
+    return {
+        "visit": visiting,
+        "base": visiting.base,
+        "section": visiting.segments[0] if visiting.segments else "",
+        "badge": Badge(),
+    }
 
 
 async def _with_outage(document: Mapping[str, Any], service: Runtime) -> Mapping[str, Any]:

@@ -79,7 +79,7 @@ async def test_the_list_is_filtered(context: BrowserContext, site: Site) -> None
     await journalling.write(site.store, rows)
     page = await context.new_page()
     await page.goto("/deliveries")
-    await page.get_by_label("Repository").fill(repository.upper())
+    await page.get_by_label("Search").fill(repository.upper())
     await page.get_by_role("button", name="Filter").click()
     await expect(page.locator("tbody tr")).to_have_count(2)
     await page.get_by_label("Outcome").select_option("Failed")
@@ -160,6 +160,7 @@ async def test_all_that_failed_is_delivered_again_once(context: BrowserContext, 
     await page.goto("/deliveries")
     await page.get_by_text("Redeliver what failed").click()
     await page.get_by_label("All that failed in").select_option("the last hour")
+    await page.get_by_role("button", name="Count them").click()
     await page.get_by_role("button", name="Redeliver").click()
     await expect(page.get_by_role("status").filter(has_text="again")).to_contain_text("delivered again")
     for row in failed:
@@ -171,8 +172,8 @@ async def test_all_that_failed_is_delivered_again_once(context: BrowserContext, 
     await page.goto("/deliveries")
     await page.get_by_text("Redeliver what failed").click()
     await page.get_by_label("All that failed in").select_option("the last hour")
-    await page.get_by_role("button", name="Redeliver").click()
-    await expect(page.get_by_text("Nothing was delivered again")).to_be_visible()
+    await page.get_by_role("button", name="Count them").click()
+    await expect(page.get_by_text("No delivery has failed in this time")).to_be_visible()
 
 
 async def test_a_receivers_url_is_shown_when_it_is_asked_for(context: BrowserContext, site: Site) -> None:
@@ -181,7 +182,7 @@ async def test_a_receivers_url_is_shown_when_it_is_asked_for(context: BrowserCon
     assert not TOKEN.search(await page.content())
     await page.get_by_role("button", name="Show URL of kargo-demo/acr").click()
     await expect(page.get_by_text(site.receiver("azure"), exact=True)).to_be_visible()
-    assert len(TOKEN.findall(await page.content())) == 1
+    assert len(set(TOKEN.findall(await page.content()))) == 1
     assert not TOKEN.search(page.url)
     await page.get_by_role("link", name="Hide it").click()
     await expect(page.get_by_text(site.receiver("azure"), exact=True)).to_have_count(0)

@@ -272,6 +272,15 @@ async def test_what_was_given_up_is_discarded_after_one_more_question(service: S
     assert (await post(service, "/queue/discard?format=json", {}, x_pages_key="none")).status == 400
 
 
+async def test_the_navigation_tells_how_many_were_given_up(service: Service, azurite: Azurite) -> None:
+    await journalling.give_up(azurite, "team/app")
+
+    async def told() -> bool:
+        return b'<span class="count bad">1<span class="hidden"> given up' in (await get(service, "/receivers")).body
+
+    await until(told)
+
+
 async def test_a_message_that_nobody_can_read_is_shown_saved_and_discarded(service: Service, azurite: Azurite) -> None:
     content = b"\xff<script>"
     await journalling.give_up_unreadable(azurite, content)

@@ -2,7 +2,7 @@
 
 import argparse
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from receivers.local import asking
@@ -45,8 +45,17 @@ async def _show(options: argparse.Namespace) -> int:
             document = await service.get(f"/deliveries/{options.delivery}")
         except Declined as declined:
             return output.declined(options.command, declined)
-    output.show(options.output, lines=lines(document["delivery"]), document=document)
-    return 0
+    several = document.get("deliveries")
+    shown = alike(several) if several else lines(document["delivery"])
+    output.show(options.output, lines=shown, document=document)
+    return 1 if several else 0
+
+
+def alike(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """The deliveries whose ids begin alike, to choose from."""
+    yield f"{len(rows)} deliveries begin so:"
+    for row in rows:
+        yield f"  {row['id']}  {row['state']}  {row['artifact']}"
 
 
 def lines(row: dict[str, Any]) -> Iterator[str]:
