@@ -229,6 +229,7 @@ DROPS_REMEMBERED = 24 * 3600.0  # how long after the last one it is shown: someb
 JOURNAL_EVENTS = 30 * 1024  # characters of a delivery's events that are kept for redelivery; a property holds 32 Ki
 JOURNAL_ROW = 250_000  # characters of a row as JSON; a table's entity holds 1 MiB, and so does one write of aiohttp
 JOURNAL_PAGE = 100  # rows read at once
+HOUR_RECEIVERS = 150  # counted by themselves, of one instance and hour; the others of a provider together
 NEWS_INTERVAL = 1.0  # between two passes over a row of many Warehouses
 JOURNAL_OPEN = 10_000  # rows that this process still expects news of
 JOURNAL_OPEN_BYTES = 16 * MIB  # of them; few are larger than 3,000

@@ -16,6 +16,7 @@ import msgspec
 from receivers import limits
 from receivers.importing import imported
 from receivers.journal import journal
+from receivers.journal.hours import Hour, Merged, Tally, hour_of
 from receivers.journal.journal import Filter, Row
 from receivers.sampled import Sampled
 from receivers.settings import Settings
@@ -90,6 +91,15 @@ class CosmosJournal:
                 row = _row(document)
                 if row is not None and only.accepts(row):
                     yield row
+
+    async def hours(self, since: datetime) -> list[Hour]:
+        """Deliveries by hour and receiver, of all instances; oldest first. Raises StorageError."""
+        merged = Merged()
+        async for row in self.rows(Filter(since=since.replace(minute=0, second=0, microsecond=0))):
+            tally = Tally()
+            tally.change(row, ())
+            merged.add(hour_of(row), tally)
+        return merged.hours()
 
     async def clean(self) -> int:
         """Nothing to do: Cosmos DB deletes what its time to live has run out for."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -16,6 +16,9 @@ from receivers import limits
 from receivers.events import Pushed, Target, TargetKind, Trigger
 from receivers.retries.messages import Attempt, Time, refuse_odd
 from receivers.storage.waiting import Rank
+
+if TYPE_CHECKING:
+    from receivers.journal.hours import Hour
 
 _ID = re.compile("[0-9a-f]{24}")
 
@@ -132,6 +135,8 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     state: str = ""
     finding: str = ""
     repository: str = ""  # a part of registry/repository, in any case
+    receiver: str = ""
+    warehouse: str = ""  # one that was to be refreshed, as project/name
     since: datetime | None = None
 
     def accepts(self, row: Row) -> bool:
@@ -141,9 +146,16 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
             and self.project in {"", row.project}
             and self.state in {"", row.state}
             and self.finding in {"", row.finding or ""}
+            and self.receiver in {"", row.receiver}
+            and (not self.warehouse or self.warehouse in warehouses_of(row))
             and self.repository.lower() in f"{row.registry}/{row.repository}".lower()
             and (self.since is None or row.received_at >= self.since)
         )
+
+
+def warehouses_of(row: Row) -> set[str]:
+    """What was to be refreshed, each as project/name."""
+    return {f"{each.project}/{each.name}" for each in row.warehouses if each.refresh}
 
 
 class Journal(Protocol):
@@ -157,6 +169,12 @@ class Journal(Protocol):
 
     def rows(self, only: Filter, *, before: str = "") -> AsyncIterator[Row]:
         """Rows, newest first, older than the delivery ``before``. Raises StorageError."""
+
+    async def hours(self, since: datetime) -> "list[Hour]":
+        """Deliveries by hour and receiver, of all instances, from the hour of ``since`` on; oldest first.
+
+        Raises StorageError.
+        """
 
     async def clean(self) -> int:
         """Delete what is older than the settings keep; how many rows that were. Raises StorageError."""

@@ -14,6 +14,7 @@ import msgspec
 
 from receivers import limits
 from receivers.journal import journal, rows
+from receivers.journal.hours import Hour, Merged, Tally, hour_of
 from receivers.journal.journal import Filter, Finding, Row, Searched
 from receivers.retries.messages import Attempt
 from receivers.sampled import Sampled
@@ -75,6 +76,15 @@ class TableJournal:
                 row = journal.decode(unwritten) if unwritten is not None else row
                 if only.accepts(row):
                     yield row
+
+    async def hours(self, since: datetime) -> list[Hour]:
+        """Deliveries by hour and receiver, of all instances; oldest first. Raises StorageError."""
+        merged = Merged()
+        async for row in self.rows(Filter(since=since.replace(minute=0, second=0, microsecond=0))):
+            tally = Tally()
+            tally.change(row, ())
+            merged.add(hour_of(row), tally)
+        return merged.hours()
 
     async def clean(self) -> int:
         """Delete what is older than the settings keep; how many rows that were. Raises StorageError."""

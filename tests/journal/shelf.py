@@ -1,7 +1,9 @@
 """A journal that keeps its rows in memory, for tests that are not about how they are stored."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 
+from receivers.journal.hours import Hour, Merged, Tally, hour_of
 from receivers.journal.journal import Filter, Row, encode
 from receivers.journal.journal import decode as decoded
 from receivers.storage.account import StorageError
@@ -31,6 +33,14 @@ class Shelf:
             row = decoded(self._rows[delivery])
             if only.accepts(row) and (not before or delivery < before):
                 yield row
+
+    async def hours(self, since: datetime) -> list[Hour]:
+        merged = Merged()
+        async for row in self.rows(Filter(since=since.replace(minute=0, second=0, microsecond=0))):
+            tally = Tally()
+            tally.change(row, ())
+            merged.add(hour_of(row), tally)
+        return merged.hours()
 
     async def clean(self) -> int:
         return 0
