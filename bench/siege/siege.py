@@ -24,7 +24,8 @@ from bench.siege.load import Load
 from bench.siege.plan import Plan
 from bench.siege.record import Outcome
 from bench.workload import SECRETS_NAMESPACE
-from receivers.journal.table_journal import TABLE, inverted
+from receivers.journal.entities import inverted
+from receivers.journal.table_journal import TABLE
 from receivers.local.azurite import Azurite
 from testbed.servers import ApiServer
 from testbed.storage import empty

@@ -16,8 +16,8 @@ import msgspec
 from receivers import limits
 from receivers.importing import imported
 from receivers.journal import journal
-from receivers.journal.hours import Hour, Merged, Tally, hour_of
-from receivers.journal.journal import Filter, Row
+from receivers.journal.hours import Hour, Merged, Tally, hour_of, names
+from receivers.journal.journal import Filter, Reach, Row, warehouses_of
 from receivers.sampled import Sampled
 from receivers.settings import Settings
 from receivers.storage.account import IDENTITY, NotFoundError, calling
@@ -74,8 +74,11 @@ class CosmosJournal:
             return None
         return _row(document)
 
-    async def rows(self, only: Filter, *, before: str = "") -> AsyncIterator[Row]:
-        """Rows, newest first, older than the delivery ``before``. Raises StorageError."""
+    async def rows(self, only: Filter, *, before: str = "", reach: Reach | None = None) -> AsyncIterator[Row]:
+        """Rows, newest first, older than the delivery ``before``; as far as ``reach`` lets it look.
+
+        Raises StorageError.
+        """
         container = await self._container()
         query, parameters = _query(only, before)
         pages = container.query_items(query, parameters=parameters, max_item_count=limits.JOURNAL_PAGE).by_page()
@@ -91,13 +94,15 @@ class CosmosJournal:
                 row = _row(document)
                 if row is not None and only.accepts(row):
                     yield row
+            if reach is not None and documents and reach.is_over(str(documents[-1]["id"]), looked=len(documents)):
+                return
 
     async def hours(self, since: datetime) -> list[Hour]:
         """Deliveries by hour and receiver, of all instances; oldest first. Raises StorageError."""
         merged = Merged()
         async for row in self.rows(Filter(since=since.replace(minute=0, second=0, microsecond=0))):
             tally = Tally()
-            tally.change(row, ())
+            tally.change(row, names(row), ())
             merged.add(hour_of(row), tally)
         return merged.hours()
 
@@ -178,6 +183,13 @@ def _query(only: Filter, before: str) -> tuple[str, list[dict[str, Any]]]:
         for name, value, condition in (
             ("@provider", only.provider, "c.provider = @provider"),
             ("@project", only.project, "c.project = @project"),
+            ("@receiver", only.receiver, "c.receiver = @receiver"),
+            # Documents of earlier versions are asked themselves.
+            (
+                "@warehouse",
+                only.warehouse,
+                "(NOT IS_DEFINED(c.warehouses) OR ARRAY_CONTAINS(c.warehouses, @warehouse))",
+            ),
             ("@state", only.state, "c.state = @state"),
             ("@finding", only.finding, "c.finding = @finding"),
             ("@repository", only.repository.lower(), "CONTAINS(c.repository, @repository)"),
@@ -212,6 +224,7 @@ def _document(text: str, *, days: int) -> dict[str, Any]:
         "state": row.state.value,
         "finding": row.finding.value if row.finding else "",
         "repository": f"{row.registry}/{row.repository}".lower(),  # to search in
+        "warehouses": sorted(warehouses_of(row)),
         "ttl": days * 24 * 3600,
         "delivery": msgspec.json.decode(text),
     }

@@ -89,10 +89,10 @@ class Tally:
     def __init__(self) -> None:
         self._counts: dict[Whose, Counts] = {}
 
-    def change(self, row: Row, before: Iterable[str]) -> None:
-        """Count a row, which counted for ``before`` until now."""
+    def change(self, row: Row, told: Iterable[str], before: Iterable[str]) -> None:
+        """Count a row for ``told``, each as of :func:`names`, which counted for ``before`` until now."""
         counts = self._counts.setdefault(self._whose(row), Counter())
-        counts.update(names(row))
+        counts.update(told)
         counts.subtract(before)
 
     def encoded(self) -> str:

@@ -5,7 +5,8 @@ choose are clipped. Where rows are kept is a :class:`Journal`'s matter.
 """
 
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -158,6 +159,30 @@ def warehouses_of(row: Row) -> set[str]:
     return {f"{each.project}/{each.name}" for each in row.warehouses if each.refresh}
 
 
+class Reach:
+    """How far a list looks for rows that pass its filter, so that no page takes long."""
+
+    def __init__(
+        self,
+        *,
+        rows: int = limits.JOURNAL_LOOKED,
+        seconds: float = limits.JOURNAL_LOOK,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.until = ""  # the id down to which was looked, where the list ended early
+        self._left = rows
+        self._clock = clock
+        self._end = clock() + seconds
+
+    def is_over(self, delivery: str, *, looked: int = 1) -> bool:
+        """So many further rows were looked at, down to this one: whether the list ends here."""
+        self._left -= looked
+        if self._left > 0 and self._clock() < self._end:
+            return False
+        self.until = delivery
+        return True
+
+
 class Journal(Protocol):
     """Where rows are kept. Writing never delays or fails its caller."""
 
@@ -167,8 +192,11 @@ class Journal(Protocol):
     async def read(self, delivery: str) -> Row | None:
         """The row of a delivery. Raises StorageError."""
 
-    def rows(self, only: Filter, *, before: str = "") -> AsyncIterator[Row]:
-        """Rows, newest first, older than the delivery ``before``. Raises StorageError."""
+    def rows(self, only: Filter, *, before: str = "", reach: Reach | None = None) -> AsyncIterator[Row]:
+        """Rows, newest first, older than the delivery ``before``; as far as ``reach`` lets it look.
+
+        Raises StorageError.
+        """
 
     async def hours(self, since: datetime) -> "list[Hour]":
         """Deliveries by hour and receiver, of all instances, from the hour of ``since`` on; oldest first.

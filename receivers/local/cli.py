@@ -217,13 +217,19 @@ def _deliveries(commands: _Commands) -> None:
         example="kargo-receivers deliveries --follow --state failed",
         exit_codes=LISTED,
     )
-    command.add_argument("--follow", action="store_true", help="go on until Ctrl-C; with json a document on each line")
+    how = command.add_mutually_exclusive_group()
+    how.add_argument("--follow", action="store_true", help="go on until Ctrl-C; with json a document on each line")
+    how.add_argument(
+        "--all", action="store_true", help="every one, newest first, as JSON: a document on each line; --limit is void"
+    )
     command.add_argument("--provider", metavar="NAME", help="only of this sender")
     command.add_argument("--project", metavar="NAME", help="only for this project")
     command.add_argument("--state", choices=STATES, metavar="STATE", help="only: %(choices)s")
     command.add_argument(
         "--finding", choices=FINDINGS, metavar="FINDING", help="only what Kargo has, or has not, found: %(choices)s"
     )
+    command.add_argument("--receiver", metavar="NAME", help="only for this receiver")
+    command.add_argument("--warehouse", metavar="PROJECT/NAME", help="only what this Warehouse was to be refreshed for")
     command.add_argument("--repository", metavar="TEXT", help="only where the repository has this in its name")
     command.add_argument("--since", type=_duration, metavar="DURATION", help="only this young: 90s, 30m, 12h, 7d")
     command.add_argument("--limit", type=_limit, default=20, metavar="N", help="at most so many (default: %(default)s)")

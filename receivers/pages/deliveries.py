@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from receivers.deliveries.delivery import Delivery
-from receivers.journal.journal import Filter, Journal, Row, is_id
+from receivers.journal.journal import Filter, Journal, Reach, Row, is_id
 from receivers.journal.redelivery import NothingToRedeliver, Redelivery
 from receivers.pages import documents, refusals, wording
 from receivers.pages.visits import Done, Refused, View, Visit
@@ -20,7 +20,7 @@ SOUGHT = 5_000  # rows read to find those just newer than a given one; then the 
 WRITTEN = timedelta(seconds=4)  # in which another instance of this service has written its rows
 LOOK_EVERY = 0.25  # seconds
 LATEST = 253_402_300_799  # seconds since 1970: the end of the year 9999, after which Python has no times
-FILTERS = ("provider", "project", "state", "finding", "repository")
+FILTERS = ("provider", "project", "receiver", "state", "finding", "repository", "warehouse")
 TABS = ("decision", "request", "attempts")
 SINCE = {"1h": "the last hour", "24h": "the last 24 hours", "3d": "the last 3 days", "30d": "the last 30 days"}
 
@@ -45,10 +45,15 @@ async def listing(visit: Visit, service: Runtime) -> View:
     only = Filter(**chosen, since=_since(visit))
     limit = _limit(visit)
     before, after = (visit.query.get(name, "") for name in ("before", "after"))
-    rows = await _newer(journal, only, after, limit) if is_id(after) else await _older(journal, only, before, limit)
+    reach = Reach()
+    rows = (
+        await _newer(journal, only, after, limit, reach)
+        if is_id(after)
+        else await _older(journal, only, before, limit, reach)
+    )
     refused = await service.refusals.summary()
     more, rows = len(rows) > limit, rows[:limit]
-    older = rows[-1].id if more else ""
+    older = rows[-1].id if more else reach.until  # where it ended early, it goes on from there
     newer = rows[0].id if rows and (is_id(before) or is_id(after)) else ""
     return View(
         template="deliveries.html",
@@ -71,6 +76,7 @@ async def listing(visit: Visit, service: Runtime) -> View:
         document={
             "deliveries": [documents.listed(row) for row in rows],
             "older": older or None,
+            "lookedUntil": None if more or not reach.until else _began(reach.until).isoformat(),
             "newer": newer or None,
             "refused": refusals.totals(refused),
         },
@@ -140,17 +146,17 @@ def _redelivery(service: Runtime) -> Redelivery:
     return service.redelivery
 
 
-async def _older(journal: Journal, only: Filter, before: str, limit: int) -> list[Row]:
+async def _older(journal: Journal, only: Filter, before: str, limit: int, reach: Reach) -> list[Row]:
     """The rows before an id, or the newest: one more than are shown, if there is one."""
     rows: list[Row] = []
-    async for row in journal.rows(only, before=before if is_id(before) else ""):
+    async for row in journal.rows(only, before=before if is_id(before) else "", reach=reach):
         rows.append(row)
         if len(rows) > limit:
             break
     return rows
 
 
-async def _newer(journal: Journal, only: Filter, after: str, limit: int) -> list[Row]:
+async def _newer(journal: Journal, only: Filter, after: str, limit: int, reach: Reach) -> list[Row]:
     """The rows just newer than an id, and one more; a journal is read from its newest row on."""
     began = _began(after)
     since = max(began, only.since) if only.since else began
@@ -162,7 +168,7 @@ async def _newer(journal: Journal, only: Filter, after: str, limit: int) -> list
             break
         nearest.append(row)
     if len(nearest) < limit or read > SOUGHT:
-        return await _older(journal, only, "", limit)
+        return await _older(journal, only, "", limit, reach)
     return [*nearest, nearest[-1]]  # the last is not shown: it stands for the older ones, ``after`` among them
 
 

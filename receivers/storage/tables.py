@@ -33,6 +33,18 @@ class Table:
             await _create(table)
             await transactions.merge(table, entities)
 
+    async def replace(self, entities: Sequence[tuple[Entity, str]]) -> list[str]:
+        """The same, where each still has the ETag beside it, or is not there where that is empty.
+
+        Returns the new ETags, or none where they are not told. Status 404, 409 or 412: somebody else has written one.
+        """
+        table = await self._storage.table(self._name)
+        try:
+            return await transactions.replace(table, entities)
+        except NotFoundError:
+            await _create(table)
+            return await transactions.replace(table, entities)
+
     async def read(self, partition: str, row: str) -> Entity | None:
         """One entity."""
         table = await self._storage.table(self._name)
@@ -71,8 +83,7 @@ class Table:
         deleted = 0
         async for page in self.pages(query, select=("PartitionKey", "RowKey")):
             for entities in batches(page):
-                async with calling():
-                    await table.submit_transaction([("delete", entity) for entity in entities])
+                await transactions.delete(table, entities)
                 deleted += len(entities)
         return deleted
 

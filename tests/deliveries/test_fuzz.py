@@ -15,8 +15,9 @@ import pytest
 
 from receivers.deliveries.delivery import new_id
 from receivers.journal import cosmos_journal
+from receivers.journal.entities import inverted, partition_of, row_in
 from receivers.journal.journal import Row, WarehouseRow
-from receivers.journal.table_journal import TABLE, _row, inverted, partition_of
+from receivers.journal.table_journal import TABLE
 from receivers.local.azurite import Azurite
 from receivers.retries import messages
 from receivers.retries.messages import Attempt, Poisoned, UnreadableMessage
@@ -122,7 +123,7 @@ def test_whatever_stands_in_the_queue_is_a_message_or_is_not(chance: Random) -> 
 
 def test_whatever_stands_in_the_table_is_a_row_or_is_left_out(chance: Random) -> None:
     for identifier, entity in entities(chance):
-        found = _row(entity)
+        found = row_in(entity)
         assert found is None or found.id == identifier
 
 
@@ -181,7 +182,7 @@ async def test_whatever_stands_in_the_table_is_shown_or_left_out(service: Servic
         await table.upsert_entity(dict(entity))
         for path in ("/deliveries", "/deliveries?format=json&since=1h", "/receivers"):
             assert (await service.ask("GET", path)).status == 200, (path, entity)
-        if _row(entity) is not None:
+        if row_in(entity) is not None:
             for tab in ("decision", "request", "attempts"):
                 path = f"/deliveries/{identifier}?tab={tab}"
                 assert (await service.ask("GET", path)).status == 200, (path, entity)
@@ -191,4 +192,4 @@ def test_ids_of_rows_are_those_of_their_keys() -> None:
     """What the fuzzing builds is sound where nothing odd was put in."""
     sound = Row(id=new_id(NOON), received_at=NOON, provider="azure", state=row().state, status=200)
     keys = {"PartitionKey": partition_of(sound.id), "RowKey": inverted(sound.id)}
-    assert _row({**keys, "rows": 1, "row0": msgspec.json.encode(sound).decode()}) == sound
+    assert row_in({**keys, "rows": 1, "row0": msgspec.json.encode(sound).decode()}) == sound

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from receivers.journal.hours import Hour, Merged, Tally, hour_of
-from receivers.journal.journal import Filter, Row, encode
+from receivers.journal.hours import Hour, Merged, Tally, hour_of, names
+from receivers.journal.journal import Filter, Reach, Row, encode
 from receivers.journal.journal import decode as decoded
 from receivers.storage.account import StorageError
 
@@ -28,17 +28,19 @@ class Shelf:
             raise StorageError("cannot be reached")
         return decoded(self._rows[delivery]) if delivery in self._rows else None
 
-    async def rows(self, only: Filter, *, before: str = "") -> AsyncIterator[Row]:
+    async def rows(self, only: Filter, *, before: str = "", reach: Reach | None = None) -> AsyncIterator[Row]:
         for delivery in sorted(self._rows, reverse=True):
             row = decoded(self._rows[delivery])
             if only.accepts(row) and (not before or delivery < before):
                 yield row
+            if reach is not None and reach.is_over(delivery):
+                return
 
     async def hours(self, since: datetime) -> list[Hour]:
         merged = Merged()
         async for row in self.rows(Filter(since=since.replace(minute=0, second=0, microsecond=0))):
             tally = Tally()
-            tally.change(row, ())
+            tally.change(row, names(row), ())
             merged.add(hour_of(row), tally)
         return merged.hours()
 

@@ -22,13 +22,13 @@ def test_a_delivery_that_gets_further_counts_once() -> None:
     """Another instance may have noted it first."""
     here, there = Tally(), Tally()
     queued = row(state=State.QUEUED)
-    here.change(queued, ())
+    here.change(queued, names(queued), ())
     refreshed = msgspec.structs.replace(
         queued, state=State.REFRESHED, handled_at=NOON + timedelta(seconds=2), finding=Finding.SOUGHT
     )
-    there.change(refreshed, names(queued))
+    there.change(refreshed, names(refreshed), names(queued))
     found = msgspec.structs.replace(refreshed, finding=Finding.FOUND, found_at=NOON + timedelta(seconds=5))
-    here.change(found, names(refreshed))
+    here.change(found, names(found), names(refreshed))
     [hour] = merged((queued, here), (queued, there))
     assert (hour.began, hour.states, hour.findings) == (NOON, {"refreshed": 1}, {"found": 1})
     assert (sum(hour.answered), sum(hour.handled), sum(hour.found)) == (1, 1, 1)
@@ -40,7 +40,7 @@ def test_there_is_one_for_each_hour_and_receiver_oldest_first() -> None:
     tallies = []
     for each in (row(NOON), row(NOON, provider="quay"), row(NOON - HOUR), row(NOON + HOUR / 2)):
         tally = Tally()
-        tally.change(each, ())
+        tally.change(each, names(each), ())
         tallies.append((each, tally))
     told = [(hour.began, hour.provider, hour.states) for hour in merged(*tallies)]
     assert told == [
@@ -53,7 +53,8 @@ def test_there_is_one_for_each_hour_and_receiver_oldest_first() -> None:
 def test_very_many_receivers_are_counted_together() -> None:
     tally = Tally()
     for number in range(limits.HOUR_RECEIVERS * 3):
-        tally.change(msgspec.structs.replace(row(), receiver="r" * 250 + str(number)), ())
+        each = msgspec.structs.replace(row(), receiver="r" * 250 + str(number))
+        tally.change(each, names(each), ())
     hours = merged((row(), tally))
     assert len(hours) == limits.HOUR_RECEIVERS + 1
     assert [sum(hour.states.values()) for hour in hours if hour.receiver == OTHERS] == [limits.HOUR_RECEIVERS * 2]

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from receivers import limits
+from receivers.journal.entities import inverted, partition_of
 from receivers.journal.journal import Filter, Finding, Row, Searched, State, WarehouseRow
-from receivers.journal.table_journal import TABLE, TableJournal, inverted, partition_of
+from receivers.journal.table_journal import TABLE, TableJournal
 from receivers.local.azurite import Azurite
 from receivers.retries.messages import Attempt
 from receivers.sampled import Sampled
@@ -24,7 +25,7 @@ ATTEMPT = Attempt(at=NOON, refreshed=1)
 @pytest.fixture(autouse=True)
 def unread(monkeypatch: pytest.MonkeyPatch) -> None:
     """No other test has used up this minute's lines."""
-    monkeypatch.setattr("receivers.journal.table_journal.unreadable", Sampled(logging.getLogger("unreadable")))
+    monkeypatch.setattr("receivers.journal.entities.unreadable", Sampled(logging.getLogger("unreadable")))
 
 
 @pytest.fixture
@@ -241,7 +242,7 @@ async def test_one_row_that_the_store_refuses_costs_no_other_one(
     """Two properties of 64 KiB are one too large for a table, as Azure's emulator knows too."""
     refused = msgspec.structs.replace(row(), warehouses=[listed(number) for number in range(400)])
     others = [row() for _ in range(20)]
-    monkeypatch.setattr("receivers.journal.table_journal.CHUNK", 40_000)
+    monkeypatch.setattr("receivers.journal.entities.CHUNK", 40_000)
     await write(journal, *others[:7], refused, *others[7:])
     assert {each.id for each in await shown(journal)} == {each.id for each in others}
     assert f"the store refuses {refused.id}: 400" in journal.fault()

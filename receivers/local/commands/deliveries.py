@@ -2,19 +2,26 @@
 
 import argparse
 import asyncio
+import os
+import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 from receivers.local import asking, terminal
 from receivers.local.asking import Declined, Service
 from receivers.local.commands import output
 
-FILTERS = ("provider", "project", "state", "finding", "repository", "since")
+FILTERS = ("provider", "project", "receiver", "state", "finding", "repository", "warehouse", "since")
 LOOK_EVERY = 2.0  # seconds
+PATIENCE = 1.0  # seconds, after which and between which a long export says how far it has come
 NEWS = 500  # deliveries that are looked at for news
 
 
 def run(options: argparse.Namespace) -> int:
     """List them, and then those that follow."""
+    if options.all:
+        return _export(options)
     return asyncio.run(_follow(options) if options.follow else _list(options))
 
 
@@ -26,6 +33,47 @@ async def _list(options: argparse.Namespace) -> int:
             return output.declined(options.command, declined)
     output.show(options.output, lines=[line(row) for row in rows] or ["no deliveries"], document={"deliveries": rows})
     return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    try:
+        return asyncio.run(_all(options))
+    except BrokenPipeError:  # whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes what is left when it ends
+        return 0
+
+
+async def _all(options: argparse.Namespace) -> int:
+    """Print every delivery as JSON, page by page, the newest first."""
+    progress = Progress(clock=time.monotonic)
+    async with asking.service(options) as service:
+        before: str | None = ""
+        while before is not None:
+            try:
+                page = await service.get("/deliveries", **_chosen(options), before=before, limit=str(NEWS))
+            except Declined as declined:
+                return output.declined(options.command, declined)
+            terminal.show(output.encoded(row) for row in page["deliveries"])
+            before = page["older"]
+            if sys.stderr.isatty():
+                progress.add(page["deliveries"])
+    return 0
+
+
+class Progress:
+    """Says on stderr, a line a second at most, how many deliveries there were so far, once it takes a while."""
+
+    def __init__(self, *, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._said_at = clock()
+        self._count = 0
+
+    def add(self, rows: list[dict[str, Any]]) -> None:
+        """Further deliveries were printed."""
+        self._count += len(rows)
+        if rows and self._clock() - self._said_at >= PATIENCE:
+            self._said_at = self._clock()
+            terminal.complain(f"{self._count:,} deliveries so far, back to {rows[-1]['receivedAt'][:19]}")
 
 
 async def _follow(options: argparse.Namespace) -> int:
@@ -64,9 +112,12 @@ def _tell(options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
 
 
 async def _ask(service: Service, options: argparse.Namespace, *, limit: int) -> list[dict[str, Any]]:
-    chosen = {name: getattr(options, name) or "" for name in FILTERS}
-    rows: list[dict[str, Any]] = (await service.get("/deliveries", **chosen, limit=str(limit)))["deliveries"]
+    rows: list[dict[str, Any]] = (await service.get("/deliveries", **_chosen(options), limit=str(limit)))["deliveries"]
     return rows
+
+
+def _chosen(options: argparse.Namespace) -> dict[str, str]:
+    return {name: getattr(options, name) or "" for name in FILTERS}
 
 
 def _progress(rows: list[dict[str, Any]]) -> dict[str, tuple[str, str | None, str | None]]:

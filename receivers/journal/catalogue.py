@@ -1,0 +1,233 @@
+"""The segments of the journal in Azure Table Storage: each instance writes its own, and all are read.
+
+A segment is written before the rows that it lists. A process that is killed between leaves a listed row that is not
+there, which is passed over. Counts are written some seconds after the rows: a kill costs the differences of these
+seconds, never a row.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from itertools import groupby
+
+import msgspec
+
+from receivers import limits
+from receivers.journal import segments
+from receivers.journal.hours import Hour, Merged, decoded, hour_of
+from receivers.journal.journal import Filter, Row, is_id
+from receivers.journal.segments import Segment, Wanted
+from receivers.sampled import Sampled
+from receivers.storage.account import Storage, StorageError
+from receivers.storage.tables import Entity, Table, literal
+from receivers.text import printable
+
+logger = logging.getLogger(__name__)
+unreadable = Sampled(logger)
+
+TABLE = "hours"
+SINCE = "since"  # partition and row of the hour since which every row is listed; behind all hours
+OVERLAP = 2  # hours after the first segment in which an earlier version may still have written rows
+TOO_LARGE = frozenset({400, 413})
+_UNREADABLE = (KeyError, TypeError, ValueError, OverflowError, RecursionError, msgspec.DecodeError)
+
+type _Listed = tuple[int, list[str]]  # an hour and its deliveries, newest first
+
+
+class Catalogue:
+    """Lists rows, and counts them."""
+
+    def __init__(self, storage: Storage, *, days: int, now: Callable[[], datetime]) -> None:
+        self._table = Table(storage, TABLE)
+        self._days = days
+        self._now = now
+        self._instance = secrets.token_hex(8)
+        self._number = 0
+        self._segments: list[Segment] = []  # the latest of this process
+        self._changed: dict[str, Segment] = {}  # not stored as they are now
+        self._unlisted: dict[str, Segment] = {}  # of these, with rows that no stored one lists
+        self._saving = asyncio.Lock()
+        self._saved_at = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushing: asyncio.Task[None] | None = None
+        self._since: int | None = None  # once known
+
+    async def announce(self, rows: Iterable[Row]) -> None:
+        """List rows that are about to be stored. Raises StorageError."""
+        if self._since is None:
+            await self._begin()
+        for row in rows:
+            segment = self._segment(row)
+            if segment.add(row):
+                self._unlisted[segment.name] = segment
+        await self._save(list(self._unlisted.values()))
+
+    def settle(self, row: Row, told: Iterable[str], before: Iterable[str]) -> None:
+        """A row is stored, and counts for ``told`` instead of ``before``."""
+        segment = self._segment(row)
+        segment.tally.change(row, told, before)
+        segment.settle(row)
+        self._changed[segment.name] = segment
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(limits.HOURS_INTERVAL, self._flush)
+
+    async def count(self) -> None:
+        """Write what was counted, unless that was done a few seconds ago: then it is done later."""
+        if asyncio.get_running_loop().time() - self._saved_at >= limits.HOURS_INTERVAL:
+            await self._store_changes()
+
+    async def listed(self, only: Filter, *, before: str) -> AsyncIterator[_Listed]:
+        """Hours in which rows may pass a filter, newest first, and which these are. Raises StorageError."""
+        conditions = [f"PartitionKey lt {literal(SINCE)}"]
+        if is_id(before):
+            conditions.append(f"PartitionKey ge {literal(segments.partition_of(int(before[:12], 16) // 3_600_000))}")
+        if only.since is not None:
+            conditions.append(f"PartitionKey le {literal(segments.partition_of(_hour(only.since)))}")
+        query = " and ".join(conditions)
+        matching: list[tuple[Entity, Wanted]] = []
+        async for page in self._table.pages(query, select=segments.HEAD, size=limits.SEGMENTS_PAGE):
+            # The last hour of a page may go on in the next one.
+            whole = page[-1]["PartitionKey"] if page else ""
+            matching += [(entity, told) for entity in page if (told := _wanted(only, entity)) is not None]
+            ready = [each for each in matching if each[0]["PartitionKey"] != whole]
+            matching = matching[len(ready) :]
+            async for listed in self._read(ready, before):
+                yield listed
+        async for listed in self._read(matching, before):
+            yield listed
+
+    async def hours(self, since: datetime) -> list[Hour]:
+        """Deliveries by hour and receiver, oldest first. Raises StorageError."""
+        first = _hour(since)
+        merged = Merged()
+        here = dict(self._changed)
+        query = f"PartitionKey le {literal(segments.partition_of(first))}"
+        async for page in self._table.pages(query, select=segments.TALLY, size=limits.SEGMENTS_PAGE):
+            for entity in page:
+                if entity["RowKey"] not in here:
+                    _add(merged, entity)
+        for segment in here.values():
+            if segment.hour >= first:
+                merged.add(segment.hour, segment.tally)
+        return merged.hours()
+
+    async def since(self) -> int | None:
+        """The hour since which every row that is kept is listed; None: none is. Raises StorageError."""
+        if self._since is None:
+            entity = await self._table.read(SINCE, SINCE)
+            with suppress(*_UNREADABLE):
+                self._since = int(entity["hour"]) if entity is not None else None
+        return self._since
+
+    async def clean(self) -> None:
+        """Delete what is older than the settings keep. Raises StorageError."""
+        oldest = literal(segments.partition_of(_hour(self._now() - timedelta(days=self._days))))
+        await self._table.delete(f"PartitionKey gt {oldest} and PartitionKey lt {literal(SINCE)}")
+
+    async def close(self) -> None:
+        """Write what was counted last."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._flushing is not None:
+            await asyncio.wait({self._flushing})
+        with suppress(StorageError, TimeoutError):
+            async with asyncio.timeout(limits.CLOSE_GRACE):
+                await self._save(list(self._changed.values()))
+
+    async def _begin(self) -> None:
+        if await self.since() is None:
+            hour = _hour(self._now()) + OVERLAP
+            await self._table.merge([{"PartitionKey": SINCE, "RowKey": SINCE, "hour": str(hour)}])
+            self._since = hour
+
+    def _segment(self, row: Row) -> Segment:
+        """Where a row is listed, or is to be."""
+        hour = hour_of(row)
+        of_hour = [each for each in self._segments if each.hour == hour]
+        found = next((each for each in of_hour if row.id in each), None)
+        found = found or next((each for each in of_hour if not each.is_full), None)
+        if found is None:
+            self._number += 1
+            found = Segment(hour, f"{self._instance}-{self._number}")
+            self._segments = [*self._segments[-limits.SEGMENTS_OPEN + 1 :], found]
+        return found
+
+    def _flush(self) -> None:
+        self._timer = None
+        self._flushing = asyncio.get_running_loop().create_task(self._store_changes())
+
+    async def _store_changes(self) -> None:
+        self._saved_at = asyncio.get_running_loop().time()
+        try:
+            await self._save(list(self._changed.values()))
+        except StorageError:  # what is wrong is said of the rows
+            if self._timer is None:
+                self._timer = asyncio.get_running_loop().call_later(limits.HOURS_INTERVAL, self._flush)
+
+    async def _save(self, changed: Iterable[Segment]) -> None:
+        """Write segments as they are now. One that is too large is given up: no row shall wait for it."""
+        async with self._saving:  # an earlier state must not follow a later one
+            for segment in changed:
+                self._changed.pop(segment.name, None)
+                try:
+                    await self._table.merge([segment.entity()])
+                    self._unlisted.pop(segment.name, None)
+                except StorageError as error:
+                    if error.status not in TOO_LARGE:
+                        self._changed[segment.name] = segment
+                        raise
+                    self._unlisted.pop(segment.name, None)
+                    self._segments = [each for each in self._segments if each is not segment]
+                    logger.error("rows of the journal cannot be found by filters: %s", error)  # noqa: TRY400 - no defect
+
+    async def _read(self, matching: list[tuple[Entity, Wanted]], before: str) -> AsyncIterator[_Listed]:
+        """The deliveries of segments, by hour; of the more hours at once, the further it has to look."""
+        hours = [(hour, list(group)) for hour, group in groupby(matching, lambda each: str(each[0]["PartitionKey"]))]
+        at_once = 1
+        while hours:
+            turn, hours = hours[:at_once], hours[at_once:]
+            at_once = min(2 * at_once, limits.SEGMENTS_AT_ONCE)
+            found = await asyncio.gather(*(self._passing(each) for _, group in turn for each in group))
+            told = iter(found)
+            for hour, group in turn:
+                deliveries = {each for _ in group for each in next(told) if is_id(each)}
+                if is_id(before):
+                    deliveries = {each for each in deliveries if each < before}
+                yield segments.hour_in(hour), sorted(deliveries, reverse=True)
+
+    async def _passing(self, matching: tuple[Entity, Wanted]) -> list[str]:
+        head, told = matching
+        entity = await self._table.read(head["PartitionKey"], head["RowKey"])
+        try:
+            return segments.passing(entity, told) if entity is not None else []
+        except _UNREADABLE:
+            _warn(head)
+            return []
+
+
+def _hour(time: datetime) -> int:
+    return int(time.timestamp()) // 3600
+
+
+def _wanted(only: Filter, entity: Entity) -> Wanted | None:
+    try:
+        segments.hour_in(entity["PartitionKey"])
+        return segments.wanted(only, segments.head(entity))
+    except _UNREADABLE:
+        _warn(entity)
+        return None
+
+
+def _add(merged: Merged, entity: Entity) -> None:
+    try:
+        merged.add(segments.hour_in(entity["PartitionKey"]), decoded(segments.tally(entity)))
+    except _UNREADABLE:
+        _warn(entity)
+
+
+def _warn(entity: Entity) -> None:
+    unreadable.warn("an hour of the journal cannot be read: %s", printable(str(entity.get("RowKey"))[: limits.ROW_KEY]))
