@@ -24,6 +24,7 @@ class Size:
     idle: float  # seconds for which nothing happens to them
     changes: int  # of Warehouses that they follow
     messages: int  # in the retry queue
+    journal: int  # rows
 
 
 FULL = Size(
@@ -44,6 +45,7 @@ FULL = Size(
     idle=10.0,
     changes=100,
     messages=2_000,
+    journal=1_000_000,
 )
 QUICK = Size(
     starts=3,
@@ -63,4 +65,5 @@ QUICK = Size(
     idle=3.0,
     changes=50,
     messages=200,
+    journal=20_000,
 )

@@ -8,10 +8,10 @@ seconds, never a row.
 import asyncio
 import logging
 import secrets
+import zlib
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from itertools import groupby
 
 import msgspec
 
@@ -32,9 +32,9 @@ TABLE = "hours"
 SINCE = "since"  # partition and row of the hour since which every row is listed; behind all hours
 OVERLAP = 2  # hours after the first segment in which an earlier version may still have written rows
 TOO_LARGE = frozenset({400, 413})
-_UNREADABLE = (KeyError, TypeError, ValueError, OverflowError, RecursionError, msgspec.DecodeError)
+_UNREADABLE = (KeyError, TypeError, ValueError, OverflowError, RecursionError, zlib.error, msgspec.DecodeError)
 
-type _Listed = tuple[int, list[str]]  # an hour and its deliveries, newest first
+type _Matching = tuple[Entity, Wanted]  # a segment, and which of its values pass
 
 
 class Catalogue:
@@ -79,25 +79,27 @@ class Catalogue:
         if asyncio.get_running_loop().time() - self._saved_at >= limits.HOURS_INTERVAL:
             await self._store_changes()
 
-    async def listed(self, only: Filter, *, before: str) -> AsyncIterator[_Listed]:
-        """Hours in which rows may pass a filter, newest first, and which these are. Raises StorageError."""
+    async def listed(self, only: Filter, *, before: str) -> AsyncIterator[list[str]]:
+        """Deliveries whose rows may pass a filter, newest first, some at a time. Raises StorageError."""
         conditions = [f"PartitionKey lt {literal(SINCE)}"]
         if is_id(before):
             conditions.append(f"PartitionKey ge {literal(segments.partition_of(int(before[:12], 16) // 3_600_000))}")
         if only.since is not None:
             conditions.append(f"PartitionKey le {literal(segments.partition_of(_hour(only.since)))}")
-        query = " and ".join(conditions)
-        matching: list[tuple[Entity, Wanted]] = []
-        async for page in self._table.pages(query, select=segments.HEAD, size=limits.SEGMENTS_PAGE):
+        query, select = " and ".join(conditions), segments.head(only)
+        matching: list[_Matching] = []
+        at_once = 1
+        async for page in self._table.pages(query, select=select, size=limits.SEGMENTS_PAGE):
             # The last hour of a page may go on in the next one.
-            whole = page[-1]["PartitionKey"] if page else ""
+            goes_on = page[-1]["PartitionKey"] if page else ""
             matching += [(entity, told) for entity in page if (told := _wanted(only, entity)) is not None]
-            ready = [each for each in matching if each[0]["PartitionKey"] != whole]
-            matching = matching[len(ready) :]
-            async for listed in self._read(ready, before):
-                yield listed
-        async for listed in self._read(matching, before):
-            yield listed
+            while ready := _first(matching, at_once, goes_on):
+                del matching[: len(ready)]
+                at_once = min(2 * at_once, limits.SEGMENTS_AT_ONCE)
+                yield await self._deliveries(ready, before)
+        while ready := _first(matching, limits.SEGMENTS_AT_ONCE, ""):
+            del matching[: len(ready)]
+            yield await self._deliveries(ready, before)
 
     async def hours(self, since: datetime) -> list[Hour]:
         """Deliveries by hour and receiver, oldest first. Raises StorageError."""
@@ -105,7 +107,9 @@ class Catalogue:
         merged = Merged()
         here = dict(self._changed)
         query = f"PartitionKey le {literal(segments.partition_of(first))}"
-        async for page in self._table.pages(query, select=segments.TALLY, size=limits.SEGMENTS_PAGE):
+        async for page in self._table.pages(
+            query, select=["PartitionKey", "RowKey", *segments.properties("tally")], size=limits.SEGMENTS_PAGE
+        ):
             for entity in page:
                 if entity["RowKey"] not in here:
                     _add(merged, entity)
@@ -184,22 +188,13 @@ class Catalogue:
                     self._segments = [each for each in self._segments if each is not segment]
                     logger.error("rows of the journal cannot be found by filters: %s", error)  # noqa: TRY400 - no defect
 
-    async def _read(self, matching: list[tuple[Entity, Wanted]], before: str) -> AsyncIterator[_Listed]:
-        """The deliveries of segments, by hour; of the more hours at once, the further it has to look."""
-        hours = [(hour, list(group)) for hour, group in groupby(matching, lambda each: str(each[0]["PartitionKey"]))]
-        at_once = 1
-        while hours:
-            turn, hours = hours[:at_once], hours[at_once:]
-            at_once = min(2 * at_once, limits.SEGMENTS_AT_ONCE)
-            found = await asyncio.gather(*(self._passing(each) for _, group in turn for each in group))
-            told = iter(found)
-            for hour, group in turn:
-                deliveries = {each for _ in group for each in next(told) if is_id(each)}
-                if is_id(before):
-                    deliveries = {each for each in deliveries if each < before}
-                yield segments.hour_in(hour), sorted(deliveries, reverse=True)
+    async def _deliveries(self, matching: list[_Matching], before: str) -> list[str]:
+        """Those of some hours that may pass, newest first."""
+        listed = await asyncio.gather(*map(self._passing, matching))
+        found = {each for deliveries in listed for each in deliveries if is_id(each)}
+        return sorted((each for each in found if not is_id(before) or each < before), reverse=True)
 
-    async def _passing(self, matching: tuple[Entity, Wanted]) -> list[str]:
+    async def _passing(self, matching: _Matching) -> list[str]:
         head, told = matching
         entity = await self._table.read(head["PartitionKey"], head["RowKey"])
         try:
@@ -213,10 +208,16 @@ def _hour(time: datetime) -> int:
     return int(time.timestamp()) // 3600
 
 
+def _first(matching: list[_Matching], hours: int, goes_on: str) -> list[_Matching]:
+    """The segments of so many hours, without the one that goes on."""
+    partitions = list(dict.fromkeys(entity["PartitionKey"] for entity, _ in matching))
+    chosen = {each for each in partitions[:hours] if each != goes_on}
+    return [each for each in matching if each[0]["PartitionKey"] in chosen]
+
+
 def _wanted(only: Filter, entity: Entity) -> Wanted | None:
     try:
-        segments.hour_in(entity["PartitionKey"])
-        return segments.wanted(only, segments.head(entity))
+        return segments.wanted(only, entity)
     except _UNREADABLE:
         _warn(entity)
         return None

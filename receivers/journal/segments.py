@@ -5,7 +5,9 @@ it; most segments are passed over for their head alone. What it says may be out 
 but a row that is stored has every value of its own in a segment that was stored before it.
 """
 
-from collections.abc import Iterable, Mapping
+import base64
+import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -16,8 +18,8 @@ from receivers.journal.journal import Filter, Row, warehouses_of
 
 CHUNK = 16_000  # characters in one property, which holds 32 Ki units of UTF-16
 PROPERTIES = 12  # of one text at most: names are cut to fit
-HEAD = ("PartitionKey", "RowKey", "values", *(f"values{number}" for number in range(PROPERTIES)))
-TALLY = ("PartitionKey", "RowKey", "tally", *(f"tally{number}" for number in range(PROPERTIES)))
+NAMES = 4 * 1024 * 1024  # bytes of an hour's repositories, inflated, that are looked at
+LINE = "\n"  # between values, which are printable
 MANY = "warehouse="  # of a row with more Warehouses than are indexed: it may have any
 
 type Wanted = list[set[int]]  # for each filter, which values pass it, by their positions
@@ -30,7 +32,8 @@ class Segment:
         self.hour = hour
         self.name = name
         self.tally = Tally()
-        self._values: dict[str, int] = {}
+        self._keys: dict[str, int] = {}  # by value, as _shown
+        self._names: dict[str, int] = {}  # repositories, of which a part may be looked for: those have negative places
         self._rows: dict[str, tuple[int, ...]] = {}
         self._length = 0  # characters of values
         self._entries = 0
@@ -60,7 +63,8 @@ class Segment:
             "PartitionKey": partition_of(self.hour),
             "RowKey": self.name,
             **_chunks("tally", self.tally.encoded()),
-            **_chunks("values", msgspec.json.encode(list(self._values)).decode()),
+            **_chunks("keys", LINE.join(self._keys)),
+            **_chunks("names", base64.b64encode(zlib.compress(LINE.join(self._names).encode())).decode()),
             **_chunks("rows", msgspec.json.encode(self._rows).decode()),
         }
 
@@ -68,13 +72,14 @@ class Segment:
         return delivery in self._rows
 
     def _positions(self, row: Row) -> list[int]:
-        return [self._position(value) for value in values_of(row)]
+        positions = [self._position(self._keys, value) for value in keys_of(row)]
+        return [*positions, -1 - self._position(self._names, repository_of(row))]
 
-    def _position(self, value: str) -> int:
-        if value not in self._values:
+    def _position(self, known: dict[str, int], value: str) -> int:
+        if value not in known:
             self._length += len(value)
-            self._values[value] = len(self._values)
-        return self._values[value]
+            known[value] = len(known)
+        return known[value]
 
     def _set(self, delivery: str, positions: tuple[int, ...]) -> bool:
         before = self._rows.get(delivery)
@@ -83,8 +88,8 @@ class Segment:
         return before != positions
 
 
-def values_of(row: Row) -> list[str]:
-    """What a row is listed under."""
+def keys_of(row: Row) -> list[str]:
+    """What a row is listed under, beside its repository."""
     warehouses = sorted(warehouses_of(row))
     listed = warehouses if len(warehouses) <= limits.SEGMENT_WAREHOUSES else [""]
     values = {
@@ -93,49 +98,54 @@ def values_of(row: Row) -> list[str]:
         "receiver": row.receiver,
         "state": row.state.value,
         "finding": row.finding.value if row.finding else "",
-        "repository": f"{row.registry}/{row.repository}".lower(),
     }
     told = [f"{kind}={value}" for kind, value in values.items() if value]
     return [_shown(value) for value in (*told, *(f"warehouse={each}" for each in listed))]
 
 
+def repository_of(row: Row) -> str:
+    """The repository that a row is listed under."""
+    return _shown(f"{row.registry}/{row.repository}".lower())
+
+
 def has_keys(only: Filter) -> bool:
     """Whether a filter asks for anything but a time."""
-    return any(_asked(only).values())
+    return bool(_asked(only) or only.repository)
 
 
-def wanted(only: Filter, values: Iterable[str]) -> Wanted | None:
-    """Which values pass each filter; None where nothing passes one."""
-    positions = {value: position for position, value in enumerate(values)}
+def head(only: Filter) -> list[str]:
+    """The properties of a stored segment that tell what :func:`wanted` needs for a filter."""
+    texts = [name for name, needed in (("keys", _asked(only)), ("names", only.repository)) if needed]
+    return ["PartitionKey", "RowKey", *(each for text in texts for each in properties(text))]
+
+
+def wanted(only: Filter, entity: Mapping[str, Any]) -> Wanted | None:
+    """Which values of a stored segment pass each filter; None where none passes one.
+
+    Raises KeyError, TypeError, ValueError or zlib.error where somebody has tampered with it.
+    """
     found: Wanted = []
-    for kind, asked in _asked(only).items():
-        if not asked:
-            continue
-        value = _shown(f"{kind}={asked}")
-        if kind == "repository":
-            part = value.partition("=")[2].lower()
-            passing = {at for each, at in positions.items() if each.startswith("repository=") and part in each[11:]}
-        else:
-            passing = {positions[each] for each in (value, MANY if kind == "warehouse" else value) if each in positions}
-        if not passing:
-            return None
-        found.append(passing)
-    return found
-
-
-def head(entity: Mapping[str, Any]) -> list[str]:
-    """The values of a stored segment. Raises KeyError, TypeError or msgspec.DecodeError."""
-    return msgspec.json.decode(_joined("values", entity), type=list[str])
+    asked = _asked(only)
+    keys = _joined("keys", entity).split(LINE) if asked else []
+    for kind, value in asked.items():
+        passes = {_shown(f"{kind}={value}"), MANY if kind == "warehouse" else ""}
+        found.append({position for position, key in enumerate(keys) if key in passes})
+    if only.repository and all(found):
+        part = _shown(only.repository.lower())
+        names = _inflated(_joined("names", entity))
+        listed = names.split(LINE) if part in names else []
+        found.append({-1 - position for position, name in enumerate(listed) if part in name})
+    return found if all(found) else None
 
 
 def passing(entity: Mapping[str, Any], told: Wanted) -> list[str]:
-    """The rows of a stored segment that pass every filter. Raises as :func:`head`."""
+    """The rows of a stored segment that pass every filter. Raises KeyError, TypeError or msgspec.DecodeError."""
     rows = msgspec.json.decode(_joined("rows", entity), type=dict[str, frozenset[int]])
     return [delivery for delivery, has in rows.items() if all(not has.isdisjoint(each) for each in told)]
 
 
 def tally(entity: Mapping[str, Any]) -> str:
-    """The counts of a stored segment, as JSON. Raises as :func:`head`."""
+    """The counts of a stored segment, as JSON. Raises as :func:`passing`."""
     return _joined("tally", entity)
 
 
@@ -149,9 +159,18 @@ def hour_in(partition: str) -> int:
     return 9_999_999 - int(partition)
 
 
+def properties(text: str) -> list[str]:
+    """Those that hold one text."""
+    return [text, *(f"{text}{number}" for number in range(PROPERTIES))]
+
+
 def _asked(only: Filter) -> dict[str, str]:
-    kinds = ("provider", "project", "receiver", "state", "finding", "repository", "warehouse")
-    return {kind: getattr(only, kind) for kind in kinds}
+    kinds = ("provider", "project", "receiver", "state", "finding", "warehouse")
+    return {kind: getattr(only, kind) for kind in kinds if getattr(only, kind)}
+
+
+def _inflated(text: str) -> str:
+    return zlib.decompressobj().decompress(base64.b64decode(text), NAMES).decode()
 
 
 def _shown(value: str) -> str:

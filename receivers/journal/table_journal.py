@@ -119,9 +119,8 @@ class TableJournal:
 
     async def _listed(self, only: Filter, before: str, since: str, reach: Reach) -> AsyncIterator[Row]:
         """Rows that the catalogue lists, none before the id ``since``."""
-        async for hour, deliveries in self._catalogue.listed(only, before=before):
-            if since and f"{hour * HOUR:012x}{0:012x}" < since:
-                return
+        async for found in self._catalogue.listed(only, before=before):
+            deliveries = [each for each in found if each >= since]
             for start in range(0, len(deliveries), limits.JOURNAL_AT_ONCE):
                 chunk = deliveries[start : start + limits.JOURNAL_AT_ONCE]
                 for row in await asyncio.gather(*map(self._latest, chunk)):
@@ -129,6 +128,8 @@ class TableJournal:
                         yield row
                 if reach.is_over(chunk[-1], looked=len(chunk)):
                     return
+            if len(deliveries) < len(found):
+                return
 
     async def _latest(self, delivery: str) -> Row | None:
         unwritten = self._writing.get(delivery)

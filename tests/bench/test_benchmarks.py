@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as bench
-from bench import backlog, burst, deliveries, instances, large, page, real, realistic, scale, start
+from bench import backlog, burst, deliveries, instances, journal, large, page, real, realistic, scale, start
 from bench.figures import Chapter, Figure, markdown, table
 from bench.size import Size
 from testbed.servers import HOW_TO_GET_A_REAL_SERVER, real_programs
@@ -31,6 +31,7 @@ TINY = Size(
     idle=0.1,
     changes=2,
     messages=3,
+    journal=300,
 )
 CHAPTERS = [Chapter("A thing", [Figure("its speed", "7/s", "at least 5/s", True), Figure("its size", "3 MB")])]
 
@@ -49,6 +50,16 @@ def test_the_benchmark_of_a_real_api_server_does_too(measure: Callable[[Size], C
 @pytest.mark.usefixtures("running_azurite")  # which is installed then
 def test_the_benchmark_of_the_queue_does_too() -> None:
     assert all(figure.value for figure in backlog.measure(TINY).figures)
+
+
+@pytest.mark.usefixtures("running_azurite")  # which is installed then
+def test_a_journal_of_many_rows_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = ("nothing", "state", "a rare repository")
+    monkeypatch.setattr(journal, "FILTERS", {name: journal.FILTERS[name] for name in chosen})
+    figures = {figure.what: figure.value for figure in journal.measure(TINY).figures}
+    assert "51 rows" in figures["first page"]
+    assert "1 rows" in figures["first page by a rare repository"]
+    assert figures["clean-up"]
 
 
 def test_a_warehouse_of_the_large_cluster_is_as_large_as_real_ones() -> None:

@@ -14,7 +14,7 @@ from azure.cosmos.exceptions import CosmosHttpResponseError
 
 from receivers import limits
 from receivers.journal.cosmos_journal import CosmosJournal
-from receivers.journal.journal import Filter, Row, State
+from receivers.journal.journal import Filter, Row, State, WarehouseRow
 from receivers.retries.messages import Attempt
 from receivers.sampled import Sampled
 from receivers.settings import Settings
@@ -25,6 +25,11 @@ from tests.journal.cosmos import OPTIONS, cosmos_db
 
 # The emulator's certificate is its own.
 pytestmark = pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+
+
+WAREHOUSES = [
+    WarehouseRow(project="kargo-demo", name=name, refresh=name == "app", reason="why") for name in ("app", "none")
+]
 
 
 @pytest.fixture(autouse=True)
@@ -132,6 +137,10 @@ async def test_rows_come_newest_first_and_reading_goes_on_where_a_page_ended(
         (Filter(state="failed"), 1),
         (Filter(repository="AZURECR.io/Team"), 3),
         (Filter(repository="other"), 0),
+        (Filter(receiver="acr"), 3),
+        (Filter(receiver="other"), 0),
+        (Filter(warehouse="kargo-demo/app"), 1),
+        (Filter(warehouse="kargo-demo/none"), 0),
         (Filter(since=NOON - timedelta(hours=1)), 2),
         (Filter(provider="azure", project="it's", state="refreshed", repository="app"), 1),
     ],
@@ -141,9 +150,21 @@ async def test_rows_can_be_filtered(journal: CosmosJournal, only: Filter, count:
         journal,
         row(NOON, provider="quay"),
         row(NOON - timedelta(hours=1), project="it's"),
-        row(NOON - timedelta(hours=2), state=State.FAILED),
+        msgspec.structs.replace(row(NOON - timedelta(hours=2), state=State.FAILED), warehouses=WAREHOUSES),
     )
     assert len(await shown(journal, only)) == count
+
+
+async def test_rows_are_counted_by_the_hour(journal: CosmosJournal) -> None:
+    late = msgspec.structs.replace(row(NOON - timedelta(hours=2)), handled_at=NOON)
+    await write(journal, row(NOON), row(NOON, provider="quay"), late, row(NOON - timedelta(days=2)))
+    hours = await journal.hours(NOON - timedelta(hours=1.5))
+    assert [(hour.began, hour.provider, hour.states) for hour in hours] == [
+        (NOON - timedelta(hours=2), "azure", {"refreshed": 1}),
+        (NOON, "azure", {"refreshed": 1}),
+        (NOON, "quay", {"refreshed": 1}),
+    ]
+    assert [sum(hour.handled) for hour in hours] == [1, 0, 0]
 
 
 async def test_a_row_written_again_replaces_the_earlier_one(journal: CosmosJournal) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from receivers.journal.journal import State
 from receivers.local.cli import STATES, main
+from receivers.local.commands.deliveries import Progress
 from tests.local.commands.running import NOTHING_SET, PATIENCE, PROGRAM
 from tests.pages import journalling
 from tests.pages.sites import Site, running_site
@@ -112,3 +113,64 @@ def test_bad_usage_is_code_2(arguments: list[str], capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as ended:
         main(["deliveries", *arguments])
     assert ended.value.code == 2
+
+
+def exported(*arguments: str, site: Site, reader: list[str] | None = None) -> tuple[int, list[dict[str, Any]], str]:
+    """The exit code of an export, what it printed on stdout or what of it ``reader`` read, and its stderr."""
+    environment = {"EXTERNAL_WEBHOOK_SERVER_BASE_URL": site.url, "PAGES_KEY": "key-of-the-pages"}
+    with subprocess.Popen(
+        [str(PROGRAM), "deliveries", "--all", *arguments],
+        env={**NOTHING_SET, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        if reader:
+            read = subprocess.run(
+                reader, stdin=process.stdout, stdout=subprocess.PIPE, timeout=PATIENCE, check=True
+            ).stdout
+            process.stdout.close()
+            told = process.stderr.read()
+        else:
+            read, told = process.communicate(timeout=PATIENCE)
+        status = process.wait(PATIENCE)
+    return status, [json.loads(line) for line in read.splitlines()], told.decode()
+
+
+def test_all_are_exported_as_they_are_listed_newest_first(
+    recorder: Site, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("receivers.local.commands.deliveries.NEWS", 3)
+    repository = journalling.new_repository()
+    rows = [journalling.row(repository, tag=f"1.0.{number}", age=timedelta(minutes=number)) for number in range(8)]
+    asyncio.run(journalling.write(recorder.store, rows))
+    of_these = ["--repository", repository]
+    assert main(["deliveries", "--all", *of_these]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["id"] for row in told] == [row.id for row in rows]
+    assert told == listed(capsys, *of_these)
+    assert main(["deliveries", "--all", *of_these, "--warehouse", "kargo-demo/none"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["deliveries", "--all", *of_these, "--warehouse", "kargo-demo/guestbook", "--receiver", "acr"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 8
+
+
+def test_an_export_whose_reader_has_enough_ends_quietly(recorder: Site) -> None:
+    repository = journalling.new_repository()
+    asyncio.run(journalling.write(recorder.store, [journalling.row(repository) for _ in range(300)]))
+    status, told, complaint = exported("--repository", repository, site=recorder, reader=["head", "-n", "1"])
+    assert (status, len(told), complaint) == (0, 1, "")
+
+
+def test_a_long_export_says_how_far_it_has_come(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 0.0
+    progress = Progress(clock=lambda: now)
+    page = [{"receivedAt": "2026-11-21T12:00:00.123+00:00"}] * 500
+    progress.add(page)
+    assert capsys.readouterr().err == ""
+    now = 1.5
+    progress.add(page)
+    progress.add(page)
+    progress.add([])
+    assert capsys.readouterr().err == "1,000 deliveries so far, back to 2026-11-21T12:00:00\n"
