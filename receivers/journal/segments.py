@@ -175,7 +175,8 @@ def _inflated(text: str) -> str:
 
 def _shown(value: str) -> str:
     """Short, and as long in JSON as it is: what differs only beyond that is told apart by the rows."""
-    return "".join(each if each.isprintable() else "?" for each in value[: limits.SEGMENT_VALUE])
+    short = value[: limits.SEGMENT_VALUE]
+    return short if short.isprintable() else "".join(each if each.isprintable() else "?" for each in short)
 
 
 def _chunks(name: str, text: str) -> dict[str, Any]:
