@@ -30,12 +30,14 @@ class Azurite:
     """An emulated Storage account, with a key of its own, whose data are in ``folder``.
 
     As a context manager it runs while the block does. It can also be started and stopped at will: ports, key and data
-    stay. Raises :class:`Unavailable` when it is not installed or does not start.
+    stay. ``in_memory``: data are gone when it is stopped; it writes all of them anew every five seconds otherwise, and
+    ends where they exceed half a gigabyte. Raises :class:`Unavailable` when it is not installed or does not start.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, in_memory: bool = False) -> None:
         self._installation = installed()
         self._folder = folder
+        self._in_memory = in_memory
         self._key = base64.b64encode(secrets.token_bytes(64)).decode()
         self._ports = _free_ports()
         self._told_ports = False  # somebody knows them, so they stay
@@ -123,7 +125,8 @@ class Azurite:
         return self._folder / "azurite.log"
 
     def _launch(self) -> None:
-        command: list[str | Path] = [self._installation.node, self._installation.script, "--location", self._folder]
+        kept: list[str | Path] = ["--inMemoryPersistence"] if self._in_memory else ["--location", self._folder]
+        command: list[str | Path] = [self._installation.node, self._installation.script, *kept]
         command += ["--silent", "--disableTelemetry", "--skipApiVersionCheck"]  # the client libraries are newer than it
         for name, port in self._ports.items():
             command += [f"--{name}Host", ADDRESS, f"--{name}Port", str(port)]
