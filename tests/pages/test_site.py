@@ -607,7 +607,7 @@ async def test_while_the_cluster_is_away_the_pages_say_so(service: Service, faul
     fault_proxy.drop_watches()
 
     async def told() -> bool:
-        return b"cannot be read" in (await get(service, "/deliveries")).body
+        return b"The cluster is away since" in (await get(service, "/deliveries")).body
 
     await until(told)
 
