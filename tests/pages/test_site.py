@@ -603,7 +603,7 @@ async def test_rows_that_were_dropped_are_told_in_the_head_of_each_page_and_by_r
 
 async def test_while_the_cluster_is_away_the_pages_say_so(service: Service, fault_proxy: FaultProxy) -> None:
     await delivered(service)
-    fault_proxy.answer(503)
+    fault_proxy.answer(503, times=None)
     fault_proxy.drop_watches()
 
     async def told() -> bool:
