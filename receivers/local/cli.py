@@ -295,7 +295,11 @@ def _deliveries(commands: _Commands) -> None:
     command.add_argument("--receiver", metavar="NAME", help="only for this receiver")
     command.add_argument("--warehouse", metavar="PROJECT/NAME", help="only what this Warehouse was to be refreshed for")
     command.add_argument("--repository", metavar="TEXT", help="only where the repository has this in its name")
+    command.add_argument(
+        "--search", metavar="TEXT", help="only where repository, tag, digest, id or Warehouse has this"
+    )
     command.add_argument("--since", type=_duration, metavar="DURATION", help="only this young: 90s, 30m, 12h, 7d")
+    command.add_argument("--until", type=_duration, metavar="DURATION", help="only this old, or older")
     command.add_argument("--limit", type=_limit, default=20, metavar="N", help="at most so many (default: %(default)s)")
     _service(command)
 

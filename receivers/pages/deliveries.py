@@ -21,7 +21,7 @@ SHOWN = 50  # rows on a page
 MOST = 500  # rows that a program may ask for at once
 WRITTEN = timedelta(seconds=4)  # in which another instance of this service has written its rows
 LOOK_EVERY = 0.25  # seconds
-FILTERS = ("provider", "project", "receiver", "warehouse", "state", "finding", "repository", "search", "since")
+FILTERS = ("provider", "project", "receiver", "warehouse", "state", "finding", "repository", "search", "since", "until")
 PARAMETERS = frozenset({*FILTERS, "limit", "before", "after", "redelivered", "tab", "format", "key"})
 PROGRESS = ("before", "after", "redelivered", "tab", "format")  # where somebody is, not what is looked for
 TABS = ("decision", "request", "attempts")
@@ -51,7 +51,7 @@ async def listing(visit: Visit, service: Runtime) -> View:
     journal = journal_of(service)
     _refuse_unknown(visit)
     chosen = {name: visit.query.get(name, "").strip() for name in FILTERS}
-    search = searching.of(chosen, since=_since(visit))
+    search = searching.of(chosen, since=_time(visit, "since"), until=_time(visit, "until"))
     limit = _limit(visit)
     before, after = (visit.query.get(name, "") for name in ("before", "after"))
     if after:
@@ -126,7 +126,11 @@ async def neighbour(visit: Visit, service: Runtime, delivery: str, direction: st
     _refuse_unknown(visit)
     if not is_id(delivery):
         raise Refused(404, "No such delivery", "This is not the id of a delivery.")
-    search = searching.of({name: visit.query.get(name, "").strip() for name in FILTERS}, since=_since(visit))
+    search = searching.of(
+        {name: visit.query.get(name, "").strip() for name in FILTERS},
+        since=_time(visit, "since"),
+        until=_time(visit, "until"),
+    )
     look = searching.older if direction == "older" else searching.nearest
     found = await look(journal, search, delivery, 1)
     if not found.rows:
@@ -243,12 +247,22 @@ def _projects(service: Runtime, chosen: str) -> list[str]:
     return sorted({receiver.project or "" for receiver in service.directory.receivers()} | {chosen} - {""})
 
 
-def _since(visit: Visit) -> datetime | None:
-    text = visit.query.get("since", "")
+def _time(visit: Visit, name: str) -> datetime | None:
+    """A time of the query: as long ago as it says, or a date, with a time or without."""
+    text = visit.query.get(name, "").strip()
     try:
         return _now() - wording.parse_duration(text) if text else None
     except (ValueError, OverflowError):
-        raise Refused(400, "Since when?", "since is a number with s, m, h or d behind it: 90s, 30m, 12h, 7d.") from None
+        pass
+    try:
+        time = datetime.fromisoformat(text)
+        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Refused(
+            400,
+            f"{name.capitalize()} when?",
+            f"{name} is a number with s, m, h or d behind it: 90s, 30m, 12h, 7d; or a time: 2026-11-28T06:00 (UTC).",
+        ) from None
 
 
 def _limit(visit: Visit) -> int:

@@ -25,6 +25,7 @@ class Search:
     only: Filter
     providers: tuple[str, ...] = ()  # none: any
     text: str = ""  # in lower case
+    until: str = ""  # an id that comes after all that is meant
 
     def accepts(self, row: Row) -> bool:
         """Whether a row that passed the journal's filter is meant."""
@@ -49,7 +50,7 @@ class Found:
     looked_to: str = ""  # the id of the last row that was looked at, where there may be more behind it
 
 
-def of(chosen: Mapping[str, str], *, since: datetime | None) -> Search:
+def of(chosen: Mapping[str, str], *, since: datetime | None, until: datetime | None) -> Search:
     """What a query looks for."""
     providers = wording.providers(chosen["provider"]) if chosen["provider"] else ()
     alone = providers[0] if len(providers) == 1 else ""
@@ -57,14 +58,21 @@ def of(chosen: Mapping[str, str], *, since: datetime | None) -> Search:
         only=Filter(provider=alone, since=since, **{name: chosen[name] for name in OF_THE_JOURNAL}),
         providers=() if alone else providers,
         text=chosen["search"].lower(),
+        until=_first_at(until) if until else "",
     )
+
+
+def _first_at(time: datetime) -> str:
+    """The first id that a delivery of this time can have."""
+    return f"{max(0, int(time.timestamp() * 1000)):012x}".ljust(ID, "0")
 
 
 async def older(journal: Journal, search: Search, before: str, limit: int) -> Found:
     """The rows before an id, or the newest: one more than ``limit``, if there is one. Raises StorageError."""
     rows: list[Row] = []
     reach, looked = Reach(), 0
-    async for row in journal.rows(search.only, before=before, reach=reach):
+    until = min(filter(None, (before, search.until)), default="")
+    async for row in journal.rows(search.only, before=until, reach=reach):
         looked += 1
         if search.accepts(row):
             rows.append(row)
@@ -89,7 +97,7 @@ async def nearest(journal: Journal, search: Search, after: str, limit: int) -> F
     since = max(began, search.only.since) if search.only.since else began
     rows: deque[Row] = deque(maxlen=limit)
     looked = 0
-    async for row in journal.rows(msgspec.structs.replace(search.only, since=since)):
+    async for row in journal.rows(msgspec.structs.replace(search.only, since=since), before=search.until):
         looked += 1
         if row.id <= after:
             break

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
@@ -410,6 +410,33 @@ async def test_one_box_searches_whatever_people_have_at_hand(service: Service, a
     found = await document(service, f"/deliveries?{urlencode({'search': wanted})}")
     assert one.id in [each["id"] for each in found["deliveries"]]
     assert search == "id" or len(found["deliveries"]) == 1
+
+
+async def test_deliveries_of_a_range_of_time_are_listed_page_by_page(service: Service, azurite: Azurite) -> None:
+    now = datetime.now(UTC)
+    rows = [journalling.row("team/app", age=timedelta(hours=n)) for n in range(6)]
+    await journalling.write(azurite, rows)
+    ids = [row.id for row in rows]
+    since, until = (f"{now - timedelta(hours=age, minutes=30):%Y-%m-%dT%H:%M}" for age in (4, 1))
+    for query in (
+        {"since": since, "until": until},
+        {"since": "270m", "until": "90m"},
+        {"since": f"{since}Z", "until": "90m"},
+    ):
+        first = await document(service, f"/deliveries?{urlencode({**query, 'limit': 2})}")
+        assert [each["id"] for each in first["deliveries"]] == ids[2:4]
+        rest = await document(service, f"/deliveries?{urlencode({**query, 'limit': 2, 'before': first['older']})}")
+        assert [each["id"] for each in rest["deliveries"]] == ids[4:5]
+        again = await document(service, f"/deliveries?{urlencode({**query, 'limit': 2, 'after': rest['newer']})}")
+        assert [each["id"] for each in again["deliveries"]] == ids[2:4]
+
+
+@pytest.mark.parametrize("name", ["since", "until"])
+@pytest.mark.parametrize("time", ["yesterday", "12", "2026-13-01", "0001-01-01T00:00+23:59", "\ud800"])
+async def test_what_is_no_time_is_refused(service: Service, name: str, time: str) -> None:
+    answer = await get(service, f"/deliveries?{urlencode({name: time}, errors='surrogatepass')}")
+    assert answer.status == 400
+    assert b"or a time" in answer.body
 
 
 async def test_acr_and_azure_are_one_provider(service: Service, azurite: Azurite) -> None:

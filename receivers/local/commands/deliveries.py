@@ -12,7 +12,7 @@ from receivers.local import asking, terminal
 from receivers.local.asking import Declined, Service
 from receivers.local.commands import output
 
-FILTERS = ("provider", "project", "receiver", "state", "finding", "repository", "warehouse", "since")
+FILTERS = ("provider", "project", "receiver", "state", "finding", "repository", "warehouse", "search", "since", "until")
 LOOK_EVERY = 2.0  # seconds
 PATIENCE = 1.0  # seconds, after which and between which a long export says how far it has come
 NEWS = 500  # deliveries that are looked at for news
