@@ -72,7 +72,7 @@ async def test_a_receivers_url_is_shown_with_it_and_its_test_delivery_leads_belo
 async def test_who_shows_the_key_is_led_to_a_page_below_it(embedded_api_server: ApiServer) -> None:
     settings = {ROUTE_PREFIX: "webhooks", "PAGES_KEY": "the-key"}
     async with running_service(embedded_api_server.kubeconfig("admin"), **settings) as service:
-        for back, leads in (("/webhooks/queue", "/webhooks/queue"), ("/elsewhere", "/webhooks/deliveries")):
+        for back, leads in (("/webhooks/queue", "/webhooks/queue"), ("/elsewhere", "/webhooks/overview")):
             form = f"key=the-key&next={back}".encode()
             answer = await service.ask("POST", "/webhooks/pages/key", headers=FORM, body=form)
             assert (answer.status, dict(answer.headers)["location"]) == (303, leads)

@@ -14,7 +14,7 @@ from receivers.directory import coverage
 from receivers.directory.addresses import name_of
 from receivers.directory.coverage import Tellers
 from receivers.events import Decision, Event, PullRequestClosed, Pushed, Receiver, Selected, Target
-from receivers.kargo import aliases, repositories
+from receivers.kargo import aliases, repositories, words
 
 _ALIKE = 0.75  # of two names: a letter or a host more or less; half a name is nothing alike
 _SHOWN = 3  # names that are alike
@@ -74,7 +74,7 @@ async def _alike(mirror: Mirror, pushed: Sequence[Pushed], project: str | None) 
         await turns.take()
         if time.perf_counter() - began > limits.ALIKE_PATIENCE:
             break
-    return [url for _, url in heapq.nlargest(_SHOWN, found)]
+    return [words.repository(url) for _, url in heapq.nlargest(_SHOWN, found)]
 
 
 async def _told_by(

@@ -30,7 +30,7 @@ def read(text: str, *, media_type: str = "", ref: str = "", changed_files: Seque
     if ref and not ref.startswith("refs/"):
         raise NoPush("a ref is written whole: refs/heads/main, refs/tags/v1.2.3")
     try:
-        if ref or changed_files or _GIT.fullmatch(text):
+        if ref or changed_files or (_GIT.fullmatch(text) and not _DIGEST.fullmatch(text)):
             return [_commits(text, ref, changed_files, media_type)]
         if _URL.fullmatch(text):
             return _at_url(text, media_type)
@@ -73,6 +73,8 @@ def _artifact(text: str, media_type: str) -> Event:
     found = _DIGEST.fullmatch(written)
     whole, digest = (found["name"], found["digest"]) if found else (written, "")
     name, tag = _tagged(whole)
+    if not name or "@" in whole:
+        raise NoPush(f"a push is written as {HOW}")
     if digest and not tag:
         return pushed_by_digest(name)
     return artifact_pushed(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from receivers.directory import coverage
 from receivers.events import Target
-from receivers.kargo import repositories
+from receivers.kargo import repositories, words
 from receivers.kargo.subscriptions import Subscription
 from receivers.providers import GENERIC, PROVIDERS, STAND_INS
 
@@ -25,7 +25,7 @@ class Suggestion:
 
 def suggest(target: Target, subscription: Subscription) -> Suggestion:
     """The receiver that would tell of a Warehouse's subscription. Where nothing says who could, the pipeline."""
-    registry = repositories.registry(subscription.kind, subscription.url)
+    registry = repositories.registry(subscription.kind, words.repository(subscription.url))
     provider = _provider(subscription, registry)
     return Suggestion(provider=provider, yaml=_yaml(target.namespace, provider, registry))
 

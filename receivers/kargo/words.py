@@ -33,6 +33,24 @@ def wanted(selector: Selector) -> str:
             return "something else"
 
 
+def repository(url: str) -> str:
+    """A repository's URL for people: without user, password and query, which may let whoever reads them in."""
+    address = re.split("[?#]", url, maxsplit=1)[0]
+    shown_query = f"{url[len(address)]}…" if len(address) < len(url) else ""
+    scheme, mark, rest = address.partition("://") if "://" in address else ("", "", address)
+    return f"{scheme}{mark}{_without_user(rest)}{shown_query}"
+
+
+def _without_user(address: str) -> str:
+    before, _, behind = address.rpartition("@")
+    if before == "git":  # whom everybody is
+        return address
+    if ":" in before or "/" not in before:
+        return behind
+    authority, slash, path = address.partition("/")
+    return authority.rpartition("@")[2] + slash + path
+
+
 def seconds(interval: str) -> int | None:
     """The length of a ``spec.interval``, as ``5m0s``; None for what is none. An empty one is the usual."""
     if not interval:

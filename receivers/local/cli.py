@@ -347,8 +347,10 @@ def _queue(commands: _Commands) -> None:
         exit_codes="0  listed, tried again or discarded\n  1  no such message, no such page, or no answer",
     )
     which = command.add_mutually_exclusive_group()
-    which.add_argument("--retry", metavar="ID|all", help="of what was given up, try one message again, or all")
-    which.add_argument("--discard", metavar="ID", help="delete one message that was given up, for good")
+    which.add_argument(
+        "--retry", type=_message, metavar="ID|all", help="of what was given up, try one message again, or all"
+    )
+    which.add_argument("--discard", type=_message, metavar="ID", help="delete one message that was given up, for good")
     _service(command)
 
 
@@ -371,6 +373,12 @@ def _service(command: argparse.ArgumentParser) -> None:
 def _duration(text: str) -> str:
     if not _DURATION.fullmatch(text):
         raise argparse.ArgumentTypeError("a duration is a number with s, m, h or d behind it: 90s, 30m, 12h, 7d")
+    return text
+
+
+def _message(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty; `kargo-receivers queue` lists the ids")
     return text
 
 

@@ -215,12 +215,13 @@ def _subscriptions(service: Runtime) -> Check:
     if not objects and not faults and unnamed <= 0:
         return Check(name="Subscriptions", says="Every object and every subscription can be read.")
     count = len(objects) + max(0, unnamed) + len(faults)
-    named = f": {_listed(objects + faults)}" if objects or faults else ""
+    named = f": {_listed(objects + faults, of=count)}" if objects or faults else ""
     return Check(
         name="Subscriptions",
         level=Level.WARNING,
         says=f"{_count(count, 'object or subscription', 'objects or subscriptions')} cannot be read{named}.",
-        remedy="Mend them in the cluster: until then no push refreshes them. `kargo-receivers doctor` lists all.",
+        remedy="Mend them in the cluster: until then no push refreshes them. kargo-receivers doctor tells more.",
+        page="/warehouses",
     )
 
 
@@ -308,8 +309,9 @@ def _named(whose: Whose) -> str:
     return f"{whose.project or '(cluster)'}/{whose.receiver}"
 
 
-def _listed(names: Sequence[str]) -> str:
-    rest = len(names) - NAMED
+def _listed(names: Sequence[str], *, of: int | None = None) -> str:
+    """The first of them, and how many more there are, of so many in all."""
+    rest = (len(names) if of is None else of) - len(names[:NAMED])
     return "; ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 

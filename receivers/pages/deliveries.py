@@ -18,6 +18,7 @@ from receivers.runtime import Runtime
 from receivers.text import clipped, printable
 
 SHOWN = 50  # rows on a page
+LONGEST = 500  # characters of a value in a query
 MOST = 500  # rows that a program may ask for at once
 WRITTEN = timedelta(seconds=4)  # in which another instance of this service has written its rows
 LOOK_EVERY = 0.25  # seconds
@@ -226,6 +227,9 @@ def _refuse_unknown(visit: Visit) -> None:
     if unknown:
         known = ", ".join(sorted({*FILTERS, "limit", "before", "after"}))
         raise Refused(400, "Unknown parameter", f"There is no parameter {_told(unknown[0])}. These are known: {known}.")
+    for name, value in visit.query.items():
+        if len(value) > LONGEST:
+            raise Refused(400, "Too long", f"{name} has {LONGEST} characters at most.")
     for name, values in VALUES.items():
         value = visit.query.get(name, "").strip()
         if value and value not in values:

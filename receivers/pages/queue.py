@@ -26,8 +26,10 @@ async def listing(visit: Visit, service: Runtime) -> View:
 
 async def revive(visit: Visit, service: Runtime) -> Done:
     """Try given-up messages again: the one of the form, or all."""
-    message = visit.form.get("id", "")
-    revived = await _queue(service).revive([message] if message else None)
+    message = visit.form.get("id")
+    if message is not None and not message.strip():
+        raise Refused(400, "Which one?", "The id is empty. Without one all are tried again.")
+    revived = await _queue(service).revive(None if message is None else [message])
     return Done(location=f"/queue?revived={revived}", document={"revived": revived})
 
 

@@ -67,7 +67,8 @@ async def listing(visit: Visit, service: Runtime, *, shown: Key | None = None) -
     """A page of the receivers. The whole URL is told of the one that was asked for."""
     everyone = addresses.ordered(service.directory)
     position = next((at for at, receiver in enumerate(everyone) if _key(receiver) == shown), 0)
-    page = position // SHOWN + 1 if shown else max(1, visit.number("page") or 1)
+    pages = max(1, -(-len(everyone) // SHOWN))
+    page = position // SHOWN + 1 if shown else min(max(1, visit.number("page") or 1), pages)
     part = everyone[(page - 1) * SHOWN : page * SHOWN]
     found = await addresses.addresses(service.directory, part, within=PATIENCE)
     last = await _last_deliveries(service.journal)
@@ -77,8 +78,9 @@ async def listing(visit: Visit, service: Runtime, *, shown: Key | None = None) -
         values={
             "entries": entries,
             "count": len(everyone),
-            "before": f"/receivers?page={page - 1}" if page > 1 else "",
-            "after": f"/receivers?page={page + 1}" if page * SHOWN < len(everyone) else "",
+            "page": page,
+            "before": f"{visit.base}/receivers?page={page - 1}" if page > 1 else "",
+            "after": f"{visit.base}/receivers?page={page + 1}" if page * SHOWN < len(everyone) else "",
             "looked_at": LOOKED_AT,
             "journal": service.journal is not None,
         },

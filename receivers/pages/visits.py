@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from receivers.events import WebhookRequest
 
-FORM = 64 * 1024  # bytes; ours have a few hundred
+FORM = 256 * 1024  # bytes; ours have a few hundred, but for the body of a request to explain, which is 60 KB
 FIELDS = 50
 _NUMBER = re.compile("[0-9]{1,6}")
 

@@ -40,12 +40,17 @@ class Wanted:
     suggestion: Suggestion | None  # where nobody can
 
     @property
+    def repository(self) -> str:
+        """Its URL, without what lets whoever reads it in."""
+        return words.repository(self.subscription.url)
+
+    @property
     def document(self) -> dict[str, Any]:
         """As JSON."""
         return {
             "position": self.subscription.position,
             "kind": self.subscription.kind,
-            "repository": self.subscription.url,
+            "repository": self.repository,
             "wants": self.wants,
             "strategy": self.strategy or None,
             "toldBy": list(map(addresses.name_of, self.by)),

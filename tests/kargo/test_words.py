@@ -1,6 +1,8 @@
 """What subscriptions want, in words."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from receivers.kargo import subscriptions, words
 from receivers.kargo.selectors import Selector
@@ -60,3 +62,31 @@ def test_a_selector_is_told_in_words(wanted: Selector, told: str) -> None:
 )
 def test_an_interval_is_so_long(interval: str, seconds: int | None) -> None:
     assert words.seconds(interval) == seconds
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://github.com/team/app", "https://github.com/team/app"),
+        ("https://u:s3cret@charts.example.com/x?token=t0p", "https://charts.example.com/x?…"),
+        ("https://charts.example.com/x#t0p", "https://charts.example.com/x#…"),
+        ("https://u:s3/cr@et@charts.example.com/x", "https://charts.example.com/x"),
+        ("HTTPS://s3cret@charts.example.com", "HTTPS://charts.example.com"),
+        ("//u:s3cret@host/x", "host/x"),
+        ("u:s3cret@host/x", "host/x"),
+        ("s3cret@host/x", "host/x"),
+        ("ssh://git@github.com/team/app", "ssh://git@github.com/team/app"),
+        ("ssh://u:s3cret@host/x", "ssh://host/x"),
+        ("https://host/@scope/app", "https://host/@scope/app"),
+        ("registry.example.com:5000/team/app", "registry.example.com:5000/team/app"),
+        ("odd\nu:s3cret@host", "host"),
+        ("", ""),
+    ],
+)
+def test_a_repository_is_told_without_what_lets_whoever_reads_it_in(url: str, told: str) -> None:
+    assert words.repository(url) == told
+
+
+@given(st.text(), st.text(alphabet="abc:/@?# ", max_size=20))
+def test_no_repository_is_told_with_a_password(user: str, rest: str) -> None:
+    assert "s3cret" not in words.repository(f"https://{user}:s3cret@{rest}")

@@ -53,7 +53,7 @@ def _of(entry: Entry, wanted: Wanted, *, snippets: bool) -> Iterator[str]:
     strategy = f" ({wanted.strategy})" if wanted.strategy else ""
     told = f"told by {addresses.named(wanted.by)}" if wanted.by else entry.polled
     yield printable(
-        f"  {subscription.position}: {subscription.kind} {subscription.url}: {wanted.wants}{strategy}; {told}"
+        f"  {subscription.position}: {subscription.kind} {wanted.repository}: {wanted.wants}{strategy}; {told}"
     )
     if snippets and wanted.suggestion is not None:
         yield from (f"      {line}" for line in wanted.suggestion.yaml.splitlines())

@@ -5,7 +5,7 @@ from itertools import islice
 
 from receivers.directory import coverage
 from receivers.directory.coverage import Tellers
-from receivers.kargo import verdicts
+from receivers.kargo import verdicts, words
 from receivers.local.doctor.findings import Finding, Severity
 from receivers.runtime import Runtime
 
@@ -19,7 +19,7 @@ async def check(service: Runtime) -> Sequence[Finding]:
     if not survey.only_polled:
         return []
     looks = (coverage.look(service.mirror, tellers, target) for target in survey.untold)
-    named = (f"{look.target} to {verdicts.shown(each.url)}" for look in looks for each in look.untold)
+    named = (f"{look.target} to {verdicts.shown(words.repository(each.url))}" for look in looks for each in look.untold)
     first = ", ".join(islice(named, NAMED))
     told = "subscription is" if survey.only_polled == 1 else "subscriptions are"
     return [
