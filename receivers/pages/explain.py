@@ -25,6 +25,7 @@ OFFERED = 500  # receivers to choose from
 HEADERS = 100  # of a request
 FIELDS = ("push", "media_type", "ref", "files", "project")
 REQUEST = ("receiver", "headers", "body")
+BODY = 60_000  # bytes; thrice as many in a form
 
 
 async def asked(visit: Visit, service: Runtime) -> View:
@@ -137,6 +138,13 @@ def _request(visit: Visit, receiver: Receiver) -> WebhookRequest:
         path=f"/{receiver.provider}",
         headers={name.strip().lower(): value.strip() for name, _, value in headers},
         query={},
-        body=visit.form.get("body", "").encode(errors="replace"),
+        body=_body(visit),
         received_at=datetime.now(UTC),
     )
+
+
+def _body(visit: Visit) -> bytes:
+    body = visit.form.get("body", "").encode(errors="replace")
+    if len(body) > BODY:
+        raise Refused(413, "Too large", f"A body has {BODY:,} bytes at most here.")
+    return body

@@ -50,6 +50,11 @@ def test_a_media_type_decides_what_it_is() -> None:
     assert (event.kinds, event.media_type) == ((), "application/vnd.oci.image.index.v1+json")
 
 
+def test_an_image_of_one_word_with_a_digest_is_no_user_of_git() -> None:
+    (event,) = pushes.read(f"nginx@{DIGEST}")
+    assert isinstance(event, Ignored)
+
+
 def test_a_push_by_digest_is_discovered_by_nobody() -> None:
     (event,) = pushes.read(f"r.azurecr.io/app@{DIGEST}")
     assert isinstance(event, Ignored)
@@ -61,6 +66,7 @@ def test_a_push_by_digest_is_discovered_by_nobody() -> None:
         ("", {}, "a push is written as"),
         ("two words", {}, "a push is written as"),
         ("a\x00b", {}, "a push is written as"),
+        *((text, {}, "a push is written as") for text in ("@", ":", ":1", "oci://", "app@", "app:1@sha256:xyz")),
         ("ftp://host/app", {}, "a push is written as"),
         ("team/app", {"ref": "main"}, "a ref is written whole"),
         ("git@host:app", {"media_type": "x"}, "no media type"),

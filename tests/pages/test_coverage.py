@@ -66,6 +66,40 @@ async def page(service: Service, path: str, **query: str) -> str:
 # Warehouses
 
 
+async def test_what_lets_whoever_reads_it_in_is_not_told_of_a_repository(
+    service: Service, api_server: ApiServer
+) -> None:
+    secret = warehouse("secret")
+    secret["spec"]["subscriptions"] = [
+        {"chart": {"repoURL": "https://u:s3cret@charts.example.com/x?token=s3cret", "name": "app"}},
+        {"git": {"repoURL": "https://u:s3cret@git.example.com/team/app?token=s3cret"}},
+        {"git": {"repoURL": "ssh://u:s3cret@git.example.com/team/app"}},
+    ]
+    await api_server.apply(secret)
+
+    async def listed() -> bool:
+        return "charts.example.com" in await page(service, "/warehouses")
+
+    await until(listed)
+    for path in ("/warehouses", f"/warehouses/{PROJECT}/secret"):
+        assert "s3cret" not in await page(service, path)
+        assert "s3cret" not in json.dumps(await document(service, path))
+    close = await document(service, "/explain", push="https://charts.example.com/y:1")
+    assert "s3cret" not in json.dumps(close)
+
+
+@pytest.mark.parametrize("length", [1_000, 60_000])
+async def test_a_request_as_long_as_the_page_says_is_explained(service: Service, length: int) -> None:
+    body = json.dumps({"action": "ping", "filler": '"' * (length // 2 - 50)})
+    form = {"receiver": "", "headers": "", "body": body}
+    shown = await page(service, "/explain")
+    form["token"] = (re.search(r'name="token" value="([^"]*)"', shown) or ["", ""])[1]
+    form["receiver"] = (re.search(r'<option value="([^"]+)"', shown) or ["", ""])[1]
+    headers = (*PROGRAM,)
+    answer = await service.ask("POST", "/explain", headers=headers, body=urlencode(form).encode())
+    assert answer.status == 200, answer.body
+
+
 async def test_those_that_nobody_tells_of_come_first_with_what_would_change_it(service: Service) -> None:
     told = await document(service, "/warehouses")
     assert [each["name"] for each in told["warehouses"]] == ["broken", "git", "hub", "app"]

@@ -99,3 +99,11 @@ def test_what_waits_says_since_when_why_and_until_when() -> None:
         "    last error: 503",
         "given up: 0",
     ]
+
+
+@pytest.mark.parametrize("option", ["--retry", "--discard"])
+def test_an_empty_id_is_none(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["queue", option, ""])
+    assert ended.value.code == 2
+    assert "it is empty" in capsys.readouterr().err
