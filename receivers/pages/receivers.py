@@ -67,8 +67,9 @@ async def listing(visit: Visit, service: Runtime, *, shown: Key | None = None) -
     """A page of the receivers. The whole URL is told of the one that was asked for."""
     everyone = addresses.ordered(service.directory)
     position = next((at for at, receiver in enumerate(everyone) if _key(receiver) == shown), 0)
-    pages = max(1, -(-len(everyone) // SHOWN))
-    page = position // SHOWN + 1 if shown else min(max(1, visit.number("page") or 1), pages)
+    page = position // SHOWN + 1 if shown else max(1, visit.number("page") or 1)
+    if not visit.wants_json:  # programs go on until a page is empty
+        page = min(page, max(1, -(-len(everyone) // SHOWN)))
     part = everyone[(page - 1) * SHOWN : page * SHOWN]
     found = await addresses.addresses(service.directory, part, within=PATIENCE)
     last = await _last_deliveries(service.journal)

@@ -667,12 +667,16 @@ async def test_many_receivers_are_shown_page_by_page_and_one_s_url_on_its_page(
     first, last = [(await get(service, f"/receivers{query}")).body.decode() for query in ("", "?page=3")]
     assert ("121 in all" in first, "/receivers?page=2" in first, "Previous" in first) == (True, True, False)
     assert ("/receivers?page=2" in last, "Next" in last) == (True, False)
+    beyond = (await get(service, "/receivers?page=99")).body.decode()
+    assert ("No receivers" in beyond, "/receivers?page=2" in beyond) == (False, True)
     pages = [(await document(service, f"/receivers?page={number}"))["receivers"] for number in (1, 2, 3, 4)]
     assert list(map(len, pages)) == [50, 50, 21, 0]
     wanted = {"provider": "azure", "project": "crowd", "name": "r099"}
     revealed = await post(service, "/receivers/url?format=json", wanted, x_pages_key="")
     assert hooks[99].path in revealed.body.decode()
     assert revealed.json()["page"] == 2
+    shown = (await post(service, "/receivers/url", wanted, x_pages_key="")).body.decode()
+    assert ("/receivers?page=2#r" in shown, "as JSON" in shown) == (True, False)
 
 
 async def test_a_service_that_is_not_configured_says_so() -> None:
@@ -767,7 +771,7 @@ async def test_redelivering_what_failed_needs_a_time(service: Service) -> None:
 
 
 async def test_a_large_or_garbled_form_is_refused(service: Service) -> None:
-    for form, status in ((b"a=" + b"x" * 100_000, 413), (b"\xff\xfe", 400), (b"a=1&" * 100, 400)):
+    for form, status in ((b"a=" + b"x" * 300_000, 413), (b"\xff\xfe", 400), (b"a=1&" * 100, 400)):
         page = await service.ask("POST", "/queue/revive", headers=[("x-pages-key", "none")], body=form)
         assert page.status == status
 
