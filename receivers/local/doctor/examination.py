@@ -105,7 +105,9 @@ def _base_path(service: Runtime) -> str:
 
 
 def _storage(service: Runtime) -> str:
-    return "it can be used, and the retry queue is read" if service.queue else "none in these settings: no retry queue, and no journal"
+    if service.queue is None:
+        return "none in these settings: no retry queue, and no journal"
+    return "it can be used, and the retry queue is read"
 
 
 def _receivers(service: Runtime) -> str:
