@@ -18,7 +18,7 @@ from bench.mirrors import Longest, pipes
 from receivers.local.host.host import FunctionHost
 from testbed.host import served
 
-SETTLED = 0.1  # seconds: what held the loop until the URL was told is noted by then
+SETTLED = 0.1  # seconds: while the app is indexed nobody is connected, and what held the loop until then is noted
 
 
 class Orders(msgspec.Struct, kw_only=True):
@@ -29,10 +29,9 @@ class Orders(msgspec.Struct, kw_only=True):
 
 
 class Held(msgspec.Struct, kw_only=True):
-    """Seconds for which the event loop was held at most."""
+    """Seconds for which the event loop was held at most, while it served."""
 
-    until_serving: float  # while the app is indexed: nobody is connected yet
-    afterwards: float
+    longest: float
 
 
 async def carry_out(orders: Orders) -> Held:
@@ -41,13 +40,13 @@ async def carry_out(orders: Orders) -> Held:
     looking = asyncio.create_task(longest.look())
     async with served(FunctionHost(ROOT, settings=orders.settings)) as url:
         await asyncio.sleep(SETTLED)
-        until_serving, longest.seconds = longest.seconds, 0.0
+        longest.seconds = 0.0
         sys.stderr.write(f"{url}\n")
         sys.stderr.flush()
         await asyncio.sleep(orders.seconds)
-        afterwards = longest.seconds
+        held = Held(longest=longest.seconds)
     looking.cancel()
-    return Held(until_serving=until_serving, afterwards=afterwards)
+    return held
 
 
 @contextmanager

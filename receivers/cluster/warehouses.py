@@ -1,4 +1,4 @@
-"""One Warehouse as it is now, for who looks at it: what the mirror does not keep."""
+"""One Warehouse as it is now: what the mirror does not keep."""
 
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -13,6 +13,7 @@ from receivers.events import Target
 from receivers.kargo import handling, shallow, subscriptions
 
 _STRATEGIES = ("imageSelectionStrategy", "commitSelectionStrategy")
+UNREADABLE = "it cannot be read"
 _INTERVAL = 32  # characters; "24h0m0s" has seven
 
 
@@ -27,15 +28,37 @@ class Warehouse:
 
 
 async def read(api: Api, target: Target) -> Warehouse | None:
-    """A Warehouse, by the right to list them; None: it is gone. Raises ClusterError."""
+    """A Warehouse, for people who look at it; None: it is gone. Raises ClusterError."""
+    encoded = await get(api, target)
+    try:
+        found = decode(encoded, _Warehouse)
+        return _of(found) if found is not None else None
+    except (*shallow.NO_JSON, RecursionError):
+        raise ClusterError(UNREADABLE) from None
+
+
+async def get(api: Api, target: Target) -> bytes:
+    """A list with the Warehouse alone, or nothing: by the right to list them, which there is. Raises ClusterError."""
     path = f"{KARGO}/namespaces/{quote(target.namespace)}/warehouses"
     params = {"fieldSelector": f"metadata.name={target.name}"}
-    encoded = await api.get(path, params=params, timeout=limits.PATCH_TIMEOUT)
+    return await api.get(path, params=params, timeout=limits.PATCH_TIMEOUT)
+
+
+def decode[Object](encoded: bytes, kind: type[Object]) -> Object | None:
+    """The one object of what :func:`get` returned; None: it is gone. Raises ClusterError."""
     try:
-        found = msgspec.json.decode(encoded, type=_Found).items
-        return _of(found[0]) if found else None
+        found = msgspec.json.decode(encoded, type=_Found[kind]).items  # type: ignore[valid-type]  # a type at run time
     except (*shallow.NO_JSON, RecursionError):
-        raise ClusterError("it cannot be read") from None
+        raise ClusterError(UNREADABLE) from None
+    return found[0] if found else None
+
+
+def asked(annotations: msgspec.Raw) -> str:
+    """The refresh that was asked for last; empty for none."""
+    try:
+        return handling.token(msgspec.json.decode(annotations, type=_Annotations).refresh)
+    except shallow.NO_JSON:
+        return ""
 
 
 class _Spec(msgspec.Struct):
@@ -49,8 +72,8 @@ class _Warehouse(msgspec.Struct):
     status: records.WarehouseStatus = msgspec.field(default_factory=records.WarehouseStatus)
 
 
-class _Found(msgspec.Struct):
-    items: list[_Warehouse]
+class _Found[Object](msgspec.Struct):
+    items: list[Object]
 
 
 class _Annotations(msgspec.Struct):
@@ -62,7 +85,7 @@ def _of(found: _Warehouse) -> Warehouse:
     return Warehouse(
         interval=interval if isinstance(interval, str) else "",
         strategies=_strategies(found.spec.subscriptions),
-        asked=_asked(found.metadata.annotations),
+        asked=asked(found.metadata.annotations),
         handled=handling.token(found.status.last_handled_refresh),
     )
 
@@ -79,10 +102,3 @@ def _strategies(encoded: msgspec.Raw) -> dict[int, str]:
         for name in _STRATEGIES
     )
     return {position: value for position, name, members in fields if isinstance(value := members.get(name), str)}
-
-
-def _asked(annotations: msgspec.Raw) -> str:
-    try:
-        return handling.token(msgspec.json.decode(annotations, type=_Annotations).refresh)
-    except shallow.NO_JSON:
-        return ""

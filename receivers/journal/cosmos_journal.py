@@ -16,7 +16,7 @@ import msgspec
 from receivers import limits
 from receivers.importing import imported
 from receivers.journal import journal
-from receivers.journal.hours import Hour, Merged, Tally, hour_of, names
+from receivers.journal.hours import Hour, full_hour, of_rows
 from receivers.journal.journal import Filter, Reach, Row, warehouses_of
 from receivers.sampled import Sampled
 from receivers.settings import Settings
@@ -99,12 +99,7 @@ class CosmosJournal:
 
     async def hours(self, since: datetime) -> list[Hour]:
         """Deliveries by hour and receiver, of all instances; oldest first. Raises StorageError."""
-        merged = Merged()
-        async for row in self.rows(Filter(since=since.replace(minute=0, second=0, microsecond=0))):
-            tally = Tally()
-            tally.change(row, names(row), ())
-            merged.add(hour_of(row), tally)
-        return merged.hours()
+        return await of_rows(self.rows(Filter(since=full_hour(since))))
 
     async def clean(self) -> int:
         """Nothing to do: Cosmos DB deletes what its time to live has run out for."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from receivers import limits
-from receivers.journal.hours import BOUNDS, HOUR, Hour, Whose
+from receivers.journal.hours import BOUNDS, HOUR, Hour, Whose, full_hour
 from receivers.journal.journal import Journal, State
 
 TURN = 50  # aggregates folded before other tasks of the event loop get their turn
@@ -105,7 +105,7 @@ class RecentHours:
     async def _look(self) -> Figures:
         read_at, until, old = self._old
         if self._clock() - read_at >= limits.HOURS_OLD_FRESH:
-            until = self._now().replace(minute=0, second=0, microsecond=0) - HOUR
+            until = full_hour(self._now()) - HOUR
             whole = await self._journal.hours(self._now() - KEPT)
             old = await _folded(each for each in whole if each.began < until)
             recent = await _folded(each for each in whole if each.began >= until)

@@ -6,7 +6,7 @@ is kept are differences, whose sum over all that were ever noted is right, whoev
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import NamedTuple
@@ -130,6 +130,21 @@ class Merged:
     def hours(self) -> list[Hour]:
         """One for each hour and receiver, oldest first."""
         return [_hour(hour, whose, counts) for (hour, whose), counts in sorted(self._counts.items())]
+
+
+async def of_rows(rows: AsyncIterator[Row]) -> list[Hour]:
+    """What rows count for, by hour and receiver; oldest first."""
+    merged = Merged()
+    async for row in rows:
+        tally = Tally()
+        tally.change(row, names(row), ())
+        merged.add(hour_of(row), tally)
+    return merged.hours()
+
+
+def full_hour(time: datetime) -> datetime:
+    """When the hour of a time began."""
+    return time.replace(minute=0, second=0, microsecond=0)
 
 
 def _hour(hour: int, whose: Whose, counts: Counts) -> Hour:

@@ -5,7 +5,6 @@ Nothing here takes long: what has to be looked at in the cluster, ``kargo-receiv
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,7 +18,6 @@ from receivers.journal.journal import Finding, State
 from receivers.pages import problems, senders, wording
 from receivers.retries.contents import Contents
 from receivers.runtime import Runtime
-from receivers.storage.account import StorageError
 
 NAMED = 3  # objects in a sentence; the rest is counted
 UNKNOWN_URLS = 3  # requests within an hour that say more than that somebody mistyped
@@ -64,10 +62,12 @@ def next_of(checks: Sequence[Check]) -> Check | None:
 
 async def of(service: Runtime, figures: Figures | None, *, now: datetime) -> list[Check]:
     """Every check, the most urgent kind first."""
-    contents, due, refusals = await asyncio.gather(_contents(service), service.oldest_due(), service.refusals.summary())
+    contents, due, refusals = await asyncio.gather(
+        problems.contents(service), service.oldest_due(), service.refusals.summary()
+    )
     found = [
         _settings(service),
-        await _cluster(service),
+        _cluster(service, contents),
         _mirror(service),
         _queue(service, contents, due),
         _journal(service),
@@ -78,14 +78,6 @@ async def of(service: Runtime, figures: Figures | None, *, now: datetime) -> lis
         found += [_failed(figures, now=now), _refused(figures, now=now), _silent(figures, now=now)]
         found.append(_missing(figures, now=now))
     return [*found, _unknown(refusals)]
-
-
-async def _contents(service: Runtime) -> Contents | None:
-    if service.queue is not None:
-        with suppress(StorageError, TimeoutError):
-            async with asyncio.timeout(limits.QUEUE_LOOK_TIMEOUT):
-                return await service.queue.peek()
-    return None
 
 
 def _settings(service: Runtime) -> Check:
@@ -99,7 +91,7 @@ def _settings(service: Runtime) -> Check:
     return Check(name="Settings", says="Every setting has a value.")
 
 
-async def _cluster(service: Runtime) -> Check:
+def _cluster(service: Runtime, contents: Contents | None) -> Check:
     away = service.availability.away_for
     if away is None:
         return Check(name="Cluster", says="The API server answers.")
@@ -107,7 +99,7 @@ async def _cluster(service: Runtime) -> Check:
     return Check(
         name="Cluster",
         level=Level.FAILING,
-        says=await problems.outage(service, away),
+        says=problems.outage(service, away, contents),
         remedy=(
             "See whether the API server is up and this app may reach it; the log and `kargo-receivers doctor` say why "
             f"it does not answer. {again}"

@@ -11,7 +11,7 @@ from receivers.deliveries.delivery import Delivery
 from receivers.journal.journal import Finding, Journal, Row, State, is_id
 from receivers.journal.redelivery import NothingToRedeliver, Redelivery
 from receivers.pages import documents, refusals, searching, timeline, wording
-from receivers.pages.searching import when_of
+from receivers.pages.searching import Search, when_of
 from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS
 from receivers.runtime import Runtime
@@ -51,8 +51,8 @@ async def listing(visit: Visit, service: Runtime) -> View:
     """The newest deliveries that pass the filters; older ones before an id, newer ones after one."""
     journal = journal_of(service)
     _refuse_unknown(visit)
-    chosen = {name: visit.query.get(name, "").strip() for name in FILTERS}
-    search = searching.of(chosen, since=_time(visit, "since"), until=_time(visit, "until"))
+    chosen = _chosen(visit)
+    search = _search(visit)
     limit = _limit(visit)
     before, after = (visit.query.get(name, "") for name in ("before", "after"))
     if after:
@@ -127,11 +127,7 @@ async def neighbour(visit: Visit, service: Runtime, delivery: str, direction: st
     _refuse_unknown(visit)
     if not is_id(delivery):
         raise Refused(404, "No such delivery", "This is not the id of a delivery.")
-    search = searching.of(
-        {name: visit.query.get(name, "").strip() for name in FILTERS},
-        since=_time(visit, "since"),
-        until=_time(visit, "until"),
-    )
+    search = _search(visit)
     look = searching.older if direction == "older" else searching.nearest
     found = await look(journal, search, delivery, 1)
     if not found.rows:
@@ -249,6 +245,15 @@ def _told(text: str) -> str:
 def _projects(service: Runtime, chosen: str) -> list[str]:
     """To choose from: every project with a receiver, and what is chosen already."""
     return sorted({receiver.project or "" for receiver in service.directory.receivers()} | {chosen} - {""})
+
+
+def _chosen(visit: Visit) -> dict[str, str]:
+    return {name: visit.query.get(name, "").strip() for name in FILTERS}
+
+
+def _search(visit: Visit) -> Search:
+    """What the query looks for. Raises :class:`Refused`."""
+    return searching.of(_chosen(visit), since=_time(visit, "since"), until=_time(visit, "until"))
 
 
 def _time(visit: Visit, name: str) -> datetime | None:

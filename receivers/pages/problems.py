@@ -6,6 +6,7 @@ from contextlib import suppress
 from receivers import limits
 from receivers.pages import wording
 from receivers.pages.visits import View, Visit
+from receivers.retries.contents import Contents
 from receivers.runtime import Runtime
 from receivers.storage.account import StorageError
 
@@ -21,16 +22,25 @@ async def of(service: Runtime) -> list[str]:
     """What is wrong, worst first. Looks at the cluster unless that was done a moment ago."""
     await service.availability.look()
     away = service.availability.away_for
-    problems = [await outage(service, away)] if away is not None else _cluster(service)
+    problems = [outage(service, away, await contents(service))] if away is not None else _cluster(service)
     for name, fault in (("retry queue", service.queue), ("journal", service.journal)):
         if fault is not None and fault.fault():
             problems.append(f"The {name}: {fault.fault()}")
     return problems
 
 
-async def outage(service: Runtime, away: float) -> str:
+async def contents(service: Runtime) -> Contents | None:
+    """What is in the retry queue; None: there is none, or it does not tell in time."""
+    if service.queue is not None:
+        with suppress(StorageError, TimeoutError):
+            async with asyncio.timeout(limits.QUEUE_LOOK_TIMEOUT):
+                return await service.queue.peek()
+    return None
+
+
+def outage(service: Runtime, away: float, contents: Contents | None) -> str:
     """``The cluster is away since 2 min; 8 deliveries queued, nothing lost.``"""
-    return f"The cluster is away since {since(away)}; {await _kept(service)}."
+    return f"The cluster is away since {since(away)}; {_kept(service, contents)}."
 
 
 def since(seconds: float) -> str:
@@ -40,18 +50,15 @@ def since(seconds: float) -> str:
     return "1 min" if seconds < 2 * wording.MINUTE else wording.duration(seconds)
 
 
-async def _kept(service: Runtime) -> str:
+def _kept(service: Runtime, contents: Contents | None) -> str:
     """What becomes of deliveries in an outage."""
     if service.queue is None:
         return WITHOUT_QUEUE
     if service.queue.fault():
         return "and the retry queue cannot be written to"
-    waiting = None
-    with suppress(StorageError, TimeoutError):
-        async with asyncio.timeout(limits.QUEUE_LOOK_TIMEOUT):
-            waiting = (await service.queue.peek()).waiting
-    if waiting is None:
+    if contents is None:
         return "what is queued cannot be counted"
+    waiting = contents.waiting
     return f"{waiting} {'delivery' if waiting == 1 else 'deliveries'} queued, nothing lost"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from receivers.journal.figures import Figures, Taken
-from receivers.journal.hours import HOUR, OTHERS, Whose
+from receivers.journal.hours import HOUR, OTHERS, Whose, full_hour
 
 WEEK = timedelta(days=7)
 WEEKS = 2  # before, which a silence is compared with
@@ -43,7 +43,7 @@ def _silent_since(whose: Whose, hours: _Hours, *, now: datetime) -> datetime | N
     if whose.receiver == OTHERS or not active:
         return None
     last = max(active)
-    end = min(_hour(now), last + WEEK)
+    end = min(full_hour(now), last + WEEK)
     for week in range(1, WEEKS + 1):
         began, ended = last + HOUR - week * WEEK, end - week * WEEK
         if sum(began <= hour < ended for hour in active) < REGULAR:
@@ -52,14 +52,10 @@ def _silent_since(whose: Whose, hours: _Hours, *, now: datetime) -> datetime | N
 
 
 def _refused(hours: _Hours, *, now: datetime) -> int:
-    began = _hour(now) - LATELY + HOUR
+    began = full_hour(now) - LATELY + HOUR
     lately = [taken for hour, taken in hours.items() if hour >= began]
     before = sum(taken.refused for hour, taken in hours.items() if began - WEEK <= hour < began)
     count = sum(each.refused for each in lately)
     usual = before * LATELY / WEEK
     enough = count >= REFUSED or count > sum(each.taken for each in lately)
     return count if enough and count > 2 * usual else 0
-
-
-def _hour(time: datetime) -> datetime:
-    return time.replace(minute=0, second=0, microsecond=0)

@@ -14,22 +14,21 @@ from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
-from urllib.parse import quote
 
 import msgspec
 
 from receivers import limits
 from receivers.bounded import Bounded
-from receivers.cluster import records
-from receivers.cluster.api import KARGO, Api, ClusterError
+from receivers.cluster import records, warehouses
+from receivers.cluster.api import Api, ClusterError
 from receivers.cluster.availability import Availability
-from receivers.cluster.refresher import ANNOTATION, Outcome, Refresher, Result
+from receivers.cluster.refresher import Outcome, Refresher, Result
 from receivers.cluster.stores import WarehouseStore
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.matching import Refreshes
 from receivers.events import Pushed, Target, TargetKind, Trigger
 from receivers.journal.journal import Finding
-from receivers.kargo import handling, shallow
+from receivers.kargo import handling
 from receivers.kargo.discoveries import FOUND, Discovery, Look, Sight, worst
 from receivers.kargo.effort import Effort, TooMuch
 from receivers.retries.messages import Message
@@ -233,17 +232,11 @@ class Searches:
         await self._waiting.put(search, delay=varied(delay, self._jitter()))
 
     async def _read(self, target: Target) -> records.Warehouse | None:
-        """The Warehouse as it is now, by the right to list them, which there is. Raises ClusterError."""
-        path = f"{KARGO}/namespaces/{quote(target.namespace)}/warehouses"
-        params = {"fieldSelector": f"metadata.name={target.name}"}
+        """The Warehouse as it is now. Raises ClusterError."""
         async with self._reads:
             with self._availability.observed():
-                encoded = await self._api.get(path, params=params, timeout=limits.PATCH_TIMEOUT)
-        try:
-            found = msgspec.json.decode(encoded, type=_Found).items
-        except (*shallow.NO_JSON, RecursionError):
-            raise ClusterError("it cannot be read") from None
-        return found[0] if found else None
+                encoded = await warehouses.get(self._api, target)
+        return warehouses.decode(encoded, records.Warehouse)
 
     async def _go_on(self, search: Search, warehouse: records.Warehouse) -> None:
         target = search.target
@@ -276,7 +269,7 @@ class Searches:
 
     async def _refresh(self, target: Target, warehouse: records.Warehouse, discovery: Discovery) -> str:
         """Have Kargo discover again, unless it is about to; the value of the refresh, empty where it failed."""
-        pending = _annotation(warehouse)
+        pending = warehouses.asked(warehouse.metadata.annotations)
         if pending and not handling.covers(discovery.handled, pending):
             return pending
         asked = self._refresher.refresh(target)
@@ -345,19 +338,3 @@ def _remembered[Key, Value](age: float, clock: Callable[[], float]) -> Bounded[K
     """One entry for a Warehouse, as a rule, and for so many seconds."""
     most = limits.SEARCH_WAREHOUSES
     return Bounded(entries=most, size=most * ENTRY, age=age, clock=clock)
-
-
-class _Found(msgspec.Struct):
-    items: list[records.Warehouse]
-
-
-class _Annotations(msgspec.Struct):
-    refresh: msgspec.Raw = msgspec.field(name=ANNOTATION, default=msgspec.Raw(b"null"))
-
-
-def _annotation(warehouse: records.Warehouse) -> str:
-    """The refresh that was asked for last; empty for none."""
-    try:
-        return handling.token(msgspec.json.decode(warehouse.metadata.annotations, type=_Annotations).refresh)
-    except shallow.NO_JSON:
-        return ""

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from receivers.journal.hours import Hour, Merged, Tally, hour_of, names
+from receivers.journal.hours import Hour, full_hour, of_rows
 from receivers.journal.journal import Filter, Reach, Row, encode
 from receivers.journal.journal import decode as decoded
 from receivers.storage.account import StorageError
@@ -37,12 +37,7 @@ class Shelf:
                 return
 
     async def hours(self, since: datetime) -> list[Hour]:
-        merged = Merged()
-        async for row in self.rows(Filter(since=since.replace(minute=0, second=0, microsecond=0))):
-            tally = Tally()
-            tally.change(row, names(row), ())
-            merged.add(hour_of(row), tally)
-        return merged.hours()
+        return await of_rows(self.rows(Filter(since=full_hour(since))))
 
     async def clean(self) -> int:
         return 0

@@ -89,7 +89,5 @@ def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         result = f"{row['result']}: {row['reason']}" if row["reason"] else row["result"]
         cells.append([row["name"], row["kargo"] or "-", row["here"] or "-", result])
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for each in cells:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(each, widths, strict=True)).rstrip()
+    yield from output.columns(cells)
     yield f"{sum(row['result'] == DIFFERS for row in rows)} of {len(rows)} differ"

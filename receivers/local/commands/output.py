@@ -1,7 +1,7 @@
 """What a command prints on stdout."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from receivers.local import terminal
@@ -18,6 +18,13 @@ def show(form: str, *, lines: Iterable[str], document: Any) -> None:  # noqa: AN
 def encoded(document: Any, *, indent: int | None = None) -> str:  # noqa: ANN401 - any JSON
     """JSON that a terminal can show: everything but ASCII is escaped, and so is DEL, which is ASCII."""
     return json.dumps(document, indent=indent).replace("\x7f", "\\u007f")
+
+
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Lines with the cells of each row below those of the one before."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def declined(command: str, why: Exception) -> int:

@@ -53,9 +53,7 @@ def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         url = row["url"] or f"({row['problem']})"
         cells.append([row["name"], row["provider"], row["project"] or "(cluster)", url])
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    for each in cells:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(each, widths, strict=True)).rstrip()
+    yield from output.columns(cells)
 
 
 def steps(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
