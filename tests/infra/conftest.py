@@ -1,12 +1,13 @@
 """Terraform, and copies of infra/ that it is ready to check."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import yaml
 
+from scripts.kept_providers import kept
 from tests.infra.terraform import (
     EXAMPLES,
     HOW_TO_GET_PROVIDERS,
@@ -28,14 +29,16 @@ def terraform(tmp_path_factory: pytest.TempPathFactory) -> Terraform:
 
 
 @pytest.fixture(scope="session")
-def infra(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of infra/, initialised. Nobody changes it."""
+def infra(terraform: Terraform, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of infra/, initialised. Nobody changes it. Its providers run as long as there are tests."""
     folder = copy_of(INFRA, tmp_path_factory.mktemp("infra") / "infra")
     try:
         terraform.prepare(folder)
     except ProvidersMissing:
         pytest.skip(HOW_TO_GET_PROVIDERS)
-    return folder
+    with kept(folder / ".terraform") as environment:
+        terraform.environment.update(environment)
+        yield folder
 
 
 @pytest.fixture

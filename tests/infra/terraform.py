@@ -52,15 +52,15 @@ class ProvidersMissing(Exception):
 
 
 class Terraform:
-    """Runs terraform in copies of infra/."""
+    """Runs terraform in copies of infra/, with ``environment``."""
 
     def __init__(self, program: str, plugins: Path) -> None:
         configuration = subprocess.run(
             [ROOT / "scripts" / "terraform-providers"], capture_output=True, text=True, check=True
         ).stdout.strip()
         self._program = program
-        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
-        self._environment |= {
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+        self.environment |= {
             "TF_PLUGIN_CACHE_DIR": str(plugins),  # six folders, one download
             "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "true",
             **({"TF_CLI_CONFIG_FILE": configuration} if configuration else {}),
@@ -70,7 +70,7 @@ class Terraform:
         """Standard output and error are one text. No exit code is an exception."""
         return subprocess.run(
             [self._program, f"-chdir={folder}", *arguments],
-            env=self._environment,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
