@@ -17,6 +17,10 @@ CLIENTS = 8  # that post one delivery after the other
 BUDGET = "1"  # seconds
 REFRESHED = (200, b'{"msg":"refreshed 1 warehouse(s)"}\n')
 NOT_REFRESHED = (503, b'{"error":"failed to refresh 1 of 1 warehouses"}\n')
+UNVERIFIED = (
+    503,
+    b'{"error":"the cluster cannot be reached, try again later"}\n',
+)  # away for as long as Secrets are fresh
 
 
 @dataclass
@@ -73,7 +77,7 @@ async def test_service_resumes_when_a_killed_api_server_is_started_again(
         await clients.until(NOT_REFRESHED, times=2 * CLIENTS)
         await api_server.start()
         await clients.until(REFRESHED, times=2 * CLIENTS)
-    assert {(each.status, each.body) for each in clients.answers} == {REFRESHED, NOT_REFRESHED}
+    assert {(each.status, each.body) for each in clients.answers} <= {REFRESHED, NOT_REFRESHED, UNVERIFIED}
 
 
 async def test_service_resumes_when_an_api_server_that_hung_goes_on(api_server: ApiServer, service: Service) -> None:
@@ -83,7 +87,7 @@ async def test_service_resumes_when_an_api_server_that_hung_goes_on(api_server: 
         await clients.until(NOT_REFRESHED, times=2 * CLIENTS)
         api_server.resume()
         await clients.until(REFRESHED, times=2 * CLIENTS)
-    assert {(each.status, each.body) for each in clients.answers} == {REFRESHED, NOT_REFRESHED}
+    assert {(each.status, each.body) for each in clients.answers} <= {REFRESHED, NOT_REFRESHED, UNVERIFIED}
 
 
 async def test_what_was_asked_for_while_the_api_server_was_away_is_done_when_it_is_back(

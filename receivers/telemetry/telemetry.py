@@ -75,6 +75,7 @@ class Telemetry:
         self._availability = availability
         self._queue = queue
         self._contents: Contents | None = None
+        self._making: asyncio.Future[Instruments] | None = None
         self._instruments: Instruments | None = None
         self._failed = False
         self._early: deque[Record] = deque(maxlen=limits.TELEMETRY_WAITING)
@@ -133,31 +134,37 @@ class Telemetry:
             await self._end()
 
     async def _begin(self) -> None:
+        self._making = asyncio.get_running_loop().run_in_executor(None, self._make)
         try:
-            module = await asyncio.to_thread(importlib.import_module, INSTRUMENTS)
-            instruments: Instruments = await asyncio.to_thread(
-                module.Instruments,
-                self._endpoint,
-                mirror=self._mirror,
-                availability=self._availability,
-                contents=lambda: self._contents,
-            )
+            instruments = await asyncio.shield(self._making)  # whoever closes needs what a thread is making
         except Exception as error:
             self._failed = True
             self._early.clear()
             logger.warning("there are no metrics and no traces: %s", error, exc_info=logger.isEnabledFor(logging.DEBUG))
             return
         while self._early:
-            for _ in range(min(TURN, len(self._early))):
-                _perform(self._early.popleft(), instruments)
+            self._catch_up(instruments, TURN)
             await asyncio.sleep(0)
         self._instruments = instruments
 
+    def _make(self) -> "Instruments":
+        module = importlib.import_module(INSTRUMENTS)
+        instruments: Instruments = module.Instruments(
+            self._endpoint, mirror=self._mirror, availability=self._availability, contents=lambda: self._contents
+        )
+        return instruments
+
+    def _catch_up(self, instruments: "Instruments", most: int) -> None:
+        """Record what happened before there were instruments."""
+        for _ in range(min(most, len(self._early))):
+            _perform(self._early.popleft(), instruments)
+
     async def _end(self) -> None:
         """Close in a thread that need not be waited for: a collector may hang."""
-        instruments, self._instruments, self._failed = self._instruments, None, True
+        instruments, self._instruments, self._failed = await self._made(), None, True
         if instruments is None:
             return
+        self._catch_up(instruments, limits.TELEMETRY_WAITING)
         loop, closed = asyncio.get_running_loop(), asyncio.Event()
 
         def close() -> None:
@@ -171,6 +178,14 @@ class Telemetry:
                 await closed.wait()
         except TimeoutError:
             instruments.abandon()
+
+    async def _made(self) -> "Instruments | None":
+        """The instruments, also those that are just being made."""
+        if self._making is None:
+            return None
+        await asyncio.wait({self._making}, timeout=limits.TELEMETRY_CLOSE)
+        made = self._making.done() and not self._making.cancelled() and self._making.exception() is None
+        return self._making.result() if made else None
 
 
 async def _look(queue: RetryQueue) -> Contents | None:

@@ -324,12 +324,20 @@ import function_app
 from receivers import runtime
 from receivers.journal.journal import Filter
 from receivers.pages import site
+from receivers.storage.account import StorageError
 
 async def main():
     service = await runtime.current()
     await service.warming
-    assert [row async for row in service.journal.rows(Filter())] == []
+    while await rows(service.journal) != []:
+        pass
     await service.close()
+
+async def rows(journal):
+    try:
+        return [row async for row in journal.rows(Filter())]
+    except StorageError:  # the machine is busy
+        return None
 
 asyncio.run(main())
 print(*[name for name in sys.modules if name.startswith(("opentelemetry", "google.protobuf"))])
