@@ -15,6 +15,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from receivers import limits
 from receivers.journal.journal import Finding
 from receivers.local.azurite import Azurite
+from receivers.telemetry.instruments import Instruments
 from receivers.telemetry.telemetry import Telemetry
 from testbed.fault_proxy import FaultProxy
 from testbed.host import running_process
@@ -316,6 +317,27 @@ async def test_what_was_not_sent_yet_is_sent_when_the_process_ends(cluster: ApiS
     assert [values(span.attributes)["delivery"] for span in collector.spans() if not span.parent_span_id] == [
         response.header("x-delivery-id")
     ]
+
+
+async def test_what_was_not_sent_yet_is_sent_when_it_ends_while_the_libraries_are_loaded(
+    cluster: ApiServer, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop, make = asyncio.get_running_loop(), Telemetry._make
+
+    def made_late(telemetry: Telemetry) -> Instruments:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait()
+        return make(telemetry)
+
+    monkeypatch.setattr(Telemetry, "_make", made_late)
+    async with running_service(
+        cluster.kubeconfig("kargo-receivers"), OTEL_EXPORTER_OTLP_ENDPOINT=collector.url
+    ) as service:
+        assert (await service.post(HOOK.path, {"action": "ping"})).status == 200
+        await begun.wait()
+        loop.call_later(0.1, go_on.set)  # when it is being closed
+    assert [span.name for span in collector.spans() if not span.parent_span_id]
 
 
 WITHOUT = """
