@@ -39,8 +39,8 @@ class Entry:
 
     @property
     def page(self) -> str:
-        """Where the documentation tells more of its sender."""
-        return f"docs/senders/{self.registration.page or self.address.sender}.md"
+        """The name of the document that tells more of its sender."""
+        return self.registration.page or self.address.sender
 
     @property
     def document(self) -> dict[str, Any]:

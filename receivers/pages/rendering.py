@@ -26,6 +26,8 @@ STATIC = {
 AS_IT_IS = "!#$%&'()*+,/:;=?@[]"  # what a URL may hold beside letters and digits; escapes are not escaped again
 DAY = 24 * 3600  # seconds
 _CODE = re.compile("`([^`]+)`")
+PLACEHOLDERS = ("REPLACE_ME", "REGISTRY", "TEAM", "APP", "$URL", "$SECRET")  # in commands and snippets
+_PLACEHOLDER = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, PLACEHOLDERS))})(?![\w.-])")
 
 # Nothing but our own stylesheet, script and icon; forms post to ourselves; nobody may frame a page.
 POLICY = "; ".join(
@@ -103,7 +105,7 @@ def _environment() -> Environment:
     )
     environment.globals.update(address=_address, wording=wording)
     environment.filters.update(
-        utc=wording.utc, duration=wording.duration, ago=wording.ago, breakable=_breakable, coded=_coded
+        utc=wording.utc, duration=wording.duration, ago=wording.ago, breakable=_breakable, coded=_coded, blanks=_blanks
     )
     return environment
 
@@ -116,3 +118,8 @@ def _breakable(name: str) -> Markup:
 def _coded(sentence: str) -> Markup:
     """A sentence, with what stands between backticks as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - it was escaped before
+
+
+def _blanks(snippet: str) -> Markup:
+    """A command or a snippet, with what people have to fill in told apart."""
+    return Markup(_PLACEHOLDER.sub(r"<var>\g<0></var>", str(escape(snippet))))  # noqa: S704 - it was escaped before
