@@ -21,6 +21,7 @@ def html(text: str, *, link: Link) -> Markup:
     parser = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
     tokens = parser.parse(text)
     _name_headings(tokens)
+    _empty_corners(tokens)
     for token in _every(tokens):
         token.attrs.pop("style", None)  # a column's alignment, which the Content-Security-Policy refuses
     for token in tokens:
@@ -39,6 +40,13 @@ def _name_headings(tokens: Sequence[Token]) -> None:
     for token, inline in pairwise(tokens):
         if token.type == "heading_open":
             token.attrSet("id", _NO_PART_OF_A_FRAGMENT.sub("", inline.content.lower()).replace(" ", "-"))
+
+
+def _empty_corners(tokens: Sequence[Token]) -> None:
+    """Make cells of a head without text plain cells: they head nothing."""
+    for opening, inline, closing in zip(tokens, tokens[1:], tokens[2:], strict=False):
+        if opening.type == "th_open" and not inline.content:
+            opening.tag = closing.tag = "td"
 
 
 def _lead(tokens: Sequence[Token], link: Link) -> None:

@@ -341,7 +341,6 @@ async def test_nobody_is_barred(browser: Browser, site: Site, scheme: str, width
         str(question),
         "/docs",
         "/docs/acr",
-        "/docs/generic",
         "/warehouses?only=untold",
         "/warehouses/kargo-demo/guestbook",
         "/explain?push=myregistry.azurecr.io/team/guestbook:1.2.3",

@@ -74,12 +74,15 @@ async def test_what_is_no_document_is_404(service: Service, path: str) -> None:
 
 
 def test_what_a_document_links_and_is_not_shown_is_text() -> None:
-    text = "# A\n\n[b](b.md#c), [d](https://d.example/?a=1&b=2), ![e](e.png) <script>f</script>\n\n|g|\n|-:|\n|h|\n"
+    text = (
+        "# A\n\n[b](b.md#c), [d](https://d.example/?a=1&b=2), ![e](e.png) <script>f</script>\n\n|g||\n|-:|-|\n|h|i|\n"
+    )
     html = markdown.html(text, link=lambda href: href if href.startswith("https:") else "")
     assert "<span>b</span>" in html
     assert '<a href="https://d.example/?a=1&amp;b=2">d</a>' in html
     assert "&lt;script&gt;f" in html
     assert "<img" not in html
+    assert "<th>g</th>\n<td></td>" in html
     assert "<td>h</td>" in html
 
 

@@ -29,7 +29,7 @@ from tests.service import Service, acr_push, running_service, until
 HOOK = Hook(provider="azure", name="acr")
 KEY = "canary-key-of-the-pages"
 TOKEN = re.compile(r"[0-9a-f]{64}")
-SECTIONS = ("/overview", "/deliveries", "/warehouses", "/receivers", "/queue", "/refusals", "/explain")
+SECTIONS = ("/overview", "/deliveries", "/warehouses", "/receivers", "/queue", "/refusals", "/explain", "/docs")
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ async def test_the_steps_of_a_registration_have_the_real_url_once_it_is_shown(se
     [shown] = (await post(service, "/receivers/url?format=json", wanted, x_pages_key="")).json()["receivers"]
     assert f'--uri "{shown["url"]}"' in shown["registration"]["command"]
     assert HOOK.path in shown["url"]
-    assert b"docs/senders/acr.md" in (await get(service, "/receivers")).body
+    assert b'href="/docs/acr"' in (await get(service, "/receivers")).body
 
 
 def links(page: Response) -> dict[str, str]:

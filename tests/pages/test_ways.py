@@ -20,7 +20,7 @@ from tests.pages import journalling
 from tests.service import Service, running_service
 
 HOOK = Hook(provider="azure", name="acr")
-SECTIONS = ("/overview", "/deliveries", "/warehouses", "/receivers", "/queue", "/refusals", "/explain")
+SECTIONS = ("/overview", "/deliveries", "/warehouses", "/receivers", "/queue", "/refusals", "/explain", "/docs")
 
 
 @pytest.fixture
