@@ -60,6 +60,9 @@ async def test_a_receiver_leads_to_its_sender_s_document(service: Service) -> No
         return 'href="/docs/acr"' in await shown(service, "/receivers")
 
     await until(linked)
+    page = await shown(service, "/receivers")
+    assert "--registry <var>REGISTRY</var>" in page
+    assert "what is in capitals and underlined is yours to fill in" in page
     assert "Azure Container Registry" in await shown(service, "/docs/acr")
 
 
