@@ -17,6 +17,7 @@ RUN python -m pip install --no-cache-dir --disable-pip-version-check --require-h
 
 COPY function_app.py host.json /home/site/wwwroot/
 COPY receivers /home/site/wwwroot/receivers/
+COPY docs /home/site/wwwroot/docs/
 
 # What /readyz shows beside the version: `--build-arg BUILD=$(git rev-parse --short=12 HEAD)`.
 ARG BUILD=image

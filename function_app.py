@@ -28,6 +28,7 @@ from receivers.settings import SettingsError, storage_configured
 logger = logging.getLogger("receivers")
 
 PAGES = "receivers.pages.site"  # imported when a page is asked for first
+PAGE_METHODS = [func.HttpMethod.GET, func.HttpMethod.HEAD, func.HttpMethod.POST]
 
 type Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 
@@ -86,7 +87,7 @@ async def visit(req: func.HttpRequest) -> func.HttpResponse:
 
 
 for section in SECTIONS:
-    route = app.route(route=f"{section}/{{*rest}}", methods=[func.HttpMethod.GET, func.HttpMethod.POST])
+    route = app.route(route=f"{section}/{{*rest}}", methods=PAGE_METHODS)
     route(app.function_name(section)(visit))
 
 

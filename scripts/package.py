@@ -37,6 +37,7 @@ TOP = ("function_app.py", "host.json", "requirements.txt")
 CODE = PurePosixPath("receivers")
 KINDS = (".py", ".html", ".css", ".js", ".svg")  # of the files there
 LOCAL = CODE / "local"  # what runs without Azure
+MANUAL = PurePosixPath("docs/senders")  # which the pages show
 
 # What an installer leaves that differs from machine to machine (shebangs, and the hashes of those), or is of no use at
 # run time.
@@ -46,7 +47,8 @@ LEFT_OUT = ("bin/*", "*/RECORD", "*/INSTALLER", "*/REQUESTED", "*/direct_url.jso
 def belongs(path: PurePosixPath) -> bool:
     """Whether a file of this place and name is one that the app is made of."""
     in_code = CODE in path.parents and LOCAL not in path.parents
-    return str(path) in TOP or (in_code and path.suffix in KINDS and not path.name.startswith("."))
+    shown = path.parent == MANUAL and path.suffix == ".md"
+    return str(path) in TOP or shown or (in_code and path.suffix in KINDS and not path.name.startswith("."))
 
 
 def app_files(root: Path) -> Iterator[PurePosixPath]:

@@ -36,9 +36,11 @@ async def test_health_and_pages_are_served_below_it_and_only_there(service: Serv
     assert (await service.ask("GET", path)).status == 404
 
 
-async def test_what_a_page_refers_to_is_below_it(service: Service) -> None:
-    page = await service.ask("GET", f"{BASE}/receivers")
-    links = re.findall(r'(?:href|src|action)="([^"#]+)', page.body.decode())
+@pytest.mark.parametrize("path", ["/receivers", "/docs/generic"])
+async def test_what_a_page_refers_to_is_below_it(service: Service, path: str) -> None:
+    page = await service.ask("GET", BASE + path)
+    found = re.findall(r'(?:href|src|action)="([^"#]+)', page.body.decode())
+    links = [link for link in found if not link.startswith("https://")]
     assert len(links) > 5
     assert [link for link in links if not link.startswith(f"{BASE}/")] == []
     style = next(link for link in links if "style.css" in link)

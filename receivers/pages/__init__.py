@@ -5,4 +5,4 @@ needs it.
 """
 
 # First segments of the pages' paths.
-SECTIONS = ("overview", "deliveries", "warehouses", "receivers", "queue", "refusals", "explain", "pages")
+SECTIONS = ("overview", "deliveries", "warehouses", "receivers", "queue", "refusals", "explain", "docs", "pages")

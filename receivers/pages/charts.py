@@ -6,7 +6,7 @@ A kind of piece is told by its place in the stack, its pattern and its name, and
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 720, 240  # units of the drawing, which is as wide as the page
+WIDTH, HEIGHT = 720, 240  # units of the drawing, which is as wide as the page and as tall as the stylesheet says
 LEFT, TOP, BOTTOM = 46, 12, 30  # around the columns: numbers, a margin, times
 GAP = 0.25  # of a column's place
 THINNEST = 1.5  # units; a single delivery among thousands is seen
@@ -104,3 +104,13 @@ def _pieces(column: Column, series: Sequence[str], *, x: float, width: float, un
             y -= height
             pieces.append(Piece(name, round(x, 2), round(y, 2), round(width, 2), round(height, 2)))
     return pieces
+
+
+def across(units: float) -> str:
+    """A width as a part of the drawing's, so that letters and patterns keep their size on a narrow page."""
+    return f"{units / WIDTH:.3%}"
+
+
+def down(units: float) -> str:
+    """The same of its height."""
+    return f"{units / HEIGHT:.3%}"

@@ -6,16 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from receivers import limits
 from receivers.deliveries.delivery import Delivery
 from receivers.journal.journal import Finding, Journal, Row, State, is_id
 from receivers.journal.redelivery import NothingToRedeliver, Redelivery
-from receivers.pages import documents, refusals, searching, timeline, wording
-from receivers.pages.searching import Search, when_of
+from receivers.pages import documents, missing, queries, refusals, searching, timeline, wording
+from receivers.pages.searching import Found, Search, when_of
 from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS
 from receivers.runtime import Runtime
-from receivers.text import clipped, printable
 
 SHOWN = 50  # rows on a page
 LONGEST = 500  # characters of a value in a query
@@ -23,13 +21,14 @@ MOST = 500  # rows that a program may ask for at once
 WRITTEN = timedelta(seconds=4)  # in which another instance of this service has written its rows
 LOOK_EVERY = 0.25  # seconds
 FILTERS = ("provider", "project", "receiver", "warehouse", "state", "finding", "repository", "search", "since", "until")
-PARAMETERS = frozenset({*FILTERS, "limit", "before", "after", "redelivered", "tab", "format", "key"})
-PROGRESS = ("before", "after", "redelivered", "tab", "format")  # where somebody is, not what is looked for
+PARAMETERS = (*FILTERS, "limit", "before", "after")
+PROGRESS = ("before", "after", "redelivered", "tab", "end", "format")  # where somebody is, not what is looked for
 TABS = ("decision", "request", "attempts")
 VALUES = {
     "provider": frozenset(PROVIDERS),
     "state": frozenset(State) - {State.GONE},
     "finding": frozenset(Finding),
+    "end": frozenset({"older", "newer"}),
 }
 SINCE = {"1h": "the last hour", "24h": "the last 24 hours", "3d": "the last 3 days", "30d": "the last 30 days"}
 
@@ -105,7 +104,10 @@ async def detail(visit: Visit, service: Runtime, delivery: str) -> View | Done:
         if alike and not visit.wants_json:
             return Done(location=f"/deliveries/{alike[0].id}{_kept(visit)}", document={})
         delivery = alike[0].id if alike else delivery
-    row = await row_of(service, delivery)
+    row = await _row(service, delivery)
+    if row is None:
+        return await missing.view(service, delivery)
+    end = visit.query.get("end", "").strip()
     tab = visit.query.get("tab", "")
     return View(
         template="delivery.html",
@@ -114,25 +116,32 @@ async def detail(visit: Visit, service: Runtime, delivery: str) -> View | Done:
             "tab": tab if tab in TABS else TABS[0],
             "tabs": TABS,
             "kept": _kept(visit),
-            "back": _kept(visit, besides=("tab", "format")),
+            "back": _kept(visit, besides=("tab", "end", "format")),
             "timeline": timeline.of(row),
+            "end": end if end and not (await _beside(visit, service, row.id, end)).rows else "",
         },
         document={"delivery": documents.whole(row)},
     )
 
 
 async def neighbour(visit: Visit, service: Runtime, delivery: str, direction: str) -> Done:
-    """On to the next older or newer delivery within the same filter."""
-    journal = journal_of(service)
+    """On to the next older or newer delivery within the same filter; where there is none, back to this one."""
+    journal_of(service)
     _refuse_unknown(visit)
     if not is_id(delivery):
         raise Refused(404, "No such delivery", "This is not the id of a delivery.")
-    search = _search(visit)
-    look = searching.older if direction == "older" else searching.nearest
-    found = await look(journal, search, delivery, 1)
-    if not found.rows:
+    found = await _beside(visit, service, delivery, direction)
+    if found.rows:
+        return Done(location=f"/deliveries/{found.rows[0].id}{_kept(visit)}", document={"id": found.rows[0].id})
+    if visit.wants_json:
         raise Refused(404, f"No {direction} delivery", f"There is no {direction} delivery that the filter lets pass.")
-    return Done(location=f"/deliveries/{found.rows[0].id}{_kept(visit)}", document={"id": found.rows[0].id})
+    return Done(location=f"/deliveries/{delivery}{_kept(visit, end=direction)}", document={})
+
+
+async def _beside(visit: Visit, service: Runtime, delivery: str, direction: str) -> Found:
+    """The next older or newer delivery that the query lets pass, if there is one."""
+    look = searching.older if direction == "older" else searching.nearest
+    return await look(journal_of(service), _search(visit), delivery, 1)
 
 
 def _alike(visit: Visit, prefix: str, rows: list[Row]) -> View:
@@ -143,9 +152,9 @@ def _alike(visit: Visit, prefix: str, rows: list[Row]) -> View:
     )
 
 
-def _kept(visit: Visit, *, besides: Collection[str] = PROGRESS) -> str:
+def _kept(visit: Visit, *, besides: Collection[str] = PROGRESS, **more: str) -> str:
     """The query that other pages of deliveries take over: what is looked for."""
-    kept = {name: visit.query[name] for name in visit.query if visit.query[name] and name not in besides}
+    kept = {name: visit.query[name] for name in visit.query if visit.query[name] and name not in besides} | more
     return f"?{urlencode(kept, errors='surrogatepass')}" if kept else ""
 
 
@@ -196,18 +205,19 @@ def _redelivered(deliveries: Iterable[Delivery]) -> dict[str, Any]:
 
 async def row_of(service: Runtime, delivery: str) -> Row:
     """The row of a delivery. Raises :class:`Refused` where there is none."""
+    row = await _row(service, delivery)
+    if row is None:
+        raise Refused(404, "No such delivery", missing.NO_ROW)
+    return row
+
+
+async def _row(service: Runtime, delivery: str) -> Row | None:
+    """The same; None where there is none, also after a moment in which another instance writes it."""
     journal = journal_of(service)
     row = await journal.read(delivery) if is_id(delivery) else None
     while row is None and is_id(delivery) and timedelta(0) <= _now() - when_of(delivery) < WRITTEN:
         await asyncio.sleep(LOOK_EVERY)
         row = await journal.read(delivery)
-    if row is None:
-        raise Refused(
-            404,
-            "No such delivery",
-            "There is no delivery with this id, or it is older than the journal keeps, or it was refused before a "
-            "receiver was known: these are counted, not recorded.",
-        )
     return row
 
 
@@ -219,10 +229,7 @@ def _redelivery(service: Runtime) -> Redelivery:
 
 def _refuse_unknown(visit: Visit) -> None:
     """Refuse a query that would be taken for less than was asked. Raises :class:`Refused`."""
-    unknown = sorted(set(visit.query) - PARAMETERS)
-    if unknown:
-        known = ", ".join(sorted({*FILTERS, "limit", "before", "after"}))
-        raise Refused(400, "Unknown parameter", f"There is no parameter {_told(unknown[0])}. These are known: {known}.")
+    queries.refuse_unknown(visit, PARAMETERS, besides=PROGRESS)
     for name, value in visit.query.items():
         if len(value) > LONGEST:
             raise Refused(400, "Too long", f"{name} has {LONGEST} characters at most.")
@@ -230,16 +237,12 @@ def _refuse_unknown(visit: Visit) -> None:
         value = visit.query.get(name, "").strip()
         if value and value not in values:
             allowed = ", ".join(sorted(values))
-            raise Refused(400, f"Unknown {name}", f"{name} cannot be {_told(value)}. It is one of {allowed}.")
+            raise Refused(400, f"Unknown {name}", f"{name} cannot be {queries.told(value)}. It is one of {allowed}.")
     for name in ("before", "after"):
         if visit.query.get(name) and not is_id(visit.query[name]):
             raise Refused(400, "No such place", f"{name} is the id of a delivery: 24 hexadecimal digits.")
     if visit.query.get("limit") and visit.number("limit") is None:
         raise Refused(400, "How many?", f"limit is a number, {MOST} at most.")
-
-
-def _told(text: str) -> str:
-    return printable(clipped(text, limits.NAME_SHOWN))
 
 
 def _projects(service: Runtime, chosen: str) -> list[str]:

@@ -14,6 +14,7 @@ from receivers.deliveries.reading import BusyError
 from receivers.directory import addresses
 from receivers.directory.coverage import Tellers
 from receivers.events import Event, Receiver, WebhookError, WebhookRequest
+from receivers.pages import queries
 from receivers.pages.deliveries import row_of
 from receivers.pages.visits import Refused, View, Visit
 from receivers.providers import PROVIDERS
@@ -30,6 +31,7 @@ BODY = 60_000  # bytes; thrice as many in a form
 
 async def asked(visit: Visit, service: Runtime) -> View:
     """The forms; with a push, or a delivery's id, in the query also what it would do now."""
+    queries.refuse_unknown(visit, (*FIELDS, "delivery"))
     delivery = visit.query.get("delivery", "")
     if delivery:
         row = await row_of(service, delivery)
@@ -100,7 +102,7 @@ def _view(
             "request": {name: visit.form.get(name, "") for name in REQUEST},
             "receivers": [(_key(each), addresses.name_of(each)) for each in everyone[:OFFERED]],
             "explanation": explanation,
-            "events": [report.described(event) for event in explanation.events] if explanation else [],
+            "events": list(dict.fromkeys(map(report.described, explanation.events))) if explanation else [],
             "decisions": decisions[:SHOWN],
             "unshown": max(0, len(decisions) - SHOWN),
             "named": addresses.named,

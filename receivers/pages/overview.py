@@ -11,7 +11,7 @@ from receivers.deliveries.refusals import Summary
 from receivers.journal.figures import Figures, Folded, Taken
 from receivers.journal.hours import HOUR, OTHERS, Whose, quantile
 from receivers.journal.journal import State
-from receivers.pages import charts, checks, wording
+from receivers.pages import charts, checks, queries, wording
 from receivers.pages.charts import Column
 from receivers.pages.checks import Level
 from receivers.pages.visits import Refused, View, Visit
@@ -19,13 +19,18 @@ from receivers.runtime import Runtime
 from receivers.storage.account import StorageError
 
 BUSIEST = 8  # receivers listed
-# From the bottom of the chart to its top, with the states that are counted there.
+# From the bottom of the chart to its top. The filter of /deliveries has the same names.
 SERIES = {
-    "refreshed": ("Refreshed", (State.REFRESHED,)),
-    "nothing": ("Nothing to do", (State.NOTHING, State.PING, State.IGNORED)),
-    "queued": ("Queued", (State.QUEUED,)),
-    "refused": ("Refused", (State.REFUSED, State.GONE)),
-    "failed": ("Failed", (State.FAILED,)),
+    state.value: wording.LABELS[state]
+    for state in (
+        State.REFRESHED,
+        State.NOTHING,
+        State.PING,
+        State.IGNORED,
+        State.QUEUED,
+        State.REFUSED,
+        State.FAILED,
+    )
 }
 TIMES = {
     "answered": "Arrival to answer",
@@ -58,6 +63,7 @@ COLUMNS = {HOUR: "hour", 6 * HOUR: "six hours", 24 * HOUR: "day"}
 
 async def listing(visit: Visit, service: Runtime) -> View:
     """The overview. A journal that is away, or not there, takes the figures away and nothing else."""
+    queries.refuse_unknown(visit, ("range",))
     chosen = RANGES.get(visit.query.get("range", "24h"))
     if chosen is None:
         raise Refused(400, "No such range", f"range is one of {', '.join(RANGES)}.")
@@ -76,7 +82,7 @@ async def listing(visit: Visit, service: Runtime) -> View:
             "shown": shown,
             "why": why,
             "refusals": refusals,
-            "series": {name: title for name, (title, _) in SERIES.items()},
+            "series": SERIES,
             "times": TIMES,
             "charts": charts,
             "seconds": _seconds,
@@ -149,11 +155,11 @@ def _bins(figures: Figures, began: datetime, chosen: Range) -> list[_Bin]:
 
 
 def _series(folded: Folded) -> dict[str, int]:
-    return {name: sum(folded.states[state] for state in states) for name, (_, states) in SERIES.items()}
+    return {name: folded.states[name] for name in SERIES}
 
 
 def _column(position: int, bin_: _Bin, chosen: Range) -> Column:
-    told = [f"{count} {SERIES[name][0].lower()}" for name, count in bin_.counts.items() if count]
+    told = [f"{count} {SERIES[name].lower()}" for name, count in bin_.counts.items() if count]
     form = "%d %b" if chosen.column == 24 * HOUR else "%d %b, %H:%M"
     return Column(
         label=f"{bin_.began:{chosen.label}}" if position % chosen.label_every == 0 else "",

@@ -1,14 +1,18 @@
 """What is wrong with the service at the moment, for the head of each page: the banner."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from receivers import limits
-from receivers.pages import wording
+from receivers.pages import looks, wording
 from receivers.pages.visits import View, Visit
 from receivers.retries.contents import Contents
+from receivers.retries.queue import RetryQueue
 from receivers.runtime import Runtime
 from receivers.storage.account import StorageError
+
+type Look = Callable[[RetryQueue], Awaitable[Contents | None]]
 
 WITHOUT_QUEUE = "deliveries are answered an error meanwhile, because there is no retry queue"
 
@@ -22,19 +26,19 @@ async def of(service: Runtime) -> list[str]:
     """What is wrong, worst first. Looks at the cluster unless that was done a moment ago."""
     await service.availability.look()
     away = service.availability.away_for
-    problems = [outage(service, away, await contents(service))] if away is not None else _cluster(service)
+    problems = [outage(service, away, await contents(service, looks.lately))] if away is not None else _cluster(service)
     for name, fault in (("retry queue", service.queue), ("journal", service.journal)):
         if fault is not None and fault.fault():
             problems.append(f"The {name}: {fault.fault()}")
     return problems
 
 
-async def contents(service: Runtime) -> Contents | None:
+async def contents(service: Runtime, look: Look = looks.now) -> Contents | None:
     """What is in the retry queue; None: there is none, or it does not tell in time."""
     if service.queue is not None:
         with suppress(StorageError, TimeoutError):
             async with asyncio.timeout(limits.QUEUE_LOOK_TIMEOUT):
-                return await service.queue.peek()
+                return await look(service.queue)
     return None
 
 

@@ -1,6 +1,6 @@
 """The page of the queues: what waits, what was given up, and trying again or discarding it."""
 
-from receivers.pages import documents, queued
+from receivers.pages import documents, looks, queries, queued
 from receivers.pages.queued import GivenUp
 from receivers.pages.visits import Done, File, Refused, View, Visit
 from receivers.retries.queue import RetryQueue
@@ -15,8 +15,11 @@ GONE = "It is not among the first messages that were given up: it was tried agai
 
 async def listing(visit: Visit, service: Runtime) -> View:
     """What is in the queues."""
-    contents = await _queue(service).peek()
+    queries.refuse_unknown(visit, (), besides=("revived", "discarded"))
+    queue = _queue(service)
+    contents = await looks.now(queue)
     found = await queued.queues(contents, service)
+    queued.note(queue, found)
     return View(
         template="queue.html",
         values={"queues": found, "revived": visit.number("revived"), "discarded": visit.number("discarded")},
@@ -66,7 +69,7 @@ async def save(visit: Visit, service: Runtime) -> File:
 
 
 async def _message(wanted: str, service: Runtime) -> GivenUp:
-    contents = await _queue(service).peek()
+    contents = await looks.now(_queue(service))
     message = next((each for each in queued.poison(contents) if each.id == wanted), None)
     if message is None:
         raise Refused(404, "No such message", GONE)

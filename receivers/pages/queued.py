@@ -6,6 +6,7 @@ queued; both together tell what waits.
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from weakref import WeakKeyDictionary
@@ -13,7 +14,7 @@ from weakref import WeakKeyDictionary
 from receivers import limits
 from receivers.journal import rows
 from receivers.journal.journal import Filter, Journal, Row, State
-from receivers.pages import wording
+from receivers.pages import looks, wording
 from receivers.retries.contents import Contents, PoisonedMessage, Waiting
 from receivers.retries.queue import RetryQueue
 from receivers.runtime import Runtime
@@ -22,8 +23,7 @@ from receivers.storage.account import StorageError
 SHOWN = 100  # deliveries that wait
 PATIENCE = 2.0  # seconds for the journal
 LONGEST = timedelta(seconds=limits.RETRY_AGE + 2 * limits.RETRY_DELAYS[-1])  # that a delivery waits, parked ones apart
-GLANCE = 5.0  # seconds for which the navigation's number counts: each page has it
-GLANCE_PATIENCE = 0.5  # seconds for it; a page does not wait longer
+BADGE_PATIENCE = 0.5  # seconds for it; a page does not wait longer
 UNREADABLE = "a message that cannot be read"
 
 
@@ -85,25 +85,29 @@ class Badge:
     given_up: int = 0
 
 
-_glances: WeakKeyDictionary[RetryQueue, tuple[float, Badge]] = WeakKeyDictionary()
+_badges: WeakKeyDictionary[RetryQueue, tuple[float, Badge]] = WeakKeyDictionary()
 
 
 async def badge(service: Runtime) -> Badge:
     """How many wait and were given up, as of a few seconds ago; none where that is not known soon."""
     if service.queue is None:
         return Badge()
-    now = time.monotonic()
-    looked_at, known = _glances.get(service.queue, (-GLANCE, Badge()))
-    if now - looked_at < GLANCE:
+    looked_at, known = _badges.get(service.queue, (-looks.LATELY, Badge()))
+    if time.monotonic() - looked_at < looks.LATELY:
         return known
-    try:
-        async with asyncio.timeout(GLANCE_PATIENCE):
-            found = await queues(await service.queue.peek(), service)
-        known = Badge(waiting=found.waiting, given_up=found.given_up)
-    except (TimeoutError, StorageError):
-        known = Badge()
-    _glances[service.queue] = (now, known)
-    return known
+    found = None
+    with suppress(TimeoutError, StorageError):
+        async with asyncio.timeout(BADGE_PATIENCE):
+            contents = await looks.lately(service.queue)
+            found = await queues(contents, service) if contents else None
+    return note(service.queue, found)
+
+
+def note(queue: RetryQueue, found: Queues | None) -> Badge:
+    """What the navigation says from now on, on the page that has looked for itself too."""
+    badge = Badge(waiting=found.waiting, given_up=found.given_up) if found else Badge()
+    _badges[queue] = (time.monotonic(), badge)
+    return badge
 
 
 async def queues(contents: Contents, service: Runtime, *, now: datetime | None = None) -> Queues:

@@ -9,6 +9,7 @@ from receivers.directory import addresses
 from receivers.directory.addresses import Address
 from receivers.events import Receiver, Registration, Unprovable, WebhookRequest
 from receivers.journal.journal import Filter, Journal, Row
+from receivers.pages import queries
 from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS
 from receivers.runtime import Runtime
@@ -38,8 +39,8 @@ class Entry:
 
     @property
     def page(self) -> str:
-        """Where the documentation tells more of its sender."""
-        return f"docs/senders/{self.registration.page or self.address.sender}.md"
+        """The name of the document that tells more of its sender."""
+        return self.registration.page or self.address.sender
 
     @property
     def document(self) -> dict[str, Any]:
@@ -65,6 +66,7 @@ class Entry:
 
 async def listing(visit: Visit, service: Runtime, *, shown: Key | None = None) -> View:
     """A page of the receivers. The whole URL is told of the one that was asked for."""
+    queries.refuse_unknown(visit, ("page",))
     everyone = addresses.ordered(service.directory)
     position = next((at for at, receiver in enumerate(everyone) if _key(receiver) == shown), 0)
     page = position // SHOWN + 1 if shown else max(1, visit.number("page") or 1)

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from receivers.deliveries.refusals import Summary
+from receivers.pages import queries
 from receivers.pages.visits import View, Visit
 from receivers.runtime import Runtime
 
 MINUTES = 60  # listed, the latest ones in which there was something
 
 
-async def listing(_: Visit, service: Runtime) -> View:
+async def listing(visit: Visit, service: Runtime) -> View:
     """What was counted within the last day."""
+    queries.refuse_unknown(visit, ())
     summary = await service.refusals.summary()
     return View(
         template="refusals.html",

@@ -1,6 +1,7 @@
 """From what is to be shown to HTML or JSON, with the headers that keep a page safe."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
@@ -24,6 +25,9 @@ STATIC = {
 }
 AS_IT_IS = "!#$%&'()*+,/:;=?@[]"  # what a URL may hold beside letters and digits; escapes are not escaped again
 DAY = 24 * 3600  # seconds
+_CODE = re.compile("`([^`]+)`")
+PLACEHOLDERS = ("REPLACE_ME", "REGISTRY", "TEAM", "APP", "$URL", "$SECRET")  # in commands and snippets
+_PLACEHOLDER = re.compile(rf"(?<![\w.-])(?:{'|'.join(map(re.escape, PLACEHOLDERS))})(?![\w.-])")
 
 # Nothing but our own stylesheet, script and icon; forms post to ourselves; nobody may frame a page.
 POLICY = "; ".join(
@@ -100,10 +104,22 @@ def _environment() -> Environment:
         auto_reload=False,
     )
     environment.globals.update(address=_address, wording=wording)
-    environment.filters.update(utc=wording.utc, duration=wording.duration, ago=wording.ago, breakable=_breakable)
+    environment.filters.update(
+        utc=wording.utc, duration=wording.duration, ago=wording.ago, breakable=_breakable, coded=_coded, blanks=_blanks
+    )
     return environment
 
 
 def _breakable(name: str) -> Markup:
     """A repository's name, which a narrow page may break behind a slash."""
     return Markup("/<wbr>").join(escape(part) for part in name.split("/"))
+
+
+def _coded(sentence: str) -> Markup:
+    """A sentence, with what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(sentence))))  # noqa: S704 - it was escaped before
+
+
+def _blanks(snippet: str) -> Markup:
+    """A command or a snippet, with what people have to fill in told apart."""
+    return Markup(_PLACEHOLDER.sub(r"<var>\g<0></var>", str(escape(snippet))))  # noqa: S704 - it was escaped before

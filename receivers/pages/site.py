@@ -12,6 +12,7 @@ from receivers.pages import (
     access,
     deliveries,
     explain,
+    manual,
     openness,
     overview,
     problems,
@@ -130,6 +131,10 @@ async def _outcome(visiting: Visit, service: Runtime) -> View | Done | File:  # 
             return await explain.asked(visiting, service)
         case "POST", "explain":
             return await explain.posted(visiting, service)
+        case "GET", "docs":
+            return await manual.listing(visiting)
+        case "GET", "docs", name:
+            return await manual.page(visiting, name)
     raise Refused(404, "No such page", "There is nothing at this address.")
 
 

@@ -16,7 +16,7 @@ from receivers.events import Receiver, Target
 from receivers.journal.journal import Filter, Row
 from receivers.kargo import handling, words
 from receivers.kargo.subscriptions import Subscription
-from receivers.pages import wording
+from receivers.pages import queries, wording
 from receivers.pages.visits import Refused, View, Visit
 from receivers.runtime import Runtime
 from receivers.storage.account import StorageError
@@ -121,6 +121,7 @@ class Part:
 
 async def listing(visit: Visit, service: Runtime) -> View:
     """A page of the Warehouses. Those with subscriptions that nobody tells of, or that cannot be read, come first."""
+    queries.refuse_unknown(visit, ("project", "only", "page"))
     await _known(service)
     chosen = {name: visit.query.get(name, "").strip() for name in ("project", "only")}
     if chosen["only"] not in {"", UNTOLD}:
@@ -145,8 +146,9 @@ async def listing(visit: Visit, service: Runtime) -> View:
     )
 
 
-async def detail(visit: Visit, service: Runtime, project: str, name: str) -> View:  # noqa: ARG001 - as every page
+async def detail(visit: Visit, service: Runtime, project: str, name: str) -> View:
     """One Warehouse with all its subscriptions."""
+    queries.refuse_unknown(visit, ())
     await _known(service)
     target = Target(project, name)
     if not service.mirror.index.has(target):

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import aiohttp
 import pytest
@@ -12,6 +13,7 @@ from receivers.events import Push
 from receivers.journal.journal import State
 from receivers.pages.deliveries import SHOWN
 from receivers.providers import PROVIDERS
+from receivers.retries.messages import Attempt
 from tests.pages import chromium, journalling
 from tests.pages.conftest import KEY
 from tests.pages.sites import Site
@@ -210,7 +212,7 @@ async def test_what_was_given_up_is_tried_again(context: BrowserContext, site: S
     await page.goto("/queue")
     await expect(page.get_by_role("heading", name="Given up")).to_contain_text("2")
     await page.get_by_role("listitem").filter(has_text=one).get_by_role("button", name="Try again").click()
-    await expect(page.get_by_text("1 delivery is tried again now.")).to_be_visible()
+    await expect(page.get_by_text(re.compile("^Asked for: another try of 1 delivery."))).to_be_visible()
     await expect(page.get_by_role("listitem").filter(has_text=other)).to_contain_text("given up after 78 tries")
     await page.get_by_role("listitem").filter(has_text=other).get_by_role("button", name="Try again").click()
     await expect(page.get_by_text("No delivery was given up.")).to_be_visible()
@@ -313,6 +315,15 @@ async def test_nobody_is_barred(browser: Browser, site: Site, scheme: str, width
     await journalling.write(site.store, every)
     delivery = every[0].id
     failed = next(row.id for row in every if row.state == State.FAILED)
+    tried = journalling.row(repository, state=State.QUEUED)
+    error = "the cluster did not answer in time"
+    tried.attempts = [Attempt(at=tried.received_at, refreshed=0, error=error) for _ in range(3)]
+    twins = [journalling.row(repository, age=timedelta(days=9)) for _ in range(2)]
+    twins[1].id = twins[0].id[:20] + ("0000" if twins[0].id[20:] != "0000" else "1111")
+    await journalling.write(site.store, [tried, *twins])
+    lost = await journalling.give_up(site.store, repository)
+    await page.goto("/queue")
+    question = await page.locator("li", has_text=repository).get_by_role("link", name="Discard").get_attribute("href")
     details = [
         f"/deliveries/{each}?tab={tab}" for each in (delivery, failed) for tab in ("decision", "request", "attempts")
     ]
@@ -322,6 +333,14 @@ async def test_nobody_is_barred(browser: Browser, site: Site, scheme: str, width
         f"/deliveries?repository={repository}",
         "/deliveries?repository=none",
         "/deliveries/nothing",
+        f"/deliveries/{tried.id}",
+        f"/deliveries/{tried.id}?repository={repository}&end=newer",
+        f"/deliveries/{twins[0].id[:20]}",
+        f"/deliveries/{lost}",
+        "/deliveries/redeliver?since=1h",
+        str(question),
+        "/docs",
+        "/docs/acr",
         "/warehouses?only=untold",
         "/warehouses/kargo-demo/guestbook",
         "/explain?push=myregistry.azurecr.io/team/guestbook:1.2.3",
@@ -330,6 +349,9 @@ async def test_nobody_is_barred(browser: Browser, site: Site, scheme: str, width
         await page.goto(path)
         assert await chromium.violations(page, source) == [], path
         assert await page.evaluate("document.documentElement.scrollWidth") <= width, path
+    await page.goto(str(question))
+    await page.get_by_role("button", name="Discard").click()
+    await expect(page.get_by_text("Asked for: 1 message to be discarded.")).to_be_visible()
     await context.close()
 
 
@@ -340,6 +362,35 @@ async def test_nobody_is_barred_by_the_key(browser: Browser, locked_site: Site, 
     page = await context.new_page()
     await page.goto("/deliveries")
     assert await chromium.violations(page, source) == []
+    await context.close()
+
+
+async def test_what_has_a_button_for_it_is_copied_and_times_are_the_visitor_s(browser: Browser, site: Site) -> None:
+    row = journalling.row(journalling.new_repository(), age=timedelta(minutes=5))
+    await journalling.write(site.store, [row])
+    context = await browser.new_context(base_url=site.url, timezone_id="Asia/Kolkata", locale="en-GB")
+    await context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = await detail(context, row.id)
+    await page.get_by_role("button", name="Copy the id").click()
+    await expect(page.locator("#copy-id")).to_have_text("Copied")
+    assert await page.evaluate("navigator.clipboard.readText()") == row.id
+    here = row.received_at.astimezone(ZoneInfo("Asia/Kolkata"))
+    arrived = page.locator("time[data-time]").first
+    await expect(arrived).to_contain_text(f"{here:%H:%M:%S}")
+    await expect(arrived).to_have_attribute(
+        "title", re.compile(f"{here:%H:%M:%S} here, .*{row.received_at:%H:%M:%S} UTC$")
+    )
+    await context.close()
+
+
+async def test_the_chart_has_room_on_a_phone(browser: Browser, site: Site) -> None:
+    context = await browser.new_context(base_url=site.url, viewport={"width": 390, "height": 844})
+    page = await context.new_page()
+    await page.goto("/overview?range=7d")
+    box = await page.locator("svg.chart").bounding_box()
+    assert box is not None
+    assert box["height"] >= 200
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
     await context.close()
 
 

@@ -56,7 +56,10 @@ def test_it_holds_the_app_and_nothing_that_only_developers_need(built: Path) -> 
     app = {name for name in names(built) if not name.startswith(".python_packages/")}
     assert {"host.json", "function_app.py", "requirements.txt", "receivers/runtime.py"} <= app
     top = {name.partition("/")[0] for name in app}
-    assert top == {"host.json", "function_app.py", "requirements.txt", "receivers", "__pycache__"}
+    assert top == {"host.json", "function_app.py", "requirements.txt", "receivers", "docs", "__pycache__"}
+    assert {name for name in app if name.startswith("docs/")} == {
+        f"docs/senders/{path.name}" for path in (ROOT / "docs" / "senders").iterdir()
+    }
     assert not {name for name in app if name.startswith("receivers/local")}
 
 
