@@ -266,3 +266,10 @@ async def test_a_delivery_is_explained_and_is_its_warehouse_s_last_push(
         alone = (await document(service, "/warehouses/kargo-demo/app"))["warehouse"]
         assert (app["lastPush"]["id"], alone["lastPush"]["id"]) == (delivery, delivery)
         assert app["lastRefresh"]
+
+
+async def test_a_project_that_nobody_knows_is_told(service: Service) -> None:
+    note = "no project of that name is known: kargo-dmo; kargo-demo may be meant"
+    assert (await document(service, "/warehouses", project="kargo-dmo"))["note"] == note
+    assert note[1:] in await page(service, "/warehouses", project="kargo-dmo")
+    assert (await document(service, "/warehouses", project=PROJECT))["note"] is None
