@@ -135,7 +135,8 @@ async def test_they_can_be_filtered(service: Service) -> None:
     untold = await document(service, "/warehouses", only="untold")
     assert [each["name"] for each in untold["warehouses"]] == ["broken", "git", "hub"]
     assert (await document(service, "/warehouses", project="other"))["count"] == 0
-    assert "No Warehouse matches" in await page(service, "/warehouses", project="other")
+    assert "o project of that name is known: other" in await page(service, "/warehouses", project="other")
+    assert "No Warehouse matches" in await page(service, "/warehouses", only="untold", page="7")
 
 
 @pytest.mark.parametrize(
