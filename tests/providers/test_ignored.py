@@ -1,7 +1,6 @@
 """What is ignored and yet is about a repository, which people are told."""
 
 import json
-from typing import Any
 
 import pytest
 
@@ -41,11 +40,35 @@ DIGEST = "sha256:" + "5f" * 32
             {},
             {"domain": "docker", "event_type": "pushed", "data": {"repo_key": "team/app", "image_type": "npm"}},
         ),
+        (
+            "azure",
+            {},
+            [
+                {
+                    "eventType": "Microsoft.ContainerRegistry.ImageDeleted",
+                    "data": {"target": {"repository": "team/app"}},
+                }
+            ],
+        ),
+        ("azure", {}, {"eventType": "build.complete", "resource": {"repository": {"name": "team/app"}}}),
+        (
+            "azure",
+            {},
+            {
+                "eventType": "git.pullrequest.updated",
+                "resource": {"status": "active", "repository": {"name": "team/app"}},
+            },
+        ),
+        (
+            "zot",
+            {"ce-specversion": "1.0", "ce-id": "1", "ce-type": "zotregistry.image.deleted", "ce-source": "zot"},
+            {"name": "team/app"},
+        ),
         ("distribution", {}, {"events": [{"action": "pull", "target": {"repository": "team/app"}}]}),
     ],
     ids=str,
 )
-def test_its_repository_is_told(provider: str, event: dict[str, str], document: dict[str, Any]) -> None:
+def test_its_repository_is_told(provider: str, event: dict[str, str], document: object) -> None:
     [told] = deliver(provider, json.dumps(document).encode(), event)
     assert isinstance(told, Ignored)
     assert told.repository == "team/app"
@@ -63,6 +86,14 @@ def test_its_repository_is_told(provider: str, event: dict[str, str], document: 
 )
 def test_whatever_stands_in_its_place_refuses_nothing(provider: str, event: dict[str, str], repository: object) -> None:
     [told] = deliver(provider, json.dumps({"repository": repository}).encode(), event)
+    assert isinstance(told, Ignored)
+    assert told.repository == ""
+
+
+@pytest.mark.parametrize("data", [None, 7, "x", [], {"target": []}, {"target": {"repository": [7]}}, {"target": "x"}])
+def test_what_stands_in_an_envelope_may_be_anything(data: object) -> None:
+    event = {"eventType": "Microsoft.ContainerRegistry.ImageDeleted", "data": data}
+    [told] = deliver("azure", json.dumps([event]).encode())
     assert isinstance(told, Ignored)
     assert told.repository == ""
 
