@@ -238,6 +238,7 @@ class Ignored(msgspec.Struct, frozen=True, tag="ignored"):
     """Understood, and nothing to refresh. ``reason`` completes "ignored: …"."""
 
     reason: str
+    repository: str = ""  # what it is about, where that is known; for people
 
 
 class Handshake(msgspec.Struct, frozen=True, tag="handshake"):

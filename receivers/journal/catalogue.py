@@ -17,7 +17,8 @@ import msgspec
 
 from receivers import limits
 from receivers.journal import segments
-from receivers.journal.hours import Hour, Merged, decoded, hour_of
+from receivers.journal.counting import OVERLAP, Counting
+from receivers.journal.hours import Hour, Merged, decoded, hour_at, hour_of
 from receivers.journal.journal import Filter, Row, is_id
 from receivers.journal.segments import Segment, Wanted
 from receivers.sampled import Sampled
@@ -30,7 +31,6 @@ unreadable = Sampled(logger)
 
 TABLE = "hours"
 SINCE = "since"  # partition and row of the hour since which every row is listed; behind all hours
-OVERLAP = 2  # hours after the first segment in which an earlier version may still have written rows
 TOO_LARGE = frozenset({400, 413})
 _UNREADABLE = (KeyError, TypeError, ValueError, OverflowError, RecursionError, zlib.error, msgspec.DecodeError)
 
@@ -50,9 +50,7 @@ class Catalogue:
         self._changed: dict[str, Segment] = {}  # not stored as they are now
         self._unlisted: dict[str, Segment] = {}  # of these, with rows that no stored one lists
         self._saving = asyncio.Lock()
-        self._saved_at = 0.0
-        self._timer: asyncio.TimerHandle | None = None
-        self._flushing: asyncio.Task[None] | None = None
+        self._counting = Counting(lambda: self._save(list(self._changed.values())))
         self._since: int | None = None  # once known
 
     async def announce(self, rows: Iterable[Row]) -> None:
@@ -71,13 +69,11 @@ class Catalogue:
         segment.tally.change(row, told, before)
         segment.settle(row)
         self._changed[segment.name] = segment
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(limits.HOURS_INTERVAL, self._flush)
+        self._counting.changed()
 
     async def count(self) -> None:
         """Write what was counted, unless that was done a few seconds ago: then it is done later."""
-        if asyncio.get_running_loop().time() - self._saved_at >= limits.HOURS_INTERVAL:
-            await self._store_changes()
+        await self._counting.count()
 
     async def listed(self, only: Filter, *, before: str) -> AsyncIterator[list[str]]:
         """Deliveries whose rows may pass a filter, newest first, some at a time. Raises StorageError."""
@@ -85,7 +81,7 @@ class Catalogue:
         if is_id(before):
             conditions.append(f"PartitionKey ge {literal(segments.partition_of(int(before[:12], 16) // 3_600_000))}")
         if only.since is not None:
-            conditions.append(f"PartitionKey le {literal(segments.partition_of(_hour(only.since)))}")
+            conditions.append(f"PartitionKey le {literal(segments.partition_of(hour_at(only.since)))}")
         query, select = " and ".join(conditions), segments.head(only)
         matching: list[_Matching] = []
         at_once = 1
@@ -103,7 +99,7 @@ class Catalogue:
 
     async def hours(self, since: datetime) -> list[Hour]:
         """Deliveries by hour and receiver, oldest first. Raises StorageError."""
-        first = _hour(since)
+        first = hour_at(since)
         merged = Merged()
         here = dict(self._changed)
         query = f"PartitionKey le {literal(segments.partition_of(first))}"
@@ -128,23 +124,16 @@ class Catalogue:
 
     async def clean(self) -> None:
         """Delete what is older than the settings keep. Raises StorageError."""
-        oldest = literal(segments.partition_of(_hour(self._now() - timedelta(days=self._days))))
+        oldest = literal(segments.partition_of(hour_at(self._now() - timedelta(days=self._days))))
         await self._table.delete(f"PartitionKey gt {oldest} and PartitionKey lt {literal(SINCE)}")
 
     async def close(self) -> None:
         """Write what was counted last."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._flushing is not None:
-            await asyncio.wait({self._flushing})
-        with suppress(StorageError, TimeoutError):
-            async with asyncio.timeout(limits.CLOSE_GRACE):
-                await self._save(list(self._changed.values()))
+        await self._counting.close()
 
     async def _begin(self) -> None:
         if await self.since() is None:
-            hour = _hour(self._now()) + OVERLAP
+            hour = hour_at(self._now()) + OVERLAP
             await self._table.merge([{"PartitionKey": SINCE, "RowKey": SINCE, "hour": str(hour)}])
             self._since = hour
 
@@ -159,18 +148,6 @@ class Catalogue:
             found = Segment(hour, f"{self._instance}-{self._number}")
             self._segments = [*self._segments[-limits.SEGMENTS_OPEN + 1 :], found]
         return found
-
-    def _flush(self) -> None:
-        self._timer = None
-        self._flushing = asyncio.get_running_loop().create_task(self._store_changes())
-
-    async def _store_changes(self) -> None:
-        self._saved_at = asyncio.get_running_loop().time()
-        try:
-            await self._save(list(self._changed.values()))
-        except StorageError:  # what is wrong is said of the rows
-            if self._timer is None:
-                self._timer = asyncio.get_running_loop().call_later(limits.HOURS_INTERVAL, self._flush)
 
     async def _save(self, changed: Iterable[Segment]) -> None:
         """Write segments as they are now. One that is too large is given up: no row shall wait for it."""
@@ -202,10 +179,6 @@ class Catalogue:
         except _UNREADABLE:
             _warn(head)
             return []
-
-
-def _hour(time: datetime) -> int:
-    return int(time.timestamp()) // 3600
 
 
 def _first(matching: list[_Matching], hours: int, goes_on: str) -> list[_Matching]:

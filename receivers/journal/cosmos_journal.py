@@ -1,13 +1,13 @@
-"""The journal in Azure Cosmos DB: one document for each delivery.
+"""The journal in Azure Cosmos DB: one document for each delivery, and some that count them by the hour.
 
-A document begins with what a list of pushes shows; ``delivery`` holds the whole row. Cosmos DB deletes old documents by
-itself, where time to live is switched on for the container.
+A document begins with what a list of pushes shows; ``delivery`` holds the whole row, which the others do not have.
+Cosmos DB deletes old documents by itself, where time to live is switched on for the container.
 """
 
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,10 @@ import msgspec
 from receivers import limits
 from receivers.importing import imported
 from receivers.journal import journal
-from receivers.journal.hours import Hour, full_hour, of_rows
+from receivers.journal.cosmos_hours import CosmosHours
+from receivers.journal.hours import Hour, Merged, first_id, full_hour, hour_at
 from receivers.journal.journal import Filter, Reach, Row, warehouses_of
+from receivers.journal.versions import Change, Found, Versions
 from receivers.sampled import Sampled
 from receivers.settings import Settings
 from receivers.storage.account import IDENTITY, NotFoundError, calling
@@ -44,13 +46,21 @@ _OPTIONS = {
 class CosmosJournal:
     """A :class:`~receivers.journal.journal.Journal`. ``options`` are the client's, as an emulator needs them."""
 
-    def __init__(self, settings: Settings, *, options: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        options: Mapping[str, Any] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._settings = settings
         self._options = {**_OPTIONS, **(options or {})}
         self._credential: Any = None
         self._client: Any = None
         self._connecting = asyncio.Lock()
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._hours = CosmosHours(self._container, days=settings.journal_days, now=now)
+        self._versions = Versions(replace=self._replace, find=self._find, settle=self._hours.settle)
         self._writing: WriteBehind[str] = WriteBehind(self._store, what="journal row", named=True)  # rows as JSON
 
     def write(self, row: Row) -> str:
@@ -66,13 +76,9 @@ class CosmosJournal:
             return journal.decode(unwritten)
         if not journal.is_id(delivery):
             return None
-        container = await self._container()
-        try:
-            async with calling():
-                document = await container.read_item(delivery, partition_key=delivery)
-        except NotFoundError:
-            return None
-        return _row(document)
+        found = await self._find(delivery)
+        self._versions.note_read(delivery, found)
+        return found.row if found is not None else None
 
     async def rows(self, only: Filter, *, before: str = "", reach: Reach | None = None) -> AsyncIterator[Row]:
         """Rows, newest first, older than the delivery ``before``; as far as ``reach`` lets it look.
@@ -86,9 +92,7 @@ class CosmosJournal:
             try:
                 async with calling():
                     documents = [document async for document in await anext(pages)]
-            except StopAsyncIteration:
-                return
-            except NotFoundError:
+            except (StopAsyncIteration, NotFoundError):
                 return
             for document in documents:
                 row = _row(document)
@@ -98,8 +102,18 @@ class CosmosJournal:
                 return
 
     async def hours(self, since: datetime) -> list[Hour]:
-        """Deliveries by hour and receiver, of all instances; oldest first. Raises StorageError."""
-        return await of_rows(self.rows(Filter(since=full_hour(since))))
+        """Deliveries by hour and receiver, of all instances, from the hour of ``since`` on; oldest first.
+
+        Raises StorageError.
+        """
+        merged = Merged()
+        first, counted = hour_at(since), await self._hours.since()
+        if counted is not None:
+            await self._hours.add(merged, first=max(first, counted))
+        if counted is None or first < counted:  # an earlier version may have written these rows
+            before = first_id(counted) if counted is not None else ""
+            await merged.add_rows(self.rows(Filter(since=full_hour(since)), before=before))
+        return merged.hours()
 
     async def clean(self) -> int:
         """Nothing to do: Cosmos DB deletes what its time to live has run out for."""
@@ -112,29 +126,55 @@ class CosmosJournal:
     async def close(self) -> None:
         """Write what waits."""
         await self._writing.close()
+        await self._hours.close()
         for each in (self._client, self._credential):
             if each is not None:
                 await each.close()
 
     async def _store(self, texts: list[str]) -> None:
         """Write rows at the same time; a failure is that of all of them."""
-        documents = [_document(text, days=self._settings.journal_days) for text in texts]
+        rows = [journal.decode(text) for text in texts]
         try:
-            await self._upsert(documents)
+            await self._put(rows)
         except NotFoundError:
             await self._create()
-            await self._upsert(documents)
+            await self._put(rows)
+        await self._hours.count()
 
-    async def _upsert(self, documents: list[dict[str, Any]]) -> None:
-        container = await self._container()
+    async def _put(self, rows: list[Row]) -> None:
+        await self._hours.begin()
 
-        async def upsert(document: dict[str, Any]) -> None:
-            async with self._slots, calling():
-                await container.upsert_item(document, no_response=True)
+        async def put(row: Row) -> None:
+            async with self._slots:
+                await self._versions.put([row])
 
-        results = await asyncio.gather(*map(upsert, documents), return_exceptions=True)
+        results = await asyncio.gather(*map(put, rows), return_exceptions=True)
         for failure in filter(None, results):
             raise failure
+
+    async def _replace(self, changes: Sequence[Change]) -> list[str]:
+        """Write one document."""
+        [change] = changes
+        document = _document(change, days=self._settings.journal_days)
+        container = await self._container()
+        async with calling():
+            if change.etag:
+                stored = await container.replace_item(
+                    change.row.id, document, etag=change.etag, match_condition=_unmodified(), no_response=True
+                )
+            else:
+                stored = await container.create_item(document, no_response=True)
+        etag = stored.get_response_headers().get("etag")
+        return [etag] if etag else []
+
+    async def _find(self, delivery: str) -> Found | None:
+        container = await self._container()
+        try:
+            async with calling():
+                document = await container.read_item(delivery, partition_key=delivery)
+        except NotFoundError:
+            return None
+        return Found(_row(document), str(document.get("counted", "")), str(document.get("_etag", "")))
 
     async def _create(self) -> None:
         """Create database and container, which takes an account's key: identities have no right to it."""
@@ -203,8 +243,14 @@ def _text(time: datetime) -> str:
     return time.astimezone(UTC).isoformat()
 
 
-def _document(text: str, *, days: int) -> dict[str, Any]:
-    row = journal.decode(text)
+def _unmodified() -> Any:  # noqa: ANN401 - as imported
+    from azure.core import MatchConditions  # noqa: PLC0415 - loaded with the client
+
+    return MatchConditions.IfNotModified
+
+
+def _document(change: Change, *, days: int) -> dict[str, Any]:
+    row = change.row
     return {
         "id": row.id,
         "loginServer": row.registry,
@@ -221,7 +267,8 @@ def _document(text: str, *, days: int) -> dict[str, Any]:
         "repository": f"{row.registry}/{row.repository}".lower(),  # to search in
         "warehouses": sorted(warehouses_of(row)),
         "ttl": days * 24 * 3600,
-        "delivery": msgspec.json.decode(text),
+        "counted": change.counted,
+        "delivery": msgspec.json.decode(journal.encode(row)),
     }
 
 

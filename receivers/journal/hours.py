@@ -67,6 +67,16 @@ def hour_of(row: Row) -> int:
     return int(row.id[:12], 16) // 3_600_000
 
 
+def hour_at(time: datetime) -> int:
+    """The hour that a time belongs to, in hours since 1970."""
+    return int(time.timestamp()) // 3600
+
+
+def first_id(hour: int) -> str:
+    """Deliveries that arrived before an hour have smaller ids, and no others."""
+    return f"{hour * 3_600_000:012x}{0:012x}"
+
+
 def began(hour: int) -> datetime:
     """When an hour began. Raises OverflowError or ValueError where Python has no such time."""
     return datetime(1970, 1, 1, tzinfo=UTC) + hour * HOUR
@@ -127,19 +137,16 @@ class Merged:
         for whose, counts in told:
             self._counts.setdefault((hour, whose), Counter()).update(counts)
 
+    async def add_rows(self, rows: AsyncIterator[Row]) -> None:
+        """Add what rows count for."""
+        async for row in rows:
+            tally = Tally()
+            tally.change(row, names(row), ())
+            self.add(hour_of(row), tally)
+
     def hours(self) -> list[Hour]:
         """One for each hour and receiver, oldest first."""
         return [_hour(hour, whose, counts) for (hour, whose), counts in sorted(self._counts.items())]
-
-
-async def of_rows(rows: AsyncIterator[Row]) -> list[Hour]:
-    """What rows count for, by hour and receiver; oldest first."""
-    merged = Merged()
-    async for row in rows:
-        tally = Tally()
-        tally.change(row, names(row), ())
-        merged.add(hour_of(row), tally)
-    return merged.hours()
 
 
 def full_hour(time: datetime) -> datetime:

@@ -16,6 +16,9 @@ from receivers.journal.recorder import Recorder
 class NothingToRedeliver(Exception):
     """The row holds no events: its request was refused, or could not be understood. The text says so."""
 
+    def __init__(self, row: Row) -> None:
+        super().__init__(f"delivery {row.id} pushed nothing: there is nothing to deliver again")
+
 
 class Redelivery:
     """Delivers again what the journal holds."""
@@ -39,7 +42,7 @@ class Redelivery:
         Raises :class:`NothingToRedeliver`.
         """
         if not row.events:
-            raise NothingToRedeliver(f"delivery {row.id} pushed nothing: there is nothing to deliver again")
+            raise NothingToRedeliver(row)
         now = self._now()
         delivery = Delivery(
             id=new_id(now),
@@ -64,13 +67,10 @@ class Redelivery:
 
         Raises StorageError when the journal cannot be read; what was delivered by then stays so.
         """
-        return [await self.redeliver(row) async for row in self._failed(since)]
+        return [await self.redeliver(row) async for row in self.failed(since)]
 
-    async def count_failed(self, since: datetime) -> int:
-        """How many :meth:`redeliver_failed` would deliver again. Raises StorageError."""
-        return sum([1 async for _ in self._failed(since)])
-
-    async def _failed(self, since: datetime) -> AsyncIterator[Row]:
+    async def failed(self, since: datetime) -> AsyncIterator[Row]:
+        """What :meth:`redeliver_failed` would deliver again, the newest first. Raises StorageError."""
         async for row in self._journal.rows(Filter(state=State.FAILED, since=since)):
             if row.events and not row.redelivered_as:
                 yield row

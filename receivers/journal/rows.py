@@ -32,7 +32,7 @@ _WORST = (Finding.MISSING, Finding.SOUGHT, Finding.FOUND)
 def row_of(delivery: Delivery) -> Row:
     """A finished delivery as a row."""
     receiver = delivery.receiver
-    told = _told(next(iter(delivery.triggers), None))
+    told = _told(next(iter(delivery.triggers), None), ignored=delivery.events)
     status = delivery.answer.status if delivery.answer else 0
     events = _kept(delivery.triggers)
     return Row(
@@ -94,8 +94,8 @@ def row_of_message(message: Message) -> Row:
     )
 
 
-def _told(first: Trigger | None) -> Pushed:
-    """What a row says of the first event, in a push's fields."""
+def _told(first: Trigger | None, *, ignored: Sequence[Event] = ()) -> Pushed:
+    """What a row says of the first event, in a push's fields; of ignored ones where there is none."""
     match first:
         case Pushed():
             return first
@@ -105,7 +105,8 @@ def _told(first: Trigger | None) -> Pushed:
         case Selected():
             return Pushed(repository_urls=(), sender_event_id=first.sender_event_id)
         case None:
-            return Pushed(repository_urls=())
+            named = (event.repository for event in ignored if isinstance(event, Ignored) and event.repository)
+            return Pushed(repository_urls=(), repository=next(named, ""))
 
 
 def _event(events: Sequence[Event]) -> str:  # noqa: PLR0911 - one for each kind of event

@@ -1,49 +1,28 @@
 """The journal in Azure Table Storage: a table of rows, and one that lists and counts them by the hour."""
 
 import asyncio
-import secrets
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from receivers import limits
-from receivers.bounded import Bounded
 from receivers.journal import entities, journal, segments
 from receivers.journal.catalogue import Catalogue
 from receivers.journal.entities import inverted, partition_at, partition_of, text_of
-from receivers.journal.hours import Hour, names
+from receivers.journal.hours import Hour, first_id
 from receivers.journal.journal import Filter, Reach, Row
-from receivers.storage.account import Storage, StorageError
+from receivers.journal.versions import Change, Found, Versions
+from receivers.storage.account import Storage
 from receivers.storage.tables import Entity, Table, batches, literal
 from receivers.storage.write_behind import WriteBehind
 
 TABLE = "deliveries"
-CONFLICTS = frozenset({404, 409, 412})  # answers to who writes what somebody else has written or deleted
-TRIES = 5  # of a batch of which others write something
-STORED_SIZE = 600  # bytes to remember how a row was stored
 HOUR = 3_600_000  # milliseconds
 RECENT = 2  # days asked for at once, before all that is older
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
-    """How a row was stored last, as far as this process knows."""
-
-    etag: str = ""  # empty: not at all
-    counted: str = ""  # who wrote it, and what it counts for
-    shared: bool = False  # another instance has written it too: what others hold of it may be behind
-
-
-NOT_STORED = _Stored()
-
-
 class TableJournal:
-    """A :class:`~receivers.journal.journal.Journal`.
-
-    A row is written where nobody else has written it since this process has seen it; otherwise the two are brought
-    together first. So no news of another instance is lost, and each change is counted once.
-    """
+    """A :class:`~receivers.journal.journal.Journal`."""
 
     def __init__(self, storage: Storage, *, days: int, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._table = Table(storage, TABLE)
@@ -51,14 +30,7 @@ class TableJournal:
         self._now = now
         self._catalogue = Catalogue(storage, days=days, now=now)
         self._writing: WriteBehind[str] = WriteBehind(self._store, what="journal row", named=True)  # rows as JSON
-        self._stored: Bounded[str, _Stored] = Bounded(
-            entries=limits.JOURNAL_OPEN, size=limits.JOURNAL_OPEN * STORED_SIZE, age=limits.JOURNAL_OPEN_AGE
-        )
-        self._unsure: Bounded[str, tuple[str, _Stored]] = Bounded(  # writes without an answer, and what was before
-            entries=limits.JOURNAL_WAITING, size=limits.JOURNAL_WAITING * STORED_SIZE, age=limits.JOURNAL_OPEN_AGE
-        )
-        self._instance = secrets.token_hex(4)
-        self._writes = 0
+        self._versions = Versions(replace=self._replace, find=self._find, settle=self._catalogue.settle)
 
     def write(self, row: Row) -> str:
         """Add a row as it is now, or replace the one with its id. Returns at once; the row is written soon."""
@@ -73,10 +45,9 @@ class TableJournal:
             return journal.decode(unwritten)
         if not journal.is_id(delivery):
             return None
-        entity = await self._table.read(partition_of(delivery), inverted(delivery))
-        if delivery not in self._stored:  # else somebody here may hold the row as it was then
-            self._note_stored(delivery, entity, shared=False)
-        return entities.row_in(entity) if entity is not None else None
+        found = await self._find(delivery)
+        self._versions.note_read(delivery, found)
+        return found.row if found is not None else None
 
     async def rows(self, only: Filter, *, before: str = "", reach: Reach | None = None) -> AsyncIterator[Row]:
         """Rows, newest first, older than the delivery ``before``; as far as ``reach`` lets it look.
@@ -162,7 +133,7 @@ class TableJournal:
         if since is None:
             return "f" * 24
         kept = int((self._now() - timedelta(days=self._days)).timestamp() * 1000)
-        return f"{since * HOUR:012x}{0:012x}" if since * HOUR > kept else ""
+        return first_id(since) if since * HOUR > kept else ""
 
     async def _store(self, texts: list[str]) -> None:
         """List rows, then write them, then count them: whoever is stopped between has lost no row that is listed."""
@@ -171,75 +142,24 @@ class TableJournal:
         written = [entities.entity_of(row, text, counted="") for row, text in zip(rows.values(), texts, strict=True)]
         for partition in batches(written):
             for batch in _bounded(partition):
-                await self._put([rows[inverted(entity["RowKey"])] for entity in batch])
+                await self._versions.put([rows[inverted(entity["RowKey"])] for entity in batch])
         await self._catalogue.count()
 
-    async def _put(self, rows: list[Row]) -> None:
+    async def _replace(self, changes: Sequence[Change]) -> list[str]:
         """Write rows of one day in one transaction."""
-        for attempt in range(1, TRIES + 1):
-            counted = [self._counted(row) for row in rows]
-            before = [self._stored.get(row.id) or NOT_STORED for row in rows]
-            changes = [
-                (entities.entity_of(row, journal.encode(row), counted=told), stored.etag)
-                for row, told, stored in zip(rows, counted, before, strict=True)
+        return await self._table.replace(
+            [
+                (entities.entity_of(change.row, journal.encode(change.row), counted=change.counted), change.etag)
+                for change in changes
             ]
-            try:
-                etags = await self._table.replace(changes)
-            except StorageError as error:
-                if error.status not in CONFLICTS or attempt == TRIES:
-                    if error.status not in CONFLICTS:
-                        self._doubt(rows, counted, before)
-                    raise
-                rows = list(await asyncio.gather(*map(self._reconciled, rows)))
-            else:
-                self._note_written(rows, counted, before, etags)
-                return
+        )
 
-    def _counted(self, row: Row) -> str:
-        self._writes += 1
-        return " ".join((f"{self._instance}-{self._writes}", *names(row)))
-
-    def _note_written(self, rows: list[Row], counted: list[str], before: list[_Stored], etags: list[str]) -> None:
-        for position, row in enumerate(rows):
-            self._unsure.pop(row.id)
-            stored = NOT_STORED
-            if before[position].shared:  # the next write brings the two together again
-                stored = _Stored(shared=True)
-            elif etags:
-                stored = _Stored(etags[position], counted[position])
-            self._stored.put(row.id, stored, size=STORED_SIZE)
-            self._catalogue.settle(row, _names(counted[position]), _names(before[position].counted))
-
-    def _doubt(self, rows: list[Row], counted: list[str], before: list[_Stored]) -> None:
-        """Nobody said whether these were written."""
-        for row, told, stored in zip(rows, counted, before, strict=True):
-            self._unsure.put(row.id, (told, stored), size=STORED_SIZE)
-            self._stored.pop(row.id)
-
-    async def _reconciled(self, row: Row) -> Row:
-        """A row with what others have written of it. Raises StorageError."""
-        entity = await self._table.read(partition_of(row.id), inverted(row.id))
-        by = str((entity or {}).get("counted", ""))
-        known = self._stored.get(row.id) or NOT_STORED
-        self._note_stored(row.id, entity, shared=known.shared or not by.startswith(self._instance))
-        other = entities.row_in(entity) if entity is not None else None
-        if other is None:
-            return row
-        told, before = self._unsure.pop(row.id) or ("", NOT_STORED)
-        if told and by == told:  # it was written after all
-            self._catalogue.settle(other, _names(told), _names(before.counted))
-        return entities.brought_together(row, other)
-
-    def _note_stored(self, delivery: str, entity: Entity | None, *, shared: bool) -> None:
-        self._stored.pop(delivery)
-        if entity is not None:
-            etag = str(getattr(entity, "metadata", {}).get("etag") or "")
-            stored = _Stored(etag, str(entity.get("counted", "")), shared)
-            self._stored.put(delivery, stored, size=STORED_SIZE)
-
-
-def _names(counted: str) -> list[str]:
-    return counted.split(" ")[1:]
+    async def _find(self, delivery: str) -> Found | None:
+        entity = await self._table.read(partition_of(delivery), inverted(delivery))
+        if entity is None:
+            return None
+        etag = str(getattr(entity, "metadata", {}).get("etag") or "")
+        return Found(entities.row_in(entity), str(entity.get("counted", "")), etag)
 
 
 def _first_id(time: datetime) -> str:

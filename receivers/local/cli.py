@@ -330,11 +330,14 @@ def _redeliver(commands: _Commands) -> None:
             "matched against the Warehouses as they are now."
         ),
         example="kargo-receivers redeliver --since 12h",
-        exit_codes="0  every one was answered with 2xx\n  1  one was not, or no such delivery, or no answer",
+        exit_codes=(
+            "0  every one was answered with 2xx, or is previewed\n  1  one was not, or no such delivery, or no answer"
+        ),
     )
     which = command.add_mutually_exclusive_group(required=True)
     which.add_argument("delivery", type=_delivery, nargs="?", metavar="ID", help="one delivery")
     which.add_argument("--since", type=_duration, metavar="DURATION", help="all that failed since: 90s, 30m, 12h, 7d")
+    command.add_argument("--preview", action="store_true", help="say what would be refreshed now, and do nothing")
     _service(command)
 
 

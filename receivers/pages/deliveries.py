@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from receivers.deliveries.delivery import Delivery
 from receivers.journal.journal import Finding, Journal, Row, State, is_id
 from receivers.journal.redelivery import NothingToRedeliver, Redelivery
-from receivers.pages import documents, missing, queries, refusals, searching, timeline, wording
+from receivers.pages import documents, missing, queries, redelivering, refusals, searching, timeline, unknown, wording
 from receivers.pages.searching import Found, Search, when_of
 from receivers.pages.visits import Done, Refused, View, Visit
 from receivers.providers import PROVIDERS
@@ -20,6 +20,7 @@ LONGEST = 500  # characters of a value in a query
 MOST = 500  # rows that a program may ask for at once
 WRITTEN = timedelta(seconds=4)  # in which another instance of this service has written its rows
 LOOK_EVERY = 0.25  # seconds
+PREVIEWED = 50  # deliveries of many that are to be delivered again
 FILTERS = ("provider", "project", "receiver", "warehouse", "state", "finding", "repository", "search", "since", "until")
 PARAMETERS = (*FILTERS, "limit", "before", "after")
 PROGRESS = ("before", "after", "redelivered", "tab", "end", "format")  # where somebody is, not what is looked for
@@ -62,6 +63,8 @@ async def listing(visit: Visit, service: Runtime) -> View:
     more, rows = len(found.rows) > limit, found.rows[:limit]
     older = rows[-1].id if more else found.looked_to  # where it ended early, it goes on from there
     newer = rows[0].id if rows and (before or after) else ""
+    named = {name: chosen[name] for name in ("project", "receiver", "warehouse")}
+    note = "" if rows or found.looked_to else await unknown.note(service, **named)
     return View(
         template="deliveries.html",
         values={
@@ -83,6 +86,7 @@ async def listing(visit: Visit, service: Runtime) -> View:
             "since": SINCE,
             "redelivered": visit.number("redelivered"),
             "refused": refused,
+            "note": note,
         },
         document={
             "deliveries": [documents.listed(row) for row in rows],
@@ -90,6 +94,7 @@ async def listing(visit: Visit, service: Runtime) -> View:
             "lookedUntil": None if more or not found.looked_to else when_of(found.looked_to).isoformat(),
             "newer": newer or None,
             "refused": refusals.totals(refused),
+            "note": note or None,
         },
     )
 
@@ -119,6 +124,7 @@ async def detail(visit: Visit, service: Runtime, delivery: str) -> View | Done:
             "back": _kept(visit, besides=("tab", "end", "format")),
             "timeline": timeline.of(row),
             "end": end if end and not (await _beside(visit, service, row.id, end)).rows else "",
+            "preview": await redelivering.preview(service, [row]) if row.events and not visit.wants_json else None,
         },
         document={"delivery": documents.whole(row)},
     )
@@ -158,6 +164,19 @@ def _kept(visit: Visit, *, besides: Collection[str] = PROGRESS, **more: str) -> 
     return f"?{urlencode(kept, errors='surrogatepass')}" if kept else ""
 
 
+async def ask_redeliver(service: Runtime, delivery: str) -> View:
+    """Tell what would be refreshed if one delivery was delivered again, before one confirms."""
+    row = await row_of(service, delivery)
+    if not row.events:
+        raise Refused(409, "Nothing to deliver again", str(NothingToRedeliver(row)))
+    preview = await redelivering.preview(service, [row])
+    return View(
+        template="redeliver_one.html",
+        values={"row": row, "preview": preview},
+        document={"id": row.id, **preview.document},
+    )
+
+
 async def redeliver(service: Runtime, delivery: str) -> Done:
     """Deliver one delivery again."""
     row = await row_of(service, delivery)
@@ -172,12 +191,17 @@ async def ask_redeliver_failed(visit: Visit, service: Runtime) -> View:
     """Tell how many deliveries would be delivered again, before one confirms."""
     journal_of(service)
     since = visit.query.get("since", "")
-    count = await _redelivery(service).count_failed(_now() - _within(since))
+    count, first = 0, list[Row]()
+    async for row in _redelivery(service).failed(_now() - _within(since)):
+        count += 1
+        if len(first) < PREVIEWED:
+            first.append(row)
     label = SINCE.get(since, f"the last {since}")
+    preview = await redelivering.preview(service, first)
     return View(
         template="redeliver.html",
-        values={"count": count, "since": since, "within": label},
-        document={"count": count, "since": since},
+        values={"count": count, "since": since, "within": label, "preview": preview, "previewed": PREVIEWED},
+        document={"count": count, "since": since, "previewed": len(first), **preview.document},
     )
 
 

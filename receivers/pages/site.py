@@ -99,6 +99,8 @@ async def _outcome(visiting: Visit, service: Runtime) -> View | Done | File:  # 
             return await deliveries.ask_redeliver_failed(visiting, service)
         case "GET", "deliveries", delivery:
             return await deliveries.detail(visiting, service, delivery)
+        case "GET", "deliveries", delivery, "redeliver":
+            return await deliveries.ask_redeliver(service, delivery)
         case "GET", "deliveries", delivery, ("older" | "newer") as direction:
             return await deliveries.neighbour(visiting, service, delivery, direction)
         case "POST", "deliveries", "redeliver":

@@ -16,7 +16,7 @@ from receivers.events import Receiver, Target
 from receivers.journal.journal import Filter, Row
 from receivers.kargo import handling, words
 from receivers.kargo.subscriptions import Subscription
-from receivers.pages import queries, wording
+from receivers.pages import queries, unknown, wording
 from receivers.pages.visits import Refused, View, Visit
 from receivers.runtime import Runtime
 from receivers.storage.account import StorageError
@@ -130,10 +130,12 @@ async def listing(visit: Visit, service: Runtime) -> View:
     part = await gather(
         service, project=chosen["project"], untold=bool(chosen["only"]), first=(page - 1) * SHOWN, limit=SHOWN
     )
+    note = "" if part.count else await unknown.note(service, project=chosen["project"])
     return View(
         template="warehouses.html",
         values={
             "part": part,
+            "note": note,
             "chosen": chosen,
             "projects": sorted({*service.mirror.index.projects(), chosen["project"]} - {""}),
             "before": visit.link(page=str(page - 1)) if page > 1 else "",
@@ -142,7 +144,7 @@ async def listing(visit: Visit, service: Runtime) -> View:
             "journal": service.journal is not None,
             "looked_at": LOOKED_AT,
         },
-        document={**part.document, "page": page},
+        document={**part.document, "page": page, "note": note or None},
     )
 
 

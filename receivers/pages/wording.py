@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from receivers.journal.journal import Finding, Row, State, WarehouseRow
+from receivers.providers import segment
 
 PULL_REQUEST = "pull request"
 NAMED = 2  # Warehouses that a summary names; the rest is counted
@@ -38,12 +39,13 @@ EVENTS = {
     "ping": "Ping",
     "handshake": "Handshake",
     "ignored": "Another event",
-    "": "Request that was refused",
 }
 
 
 def artifact(row: Row) -> str:
-    """``quay.io/team/app:1.2.3``; for what pushed nothing, what it was."""
+    """``quay.io/team/app:1.2.3``; for what pushed nothing, what it was or was posted to: ``/quay/…``."""
+    if not row.repository and not row.event:  # it was refused before it was understood; the rest of its URL is secret
+        return f"/{segment(row.provider)}/…"
     if not row.repository:
         return EVENTS.get(row.event, row.event)
     name = "/".join(part for part in (row.registry, row.repository) if part)

@@ -11,7 +11,7 @@ import msgspec
 
 from receivers.events import Event, Example, Home, Ignored, Kind, Ping, Push, Pushed, Registration
 from receivers.wire import examples
-from receivers.wire.claims import artifact_pushed, pushed_by_digest, shown, tags
+from receivers.wire.claims import artifact_pushed, ignored, pushed_by_digest, shown, tags
 
 SUFFIX = ".azurecr.io"
 HOME = Home(
@@ -70,7 +70,7 @@ def event(payload: Payload, *, registry: str) -> Event:
         case "":
             return Ignored("the body has no action")
         case action:
-            return Ignored(f"action {shown(action)} is not supported")
+            return ignored(f"action {shown(action)} is not supported", payload.target.repository)
 
 
 def pushed(payload: Payload, *, registry: str) -> Pushed | Ignored:

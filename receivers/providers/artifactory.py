@@ -15,7 +15,6 @@ from receivers.events import (
     Event,
     Example,
     Home,
-    Ignored,
     Kind,
     Malformed,
     Option,
@@ -25,7 +24,7 @@ from receivers.events import (
 )
 from receivers.wire import examples
 from receivers.wire.authentication import by_header, by_hmac, chosen
-from receivers.wire.claims import artifact_pushed, pushed_by_digest, shown, tags
+from receivers.wire.claims import artifact_pushed, ignored, pushed_by_digest, shown, tags
 from receivers.wire.go_json import Reader
 
 _HEADER = "x-jfrog-event-auth"
@@ -65,11 +64,12 @@ def parse(proof: Authenticated) -> list[Event]:
     """
     payload = _PAYLOAD.decode(proof.request.body)
     if (payload.domain, payload.event_type) != ("docker", "pushed"):
-        return [Ignored(f"event {shown(f'{payload.domain}/{payload.event_type}')} is not supported")]
+        event = f"{payload.domain}/{payload.event_type}"
+        return [ignored(f"event {shown(event)} is not supported", payload.data.repo_key)]
     data = payload.data
     kinds = _KINDS.get(data.image_type)
     if kinds is None:
-        return [Ignored(f"image type {shown(data.image_type)} is not supported")]
+        return [ignored(f"image type {shown(data.image_type)} is not supported", data.repo_key)]
     host = _host(payload.jpd_origin)
     *image, reference, _file = _parts(data.path)
     key = proof.receiver.options.get("virtualRepoName") or data.repo_key

@@ -14,8 +14,8 @@ import msgspec
 from receivers import go_url
 from receivers.events import Event, Example, Ignored, Push
 from receivers.wire import examples, git_hosts
-from receivers.wire.claims import commits_pushed, pull_request_closed, shown
-from receivers.wire.go_json import Json, Reader, member_names
+from receivers.wire.claims import commits_pushed, ignored, pull_request_closed, shown
+from receivers.wire.go_json import Json, Reader, member_names, text_at
 
 STEP = (
     "Azure DevOps, once for each event: Project settings, Service hooks, Create subscription, Web Hooks. Event: Code "
@@ -123,11 +123,16 @@ def events(document: Json) -> list[Event]:
             # It is raised for each attempt to merge, too; a Promotion that waits for the pull request looks for itself.
             return _closed(_PULL_REQUEST.fit(document).resource, event_id=envelope.id)
         case "git.pullrequest.updated":
-            return _updated(_PULL_REQUEST.fit(document).resource, event_id=envelope.id)
+            return _updated(_PULL_REQUEST.fit(document).resource, _named(document), event_id=envelope.id)
         case "":
             return [Ignored("the event has no type")]
         case event_type:
-            return [Ignored(f"event {shown(event_type)} is not supported")]
+            return [ignored(f"event {shown(event_type)} is not supported", _named(document))]
+
+
+def _named(document: Json) -> str:
+    """The repository that an event of any kind is about, for people."""
+    return text_at(document, "resource", "repository", "name")
 
 
 def _pushed(push: Pushed, *, event_id: str) -> Event:
@@ -179,11 +184,11 @@ def _place(url: str) -> tuple[str, str]:
     return parsed.host.decode(errors="replace"), parsed.path.decode(errors="replace").strip("/").replace("_git/", "")
 
 
-def _updated(pull_request: PullRequest, *, event_id: str) -> list[Event]:
+def _updated(pull_request: PullRequest, repository: str, *, event_id: str) -> list[Event]:
     if not pull_request.status:
         return [Ignored(_NO_DETAILS)]
     if pull_request.status not in _CLOSED:
-        return [Ignored("the pull request is still open")]
+        return [ignored("the pull request is still open", repository)]
     return _closed(pull_request, event_id=event_id)
 
 

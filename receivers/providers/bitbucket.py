@@ -5,14 +5,15 @@ Data Center: https://confluence.atlassian.com/bitbucketserver/event-payload-9380
 """
 
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import msgspec
 
-from receivers.events import Authenticated, Event, Example, Home, Ignored, Kind, Ping, Provider, Push, Registration
+from receivers.events import Authenticated, Event, Example, Home, Kind, Ping, Provider, Push, Registration
 from receivers.wire import examples, git_hosts
 from receivers.wire.authentication import by_hub_signature, chosen
-from receivers.wire.claims import commits_pushed, pull_request_closed, shown
+from receivers.wire.claims import commits_pushed, ignored, member, pull_request_closed, shown
 from receivers.wire.go_json import Reader
 
 _CLOUD = "bitbucket.org"
@@ -142,7 +143,9 @@ class CenterPullRequestEvent(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Anything(msgspec.Struct, frozen=True):
-    """A payload of which nothing is used."""
+    """A payload of which nothing is used, but to tell where it happened."""
+
+    repository: Any = None
 
 
 _CLOUD_PUSH, _CLOUD_PULL_REQUEST = Reader(CloudPush), Reader(CloudPullRequestEvent)
@@ -170,8 +173,8 @@ def parse(proof: Authenticated) -> list[Event]:
             _ANYTHING.decode(body)
             return [Ping()]
         case _:
-            _ANYTHING.decode(body)
-            return [Ignored(f"event {shown(event)} is not supported" if event else "the event has no type")]
+            repository = member(_ANYTHING.decode(body).repository, "full_name")
+            return [ignored(f"event {shown(event)} is not supported" if event else "the event has no type", repository)]
 
 
 def _pushed_to_cloud(payload: CloudPush, delivery: str) -> Event:

@@ -28,7 +28,7 @@ from receivers.events import (
 )
 from receivers.wire import batches, examples
 from receivers.wire.authentication import unsigned
-from receivers.wire.claims import manifest_pushed, shown
+from receivers.wire.claims import ignored, manifest_pushed, shown
 from receivers.wire.go_json import INVALID, Json, Reader, read
 
 _BLOB = "application/octet-stream"  # a layer, or a configuration
@@ -86,9 +86,10 @@ def _events(document: Json) -> list[Json]:
 def _event(event: Notification, registry: str) -> Event:
     target = event.target
     if event.action != "push":
-        return Ignored(f"action {shown(event.action)} is not a push" if event.action else "the event has no action")
+        reason = f"action {shown(event.action)} is not a push" if event.action else "the event has no action"
+        return ignored(reason, target.repository)
     if target.media_type == _BLOB and not target.tag:
-        return Ignored("a layer was pushed: its image follows")
+        return ignored("a layer was pushed: its image follows", target.repository)
     return manifest_pushed(
         registry=registry or event.request.host or _host(target.url),
         repository=target.repository,

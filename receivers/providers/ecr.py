@@ -12,7 +12,7 @@ import msgspec
 from receivers.events import REGISTRY, Authenticated, Event, Example, Home, Ignored, Provider, Push, Registration
 from receivers.wire import examples
 from receivers.wire.authentication import unsigned
-from receivers.wire.claims import manifest_pushed, shown
+from receivers.wire.claims import ignored, manifest_pushed, shown
 from receivers.wire.go_json import Reader
 
 _HOST = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
@@ -75,11 +75,10 @@ def parse(proof: Authenticated) -> list[Event]:
         case "":
             return [Ignored("the event has no detail-type")]
         case other:
-            return [Ignored(f"event {shown(other)} is not supported")]
+            return [ignored(f"event {shown(other)} is not supported", detail.repository_name)]
     if not done:
-        return [
-            Ignored(f"nothing was pushed: {payload.detail_type}, {shown(detail.action_type or detail.sync_status)}")
-        ]
+        reason = f"nothing was pushed: {payload.detail_type}, {shown(detail.action_type or detail.sync_status)}"
+        return [ignored(reason, detail.repository_name)]
     return [
         manifest_pushed(
             registry=registry or _host(payload.account, payload.region),

@@ -15,8 +15,8 @@ from receivers import limits
 from receivers.events import Event, Handshake, Ignored, Malformed, WebhookRequest
 from receivers.providers import acr
 from receivers.wire import batches
-from receivers.wire.claims import shown
-from receivers.wire.go_json import INVALID, Json, Reader, member_names
+from receivers.wire.claims import ignored, shown
+from receivers.wire.go_json import INVALID, Json, Reader, member_names, text_at
 
 _ORIGIN = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?")  # a DNS name; it is echoed, so nothing else will do
 _REGISTRY = re.compile(r"/registries/([A-Za-z0-9]{1,50})(/|$)", re.IGNORECASE)  # in the registry's resource id
@@ -105,7 +105,8 @@ def _event(envelope: Envelope, document: Json, *, registry: str) -> Event:
         case "":
             return Ignored("the event has no type")
         case event_type:
-            return Ignored(f"event type {shown(event_type)} is not supported")
+            repository = text_at(document, "data", "target", "repository")
+            return ignored(f"event type {shown(event_type)} is not supported", repository)
 
 
 def _login_server(envelope: Envelope, registry: str) -> str:

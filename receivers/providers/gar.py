@@ -16,7 +16,6 @@ from receivers.events import (
     Event,
     Example,
     Home,
-    Ignored,
     Malformed,
     Provider,
     Push,
@@ -25,7 +24,7 @@ from receivers.events import (
 )
 from receivers.wire import examples
 from receivers.wire.authentication import by_url, chosen
-from receivers.wire.claims import manifest_pushed, pushed_by_digest, shown
+from receivers.wire.claims import ignored, manifest_pushed, pushed_by_digest, shown
 from receivers.wire.go_json import INVALID, Reader, member_names, read
 from receivers.wire.identity_tokens import IdentityTokens, by_identity_token, lacking
 
@@ -77,9 +76,10 @@ def _data(written: str) -> bytes:
 
 
 def _event(told: Notification, delivery: str) -> Event:
-    if told.action != "INSERT":
-        return Ignored(f"action {shown(told.action)} is no push" if told.action else "the event has no action")
     repository, _, digest = told.digest.partition("@")
+    if told.action != "INSERT":
+        reason = f"action {shown(told.action)} is no push" if told.action else "the event has no action"
+        return ignored(reason, repository)
     if not told.tag:
         return pushed_by_digest(repository)
     named, _, tag = told.tag.rpartition(":")

@@ -78,11 +78,9 @@ def parse(proof: Authenticated) -> list[Event]:
         case "package":
             return [_published(_PACKAGE.decode(body), delivery)]
         case "create":
-            github_family.ANYTHING.decode(body)
-            return [Ignored("a push tells the same as the event create")]
+            return [github_family.nothing_new(body, "a push tells the same as the event create")]
         case "delete":
-            github_family.ANYTHING.decode(body)
-            return [Ignored("the event delete tells of nothing new")]
+            return [github_family.nothing_new(body, "the event delete tells of nothing new")]
         case _:
             return [github_family.other(body, event)]
 

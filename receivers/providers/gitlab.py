@@ -13,7 +13,6 @@ from receivers.events import (
     Event,
     Example,
     Home,
-    Ignored,
     Kind,
     Provider,
     Push,
@@ -22,7 +21,7 @@ from receivers.events import (
 )
 from receivers.wire import commits, examples, git_hosts
 from receivers.wire.authentication import any_of, by_header, chosen, standard_webhooks
-from receivers.wire.claims import commits_pushed, pull_request_closed, shown
+from receivers.wire.claims import commits_pushed, ignored, pull_request_closed, shown
 from receivers.wire.commits import Commit
 from receivers.wire.go_json import Reader
 
@@ -85,10 +84,11 @@ def parse(proof: Authenticated) -> list[Event]:
         case "tag_push":
             return [_pushed(payload, None, delivery)]
         case "merge_request":
-            return [_closed(payload.object_attributes, delivery)]
+            return [_closed(payload, delivery)]
         case _:
             named = kind or event
-            return [Ignored(f"event {shown(named)} is not supported" if named else "the event has no type")]
+            reason = f"event {shown(named)} is not supported" if named else "the event has no type"
+            return [ignored(reason, payload.project.path_with_namespace)]
 
 
 def _delivery(request: WebhookRequest) -> str:
@@ -115,9 +115,11 @@ def _pushed(payload: Payload, changed_files: frozenset[str] | None, delivery: st
     )
 
 
-def _closed(attributes: Attributes, delivery: str) -> Event:
+def _closed(payload: Payload, delivery: str) -> Event:
+    attributes = payload.object_attributes
     if attributes.action not in _CLOSING:
-        return Ignored(f"the merge request was not closed: {shown(attributes.action)}")
+        reason = f"the merge request was not closed: {shown(attributes.action)}"
+        return ignored(reason, payload.project.path_with_namespace)
     return pull_request_closed(url=attributes.url, sender_event_id=delivery)
 
 

@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import msgspec
 
-from receivers.events import Authenticated, Event, Example, Home, Ignored, Kind, Provider, Push, Registration
+from receivers.events import Authenticated, Event, Example, Home, Kind, Provider, Push, Registration
 from receivers.wire import examples
 from receivers.wire.authentication import by_header
-from receivers.wire.claims import artifact_pushed, pushed_by_digest, shown, tags
+from receivers.wire.claims import artifact_pushed, ignored, pushed_by_digest, shown, tags
 from receivers.wire.go_json import Reader
 
 _PUSHES = {"PUSH_ARTIFACT", "harbor.artifact.pushed"}  # of its own format, and of CloudEvents
@@ -55,7 +55,9 @@ def parse(proof: Authenticated) -> list[Event]:
     """The pushed artifacts; Harbor names no media type, so each may be an image or a chart."""
     payload = _PAYLOAD.decode(proof.request.body)
     if payload.type not in _PUSHES:
-        return [Ignored(f"event {shown(payload.type)} is not supported" if payload.type else "the event has no type")]
+        reason = f"event {shown(payload.type)} is not supported" if payload.type else "the event has no type"
+        repositories = (payload.event_data.repository, payload.data.repository)
+        return [ignored(reason, next((each.repo_full_name for each in repositories if each.repo_full_name), ""))]
     told = payload.event_data if payload.type == "PUSH_ARTIFACT" else payload.data
     return [_pushed(each, told.repository.repo_full_name, payload.id) for each in told.resources or [Resource()]]
 

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import msgspec
 
-from receivers.events import REGISTRY, Authenticated, Event, Example, Home, Ignored, Kind, Provider, Push, Registration
+from receivers.events import REGISTRY, Authenticated, Event, Example, Home, Kind, Provider, Push, Registration
 from receivers.wire import examples
 from receivers.wire.authentication import by_hmac, by_url, chosen
-from receivers.wire.claims import artifact_pushed, manifest_pushed, shown
+from receivers.wire.claims import artifact_pushed, ignored, manifest_pushed, shown
 from receivers.wire.go_json import Reader
 
 _NEW = {"CREATED", "UPDATED"}
@@ -44,7 +44,8 @@ def parse(proof: Authenticated) -> list[Event]:
     payload, registry = _PAYLOAD.decode(proof.request.body), proof.receiver.options.get("registry", "")
     delivery = proof.request.header("x-nexus-webhook-delivery")
     if payload.action not in _NEW:
-        return [Ignored(f"action {shown(payload.action)} is no push" if payload.action else "the event has no action")]
+        reason = f"action {shown(payload.action)} is no push" if payload.action else "the event has no action"
+        return [ignored(reason, payload.component.name)]
     match payload.component.format or payload.asset.format:
         case "docker":
             repository, tag = _manifest(payload)
@@ -60,7 +61,7 @@ def parse(proof: Authenticated) -> list[Event]:
         case "helm" if payload.component.version:
             return [_chart(payload.component, registry, delivery)]
         case other:
-            return [Ignored(f"what is new is no image and no chart: format {shown(other)}")]
+            return [ignored(f"what is new is no image and no chart: format {shown(other)}", payload.component.name)]
 
 
 def _manifest(payload: Payload) -> tuple[str, str]:

@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from receivers.events import Authenticated, Event, Example, Home, Ignored, Kind, Provider, Push, Registration
+from receivers.events import Authenticated, Event, Example, Home, Kind, Provider, Push, Registration
 from receivers.wire import examples
 from receivers.wire.authentication import by_url
-from receivers.wire.claims import artifact_pushed, pushed_by_digest, tags
+from receivers.wire.claims import artifact_pushed, ignored, pushed_by_digest, tags
 from receivers.wire.go_json import Reader
 
 
@@ -30,7 +30,7 @@ def parse(proof: Authenticated) -> list[Event]:
     payload = _PAYLOAD.decode(proof.request.body)
     updated = [tag for tag in payload.updated_tags if tag]
     if not updated:
-        return [Ignored("not a push: no updated_tags")]
+        return [ignored("not a push: no updated_tags", payload.docker_url)]
     qualifiers = tags(updated)
     if not qualifiers:
         return [pushed_by_digest(payload.docker_url)]

@@ -14,7 +14,6 @@ from receivers.events import (
     Event,
     Example,
     Home,
-    Ignored,
     Kind,
     Malformed,
     Provider,
@@ -23,8 +22,8 @@ from receivers.events import (
 )
 from receivers.wire import cloudevents, examples
 from receivers.wire.authentication import unsigned
-from receivers.wire.claims import manifest_pushed, shown
-from receivers.wire.go_json import Reader
+from receivers.wire.claims import ignored, manifest_pushed, shown
+from receivers.wire.go_json import Reader, text_at
 
 _UPDATED = "zotregistry.image.updated"
 
@@ -58,7 +57,8 @@ def parse(proof: Authenticated) -> list[Event]:
     """What got a tag. The receiver's option ``registry`` is the registry's host, which zot does not tell."""
     event = cloudevents.read_event(proof.request)
     if event.type != _UPDATED:
-        return [Ignored(f"event {shown(event.type)} is not supported" if event.type else "the event has no type")]
+        reason = f"event {shown(event.type)} is not supported" if event.type else "the event has no type"
+        return [ignored(reason, text_at(event.data, "name"))]
     image = _IMAGE.fit(event.data)
     return [
         manifest_pushed(

@@ -138,7 +138,18 @@ def pushed_by_digest(repository: str) -> Ignored:
     Kargo lists tags, of images and of charts in OCI registries alike, so that no subscription can discover it. Only a
     sender that names the tag wherever there is one can tell.
     """
-    return Ignored(f"{shown(repository)} was pushed by digest alone, and subscriptions discover tags")
+    return ignored(f"{shown(repository)} was pushed by digest alone, and subscriptions discover tags", repository)
+
+
+def ignored(reason: str, repository: str) -> Ignored:
+    """The event of something in a repository that refreshes nothing."""
+    return Ignored(reason, shown(repository, limits.NAME_SHOWN))
+
+
+def member(document: object, name: str) -> str:
+    """The text of this name in an object that may be anything; empty where there is none."""
+    found = document.get(name) if isinstance(document, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _whole(event_id: str) -> str:

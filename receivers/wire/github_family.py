@@ -1,12 +1,13 @@
 """What GitHub and Gitea, which follows it, tell alike."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from receivers.events import Event, Ignored, Push
+from receivers.events import Event, Push
 from receivers.wire import commits, examples, git_hosts
-from receivers.wire.claims import pull_request_closed, shown
+from receivers.wire.claims import ignored, member, pull_request_closed, shown
 from receivers.wire.go_json import Reader
 
 
@@ -20,7 +21,9 @@ class Repository(msgspec.Struct, frozen=True):
 
 
 class Anything(msgspec.Struct, frozen=True):
-    """A payload of which nothing is used."""
+    """A payload of which nothing is used, but to tell where it happened."""
+
+    repository: Any = None
 
 
 class PullRequest(msgspec.Struct, frozen=True):
@@ -34,6 +37,7 @@ class PullRequestPayload(msgspec.Struct, frozen=True):
 
     action: str = ""
     pull_request: PullRequest = PullRequest()
+    repository: Any = None  # to tell
 
 
 ANYTHING = Reader(Anything)
@@ -44,14 +48,20 @@ def pull_request(body: bytes, delivery: str) -> Event:
     """What the event ``pull_request`` means: merged or not, only one that was closed is waited for."""
     payload = _PULL_REQUEST.decode(body)
     if payload.action != "closed":
-        return Ignored(f"the pull request was not closed: {shown(payload.action)}")
+        return ignored(
+            f"the pull request was not closed: {shown(payload.action)}", member(payload.repository, "full_name")
+        )
     return pull_request_closed(url=payload.pull_request.html_url, sender_event_id=delivery)
 
 
 def other(body: bytes, event: str) -> Event:
     """What any other event means."""
-    ANYTHING.decode(body)
-    return Ignored(f"event {shown(event)} is not supported" if event else "the event has no type")
+    return nothing_new(body, f"event {shown(event)} is not supported" if event else "the event has no type")
+
+
+def nothing_new(body: bytes, reason: str) -> Event:
+    """What an event means that refreshes nothing."""
+    return ignored(reason, member(ANYTHING.decode(body).repository, "full_name"))
 
 
 def push_example(push: Push, now: datetime) -> dict[str, object]:

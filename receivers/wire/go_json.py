@@ -81,6 +81,13 @@ def member_names(document: Json) -> frozenset[str]:
     return frozenset(key.casefold() for key, _ in document) if isinstance(document, tuple) else frozenset()
 
 
+def text_at(document: Json, *names: str) -> str:
+    """The text under names within each other, for people; empty where there is none. Whatever else stands there may."""
+    for name in names:
+        document = dict(document).get(name) if isinstance(document, tuple) else None
+    return well_formed(document) if isinstance(document, str) else ""
+
+
 @dataclass(slots=True)
 class _Shape:
     """What may stand in a place, as far as folding needs to know: of scalars, nothing."""

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from receivers.journal.hours import Hour, full_hour, of_rows
+from receivers.journal.hours import Hour, Merged, full_hour
 from receivers.journal.journal import Filter, Reach, Row, encode
 from receivers.journal.journal import decode as decoded
 from receivers.storage.account import StorageError
@@ -37,7 +37,9 @@ class Shelf:
                 return
 
     async def hours(self, since: datetime) -> list[Hour]:
-        return await of_rows(self.rows(Filter(since=full_hour(since))))
+        merged = Merged()
+        await merged.add_rows(self.rows(Filter(since=full_hour(since))))
+        return merged.hours()
 
     async def clean(self) -> int:
         return 0

@@ -99,6 +99,15 @@ def test_a_delivery_that_refreshes_nothing(
     assert (row.event, row.state, row.reason) == (event, state, reason)
 
 
+def test_what_was_ignored_is_named_by_its_repository_unless_something_was_pushed() -> None:
+    made = delivery(answer=answers.ignored(Ignored("x")))
+    pushes, made.events = made.events, [Ping(), Ignored("no repository"), Ignored("starred", "team/starred")]
+    row = rows.row_of(made)
+    assert (row.event, row.repository, row.registry, row.events) == ("ping", "team/starred", "", [])
+    made.events += pushes
+    assert rows.row_of(made).repository == "team/app"
+
+
 def test_a_refused_delivery() -> None:
     made = delivery(receiver=None, answer=answers.refused(UnknownReceiver()))
     made.events, made.error = [], "no receiver has this URL"

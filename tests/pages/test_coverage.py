@@ -135,7 +135,8 @@ async def test_they_can_be_filtered(service: Service) -> None:
     untold = await document(service, "/warehouses", only="untold")
     assert [each["name"] for each in untold["warehouses"]] == ["broken", "git", "hub"]
     assert (await document(service, "/warehouses", project="other"))["count"] == 0
-    assert "No Warehouse matches" in await page(service, "/warehouses", project="other")
+    assert "o project of that name is known: other" in await page(service, "/warehouses", project="other")
+    assert "No Warehouse matches" in await page(service, "/warehouses", only="untold", page="7")
 
 
 @pytest.mark.parametrize(
@@ -266,3 +267,10 @@ async def test_a_delivery_is_explained_and_is_its_warehouse_s_last_push(
         alone = (await document(service, "/warehouses/kargo-demo/app"))["warehouse"]
         assert (app["lastPush"]["id"], alone["lastPush"]["id"]) == (delivery, delivery)
         assert app["lastRefresh"]
+
+
+async def test_a_project_that_nobody_knows_is_told(service: Service) -> None:
+    note = "no project of that name is known: kargo-dmo; kargo-demo may be meant"
+    assert (await document(service, "/warehouses", project="kargo-dmo"))["note"] == note
+    assert note[1:] in await page(service, "/warehouses", project="kargo-dmo")
+    assert (await document(service, "/warehouses", project=PROJECT))["note"] is None

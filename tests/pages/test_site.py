@@ -15,9 +15,12 @@ from urllib.parse import urlencode
 import msgspec
 import pytest
 
+from receivers.cluster.api import ClusterError
+from receivers.deliveries import explaining
 from receivers.journal.journal import State
 from receivers.journal.table_journal import TableJournal
 from receivers.local.azurite import Azurite
+from receivers.runtime import Runtime
 from testbed.fault_proxy import FaultProxy
 from testbed.objects import PROJECT, SECRET, Hook, project_config, secret_of, warehouse
 from testbed.servers import ApiServer
@@ -480,8 +483,121 @@ async def test_how_many_would_be_delivered_again_is_told_first(service: Service,
     await journalling.write(azurite, [journalling.row("team/app", state=State.FAILED) for _ in range(3)])
     page = await get(service, "/deliveries/redeliver?since=24h")
     assert b"3 deliveries of the last 24 hours" in page.body
-    assert await document(service, "/deliveries/redeliver?since=24h") == {"count": 3, "since": "24h"}
+    told = await document(service, "/deliveries/redeliver?since=24h")
+    assert (told["count"], told["since"], told["previewed"]) == (3, "24h", 3)
     assert (await get(service, "/deliveries/redeliver")).status == 400
+
+
+async def test_what_would_be_refreshed_now_is_told_before_something_is_delivered_again(
+    service: Service, api_server: ApiServer, azurite: Azurite
+) -> None:
+    """The Warehouse that wanted it is gone, and another one wants it now."""
+    failed = journalling.row("team/other", state=State.FAILED)
+    failed.project = PROJECT
+    await journalling.write(azurite, [failed])
+    image = f"{journalling.REGISTRY}/team/other"
+    await api_server.apply(warehouse("now", image=image), warehouse("never", image=image, constraint="^7.0.0"))
+    runtime = await service.runtime()
+    await until(lambda: indexed(runtime, 3))
+    target = [{"kind": "Warehouse", "project": PROJECT, "name": "now"}]
+    says = f"it would refresh {PROJECT}/now"
+    assert await document(service, f"/deliveries/{failed.id}/redeliver") == {
+        "id": failed.id,
+        "wouldRefresh": target,
+        "says": says,
+    }
+    assert (await document(service, "/deliveries/redeliver?since=24h"))["wouldRefresh"] == target
+    for path in (f"/deliveries/{failed.id}", f"/deliveries/{failed.id}/redeliver", "/deliveries/redeliver?since=24h"):
+        page = (await get(service, path)).body.decode()
+        assert says in page
+        assert "guestbook" not in page.partition('class="timeline"')[0]  # that of last time
+    [row] = (await document(service, f"/deliveries?search={failed.id}"))["deliveries"]
+    assert row["redeliveredAs"] == ""
+
+
+async def indexed(runtime: Runtime, count: int) -> bool:
+    return len(runtime.mirror.index) == count
+
+
+async def test_what_cannot_be_delivered_again_is_not_previewed(service: Service, azurite: Azurite) -> None:
+    ping = journalling.row("team/app", state=State.PING)
+    ping.events = []
+    await journalling.write(azurite, [ping])
+    assert (await get(service, f"/deliveries/{ping.id}/redeliver")).status == 409
+    assert (await get(service, f"/deliveries/{'0' * 24}/redeliver")).status == 404
+
+
+async def test_that_nobody_knows_what_would_be_refreshed_is_told(
+    service: Service, azurite: Azurite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object, **_options: object) -> None:
+        raise ClusterError("did not answer")
+
+    monkeypatch.setattr(explaining, "explain", away)
+    row = journalling.row("team/app")
+    await journalling.write(azurite, [row])
+    told = await document(service, f"/deliveries/{row.id}/redeliver")
+    assert told["wouldRefresh"] is None
+    assert told["says"] == "what it would refresh is not known at the moment: did not answer"
+    assert told["says"].encode() in (await get(service, f"/deliveries/{row.id}")).body
+
+
+@pytest.mark.parametrize(
+    ("query", "note"),
+    [
+        ("receiver=acrr", "no receiver of that name is known: acrr; acr may be meant"),
+        ("receiver=zzz", "no receiver of that name is known: zzz"),
+        ("project=kargo-dmo&state=failed", "no project of that name is known: kargo-dmo; kargo-demo may be meant"),
+        (f"warehouse={PROJECT}/ap", f"no Warehouse of that name is known: {PROJECT}/ap; {PROJECT}/app may be meant"),
+        ("warehouse=kargo-dem/app", f"no Warehouse of that name is known: kargo-dem/app; {PROJECT}/app may be meant"),
+        ("warehouse=app", "no Warehouse of that name is known: app; it is written as project/name"),
+        ("receiver=%1b%3Cb%3E", "no receiver of that name is known: \ufffd<b>"),
+        (f"receiver=acr&project={PROJECT}&warehouse={PROJECT}/app&state=failed", None),
+        ("state=failed", None),
+        ("receiver=deleted&state=failed", None),
+        ("project=deleted&state=failed", None),
+        ("warehouse=deleted/deleted&state=failed", None),
+    ],
+)
+async def test_a_list_that_is_empty_for_a_name_that_nobody_knows_says_so(
+    service: Service, azurite: Azurite, query: str, note: str | None
+) -> None:
+    """What was deleted is known from the journal."""
+    known = journalling.row("team/app")
+    known.project, known.receiver = "deleted", "deleted"
+    known.warehouses[0].project = known.warehouses[0].name = "deleted"
+    await journalling.write(azurite, [known])
+    runtime = await service.runtime()
+    await until(lambda: indexed(runtime, 1))
+    told = await document(service, f"/deliveries?{query}")
+    assert (told["deliveries"], told["note"]) == ([], note)
+    page = unescape((await get(service, f"/deliveries?{query}")).body.decode())
+    assert (note[1:] in page) if note else "No delivery matches" in page
+
+
+async def test_what_was_deleted_is_found_by_its_name(service: Service, azurite: Azurite) -> None:
+    known = journalling.row("team/app")
+    known.receiver = "deleted"
+    await journalling.write(azurite, [known])
+    told = await document(service, "/deliveries?receiver=deleted")
+    assert ([each["id"] for each in told["deliveries"]], told["note"]) == ([known.id], None)
+
+
+async def test_an_ignored_or_refused_delivery_is_named_by_repository_or_path(service: Service) -> None:
+    ignored = await service.post(HOOK.path, {"action": "delete", "target": {"repository": "team/app"}})
+    refused = await service.ask("POST", HOOK.path, body=b"{")
+    assert (ignored.status, refused.status) == (200, 400)
+    names = {ignored.header("x-delivery-id"): "team/app", refused.header("x-delivery-id"): "/azure/…"}
+
+    async def listed() -> bool:
+        rows = (await document(service, "/deliveries"))["deliveries"]
+        return {row["id"]: row["artifact"] for row in rows} == names
+
+    await until(listed)
+    for delivery, name in names.items():
+        page = (await get(service, f"/deliveries/{delivery}")).body.decode()
+        assert f"<title>{name}" in page
+        assert HOOK.path not in page
 
 
 @pytest.mark.parametrize("since", ["x", "-1h", "999999d"])

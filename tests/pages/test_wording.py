@@ -76,7 +76,10 @@ def test_what_is_no_duration_says_what_would_be(text: str) -> None:
         ({"event": "ping"}, "Ping"),
         ({"event": "selection"}, "What its receiver selects"),
         ({"event": "faulty"}, "A fault of its receiver"),
-        ({"event": ""}, "Request that was refused"),
+        ({"event": "ignored"}, "Another event"),
+        ({"event": "ignored", "repository": "team/app"}, "team/app"),
+        ({"event": "", "provider": "github"}, "/github/…"),
+        ({"event": "", "provider": "acr"}, "/acr/…"),
     ],
 )
 def test_what_was_pushed_is_named_as_people_would_pull_it(members: dict[str, str], text: str) -> None:

@@ -37,7 +37,7 @@ def test_a_push_without_any_registry_is_a_path_in_any_azure_registry() -> None:
 
 
 DIGEST = f"sha256:{'ab' * 32}"
-BY_DIGEST = Ignored("team/app was pushed by digest alone, and subscriptions discover tags")
+BY_DIGEST = Ignored("team/app was pushed by digest alone, and subscriptions discover tags", "team/app")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_only_a_push_counts(action: str) -> None:
 
 def test_a_layer_is_no_image() -> None:
     event = EVENT | {"target": {"mediaType": "application/octet-stream", "repository": "team/app"}}
-    assert told(event) == [Ignored("a layer was pushed: its image follows")]
+    assert told(event) == [Ignored("a layer was pushed: its image follows", "team/app")]
 
 
 def test_one_event_that_cannot_be_read_costs_the_others_nothing() -> None:

@@ -26,7 +26,7 @@ def test_without_a_tag_it_concerns_every_subscriber() -> None:
 def test_a_digest_is_no_tag() -> None:
     body = b'{"repository": {"repo_name": "team/app"}, "push_data": {"tag": "sha256:00"}}'
     reason = "team/app was pushed by digest alone, and subscriptions discover tags"
-    assert deliver("dockerhub", body) == [Ignored(reason)]
+    assert deliver("dockerhub", body) == [Ignored(reason, "team/app")]
 
 
 def test_the_media_type_is_passed_on() -> None:

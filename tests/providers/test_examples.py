@@ -52,7 +52,7 @@ def test_two_acr_pushes_are_no_duplicates() -> None:
 
 def test_an_acr_push_by_digest() -> None:
     reason = "app was pushed by digest alone, and subscriptions discover tags"
-    assert told("azure", "demo.azurecr.io/app", tag="") == Ignored(reason)
+    assert told("azure", "demo.azurecr.io/app", tag="") == Ignored(reason, "app")
 
 
 def test_a_quay_push() -> None:

@@ -167,7 +167,7 @@ def test_a_container_without_a_page_is_nowhere() -> None:
 
 def test_a_part_of_an_index_refreshes_nobody() -> None:
     assert package(version="sha256:" + "5f" * 32) == Ignored(
-        "Team/app was pushed by digest alone, and subscriptions discover tags"
+        "Team/app was pushed by digest alone, and subscriptions discover tags", "Team/app"
     )
 
 

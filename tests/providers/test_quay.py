@@ -30,12 +30,12 @@ def test_a_push_has_a_list_or_an_object_of_tags(updated_tags: object, qualifiers
 
 @pytest.mark.parametrize("members", [{}, *({"updated_tags": tags} for tags in (None, [], {}, [None], [""], {"": 1}))])
 def test_without_tags_it_is_not_a_push(members: dict[str, object]) -> None:
-    assert received(**members) == [Ignored("not a push: no updated_tags")]
+    assert received(**members) == [Ignored("not a push: no updated_tags", "quay.io/team/app")]
 
 
 def test_a_digest_among_the_tags_is_none() -> None:
     reason = "quay.io/team/app was pushed by digest alone, and subscriptions discover tags"
-    assert received(updated_tags=["sha256:00"]) == [Ignored(reason)]
+    assert received(updated_tags=["sha256:00"]) == [Ignored(reason, "quay.io/team/app")]
 
 
 def test_a_null_document_is_not_a_push() -> None:

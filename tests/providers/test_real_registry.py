@@ -147,7 +147,7 @@ async def test_an_image_that_is_pushed_refreshes_its_warehouse(host: Host, layou
 async def test_the_layers_of_an_image_are_ignored(host: Host, layout: Path) -> None:
     await host.registry.push(layouts.image(layout), "team/app:1.2.3")
     config, layer, _ = await host.told_of(is_push_of("1.2.3"))
-    assert config.event == layer.event == Ignored("a layer was pushed: its image follows")
+    assert config.event == layer.event == Ignored("a layer was pushed: its image follows", "team/app")
 
 
 async def test_another_tag_of_the_same_image_is_a_push(host: Host, layout: Path) -> None:

@@ -55,12 +55,14 @@ def test_both_modes_tell_the_same() -> None:
 
 @pytest.mark.parametrize("kind", ["zotregistry.image.deleted", "zotregistry.repository.created", "x"])
 def test_other_events_are_ignored(kind: str) -> None:
-    assert told(DATA, kind) == Ignored(f"event {kind} is not supported")
+    assert told(DATA, kind) == Ignored(f"event {kind} is not supported", "team/app")
 
 
 @pytest.mark.parametrize("document", [{}, {"data": DATA}, {"type": ""}])
 def test_an_event_without_a_type_is_ignored(document: object) -> None:
-    assert told(document, kind="") == Ignored("the event has no type")
+    event = told(document, kind="")
+    assert isinstance(event, Ignored)
+    assert event.reason == "the event has no type"
 
 
 def test_an_event_without_data_names_no_repository() -> None:

@@ -29,10 +29,12 @@ def run(options: argparse.Namespace) -> int:
 async def _list(options: argparse.Namespace) -> int:
     async with asking.service(options) as service:
         try:
-            rows = await _ask(service, options, limit=options.limit)
+            page = await _page(service, options, limit=options.limit)
         except Declined as declined:
             return output.declined(options.command, declined)
-    output.show(options.output, lines=[line(row) for row in rows] or ["no deliveries"], document={"deliveries": rows})
+    rows, note = page["deliveries"], page.get("note")
+    lines = [line(row) for row in rows] or [f"no deliveries: {note}" if note else "no deliveries"]
+    output.show(options.output, lines=lines, document={"deliveries": rows, **({"note": note} if note else {})})
     return 0
 
 
@@ -55,6 +57,7 @@ async def _all(options: argparse.Namespace) -> int:
             except Declined as declined:
                 return output.declined(options.command, declined)
             terminal.show(output.encoded(row) for row in page["deliveries"])
+            _complain(options, page)
             before = page["older"]
             if sys.stderr.isatty():
                 progress.add(page["deliveries"])
@@ -81,9 +84,11 @@ async def _follow(options: argparse.Namespace) -> int:
     """Print a line for each delivery, and again when more became of it. JSON: a document on each line."""
     async with asking.service(options) as service:
         try:
-            rows = await _ask(service, options, limit=NEWS)
+            page = await _page(service, options, limit=NEWS)
         except Declined as declined:
             return output.declined(options.command, declined)
+        _complain(options, page)
+        rows = page["deliveries"]
         told = _progress(rows)
         _tell(options, rows[: options.limit])
         while True:
@@ -99,12 +104,15 @@ async def _persistently(service: Service, options: argparse.Namespace) -> list[d
     complaint = ""
     while True:
         try:
-            return await _ask(service, options, limit=NEWS)
+            page = await _page(service, options, limit=NEWS)
         except Declined as declined:
             if complaint != str(declined):
                 complaint = str(declined)
                 terminal.complain(f"{complaint}; still trying")
             await asyncio.sleep(LOOK_EVERY)
+        else:
+            rows: list[dict[str, Any]] = page["deliveries"]
+            return rows
 
 
 def _tell(options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
@@ -112,9 +120,14 @@ def _tell(options: argparse.Namespace, rows: list[dict[str, Any]]) -> None:
     terminal.show(output.encoded(row) if options.output == "json" else line(row) for row in reversed(rows))
 
 
-async def _ask(service: Service, options: argparse.Namespace, *, limit: int) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = (await service.get("/deliveries", **_chosen(options), limit=str(limit)))["deliveries"]
-    return rows
+async def _page(service: Service, options: argparse.Namespace, *, limit: int) -> dict[str, Any]:
+    return await service.get("/deliveries", **_chosen(options), limit=str(limit))
+
+
+def _complain(options: argparse.Namespace, page: dict[str, Any]) -> None:
+    """Say on stderr why nothing is listed, where a name is not known."""
+    if page.get("note"):
+        terminal.complain(f"kargo-receivers {options.command}: {page['note']}")
 
 
 def _chosen(options: argparse.Namespace) -> dict[str, str]:

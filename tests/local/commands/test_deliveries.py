@@ -59,6 +59,18 @@ def test_none_is_told_too(recorder: Site, capsys: pytest.CaptureFixture[str]) ->
     assert capsys.readouterr().out == "no deliveries\n"
 
 
+@pytest.mark.usefixtures("recorder")
+def test_a_name_that_nobody_knows_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    note = "no receiver of that name is known: acrr; acr may be meant"
+    assert main(["deliveries", "--receiver", "acrr"]) == 0
+    assert capsys.readouterr().out == f"no deliveries: {note}\n"
+    assert main(["deliveries", "--receiver", "acrr", "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"deliveries": [], "note": note}
+    assert main(["deliveries", "--receiver", "acrr", "--all"]) == 0
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", f"kargo-receivers deliveries: {note}\n")
+
+
 def test_follow_tells_each_delivery_and_what_became_of_it(recorder: Site) -> None:
     repository = journalling.new_repository()
     rows = [journalling.row(repository, tag=tag, state=State.QUEUED) for tag in ("1.0.0", "2.0.0")]

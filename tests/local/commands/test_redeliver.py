@@ -45,6 +45,20 @@ def test_what_pushed_nothing_is_code_1(recorder: Site, capsys: pytest.CaptureFix
     assert "there is nothing to deliver again" in capsys.readouterr().err
 
 
+def test_what_would_be_refreshed_is_told_and_nothing_done(recorder: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [journalling.row("team/guestbook", state=State.FAILED), journalling.row(journalling.new_repository())]
+    asyncio.run(journalling.write(recorder.store, rows))
+    assert main(["redeliver", rows[0].id, "--preview"]) == 0
+    assert capsys.readouterr().out == "1 delivery: it would refresh kargo-demo/guestbook\n"
+    assert main(["redeliver", rows[1].id, "--preview", "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["wouldRefresh"] == []
+    assert main(["redeliver", "--since", "1h", "--preview"]) == 0
+    assert re.search(r"^\d+ deliver(y|ies): it would refresh .*kargo-demo/guestbook", capsys.readouterr().out)
+    assert main(["show", rows[0].id]) == 0
+    assert "redelivered as" not in capsys.readouterr().out
+    assert main(["redeliver", "0" * 24, "--preview"]) == 1
+
+
 @pytest.mark.parametrize("arguments", [[], ["0" * 24, "--since", "1h"], ["--since", "1"], ["x"]])
 def test_bad_usage_is_code_2(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:

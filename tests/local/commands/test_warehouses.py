@@ -43,3 +43,12 @@ async def test_what_is_only_polled_is_code_1_with_a_receiver_for_it(
     assert "          - name: quay" in lines
     assert "  0: unreadable: repoURL is not a text" in lines
     assert lines[-1] == "2 Warehouse(s); 1 subscription(s), 1 only polled, 1 unreadable"
+
+
+@pytest.mark.usefixtures("in_sample")
+def test_a_project_that_nobody_knows_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    note = "no project of that name is known: kargo-dmo; kargo-demo may be meant"
+    assert main(["warehouses", "--project", "kargo-dmo"]) == 0
+    assert capsys.readouterr().out == f"{note}\n"
+    assert main(["warehouses", "--project", "kargo-dmo", "--output", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["note"] == note
