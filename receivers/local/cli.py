@@ -261,7 +261,7 @@ def _ping(commands: _Commands) -> None:
 
 
 def _doctor(commands: _Commands) -> None:
-    _command(
+    command = _command(
         commands,
         "doctor",
         about=(
@@ -270,6 +270,11 @@ def _doctor(commands: _Commands) -> None:
         ),
         example="kargo-receivers doctor --output json",
         exit_codes="0  no errors; there may be warnings\n  1  errors",
+    )
+    command.add_argument(
+        "--base-url",
+        metavar="URL",
+        help="where the service runs that is asked for what it has (default: EXTERNAL_WEBHOOK_SERVER_BASE_URL)",
     )
 
 
