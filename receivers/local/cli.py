@@ -5,6 +5,7 @@ A command's module is imported when the command is given, so that ``--help`` is 
 
 import argparse
 import importlib
+import os
 import re
 import sys
 import textwrap
@@ -19,9 +20,10 @@ DONE, FAILED, UNABLE, INTERRUPTED = 0, 1, 2, 130
 WIDTH = 80  # characters of a line of help
 FINDINGS = ("found", "sought", "missing")
 STATES = ("refreshed", "nothing", "queued", "failed", "ping", "ignored", "refused")
-LISTED = "0  listed\n  1  the service has no such page, or gave no answer"
+LISTED = "0  listed\n  1  the service has no such page, refuses what is asked for, or gave no answer"
 _DURATION = re.compile("[0-9]{1,6}[smhd]")
 _ID = re.compile("[0-9a-f]{24}")
+_WAREHOUSE = re.compile("[^/]+/[^/]+")
 SETTINGS = "Settings are environment variables, and what local.settings.json has beside them."
 
 
@@ -35,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(options.command, str(error))
     except ModuleNotFoundError as error:
         return _complain(options.command, f"the Python package {error.name} is missing; `make run` installs everything")
+    except BrokenPipeError:  # whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes what is left when it ends
+        return DONE
     except KeyboardInterrupt:
         return DONE if options.command == "serve" else INTERRUPTED
     return status
@@ -298,7 +303,12 @@ def _deliveries(commands: _Commands) -> None:
         "--finding", choices=FINDINGS, metavar="FINDING", help="only what Kargo has, or has not, found: %(choices)s"
     )
     command.add_argument("--receiver", metavar="NAME", help="only for this receiver")
-    command.add_argument("--warehouse", metavar="PROJECT/NAME", help="only what this Warehouse was to be refreshed for")
+    command.add_argument(
+        "--warehouse",
+        type=_warehouse,
+        metavar="PROJECT/NAME",
+        help="only what this Warehouse was to be refreshed for",
+    )
     command.add_argument("--repository", metavar="TEXT", help="only where the repository has this in its name")
     command.add_argument(
         "--search", metavar="TEXT", help="only where repository, tag, digest, id or Warehouse has this"
@@ -347,7 +357,7 @@ def _queue(commands: _Commands) -> None:
     command = _command(
         commands,
         "queue",
-        about="Show which deliveries wait for another try, and which were given up, and why; try those again.",
+        about="Show which deliveries wait for another try, and which were given up, and why; try or discard those.",
         example="kargo-receivers queue --retry all",
         exit_codes="0  listed, tried again or discarded\n  1  no such message, no such page, or no answer",
     )
@@ -378,6 +388,12 @@ def _service(command: argparse.ArgumentParser) -> None:
 def _duration(text: str) -> str:
     if not _DURATION.fullmatch(text):
         raise argparse.ArgumentTypeError("a duration is a number with s, m, h or d behind it: 90s, 30m, 12h, 7d")
+    return text
+
+
+def _warehouse(text: str) -> str:
+    if not _WAREHOUSE.fullmatch(text):
+        raise argparse.ArgumentTypeError("a Warehouse is written with its project: PROJECT/NAME")
     return text
 
 

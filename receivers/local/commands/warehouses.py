@@ -2,13 +2,14 @@
 
 import argparse
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from receivers.directory import addresses
 from receivers.local import cluster
 from receivers.local.commands import output
 from receivers.local.errors import Unable
 from receivers.local.terminal import printable
+from receivers.nearest import nearest
 from receivers.pages import warehouses
 from receivers.pages.warehouses import Entry, Part, Wanted
 
@@ -25,9 +26,18 @@ async def _part(options: argparse.Namespace) -> Part:
         refused = next((health for health in service.mirror.health() if health.resource == "warehouses"), None)
         if refused is not None and not refused.synced:
             raise Unable(f"the Warehouses cannot be read: {refused.fault or 'this identity may not list them'}")
+        _check_project(service.mirror.index.projects(), options.project)
         return await warehouses.gather(
             service, project=options.project or "", untold=options.only_uncovered, first=0, limit=options.limit
         )
+
+
+def _check_project(projects: Sequence[str], project: str | None) -> None:
+    """A project without any is a typing error, or else nothing that could be well."""
+    if project and project not in projects:
+        meant = nearest(project, projects)
+        suggested = f"; {meant} may be meant" if meant else ""
+        raise Unable(f"there is no Warehouse in a project {printable(project)}{suggested}")
 
 
 def lines(part: Part, *, snippets: bool) -> Iterator[str]:

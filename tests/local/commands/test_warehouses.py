@@ -43,3 +43,15 @@ async def test_what_is_only_polled_is_code_1_with_a_receiver_for_it(
     assert "          - name: quay" in lines
     assert "  0: unreadable: repoURL is not a text" in lines
     assert lines[-1] == "2 Warehouse(s); 1 subscription(s), 1 only polled, 1 unreadable"
+
+
+@pytest.mark.usefixtures("in_sample")
+@pytest.mark.parametrize(("project", "meant"), [("kargo-dem", "; kargo-demo may be meant"), ("a\x1b", "")])
+def test_a_project_without_warehouses_is_told(project: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["warehouses", "--project", project]) == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.rstrip("\n").endswith(f"there is no Warehouse in a project {project}{meant}")) == (
+        "",
+        bool(meant),
+    )
+    assert "\x1b" not in told.err
