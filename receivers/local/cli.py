@@ -80,13 +80,22 @@ type _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SL
 
 
 def _command(
-    commands: _Commands, name: str, *, about: str, example: str, exit_codes: str, json: bool = True
+    commands: _Commands,
+    name: str,
+    *,
+    about: str,
+    example: str,
+    exit_codes: str,
+    json: bool = True,
+    cluster: bool = True,
 ) -> argparse.ArgumentParser:
+    """``cluster``: whether the command asks one."""
+    unable = "bad usage or settings, or no cluster" if cluster else "bad usage or settings"
     command = commands.add_parser(
         name,
         help=about.partition(".")[0],
         description=textwrap.fill(f"{about} {SETTINGS}", WIDTH),
-        epilog=f"example:\n  {example}\n\nexit codes:\n  {exit_codes}\n  2  bad usage or settings, or no cluster",
+        epilog=f"example:\n  {example}\n\nexit codes:\n  {exit_codes}\n  2  {unable}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     if json:
@@ -247,6 +256,7 @@ def _status(commands: _Commands) -> None:
         about="Say whether a running service is well, what to do next, and what arrived within 24 hours.",
         example="kargo-receivers status --output json",
         exit_codes="0  all is well, or there are warnings\n  1  something fails, or there was no answer",
+        cluster=False,
     )
     _service(command)
 
@@ -290,6 +300,7 @@ def _deliveries(commands: _Commands) -> None:
         about="List the latest deliveries and what became of each, as a running service recorded them.",
         example="kargo-receivers deliveries --follow --state failed",
         exit_codes=LISTED,
+        cluster=False,
     )
     how = command.add_mutually_exclusive_group()
     how.add_argument("--follow", action="store_true", help="go on until Ctrl-C; with json a document on each line")
@@ -326,6 +337,7 @@ def _show(commands: _Commands) -> None:
         about="Show one delivery: what arrived, what was decided on each Warehouse and why, every attempt.",
         example="kargo-receivers show 01a1fd8708e3666258b3eab0",
         exit_codes="0  shown\n  1  no such delivery, several that begin so, or no answer",
+        cluster=False,
     )
     command.add_argument(
         "delivery",
@@ -346,6 +358,7 @@ def _redeliver(commands: _Commands) -> None:
         ),
         example="kargo-receivers redeliver --since 12h",
         exit_codes="0  every one was answered with 2xx\n  1  one was not, or no such delivery, or no answer",
+        cluster=False,
     )
     which = command.add_mutually_exclusive_group(required=True)
     which.add_argument("delivery", type=_delivery, nargs="?", metavar="ID", help="one delivery")
@@ -360,6 +373,7 @@ def _queue(commands: _Commands) -> None:
         about="Show which deliveries wait for another try, and which were given up, and why; try or discard those.",
         example="kargo-receivers queue --retry all",
         exit_codes="0  listed, tried again or discarded\n  1  no such message, no such page, or no answer",
+        cluster=False,
     )
     which = command.add_mutually_exclusive_group()
     which.add_argument(
@@ -377,6 +391,7 @@ def _schema(commands: _Commands) -> None:
         example="kargo-receivers schema > receivers.schema.json",
         exit_codes="0  printed",
         json=False,
+        cluster=False,
     )
 
 

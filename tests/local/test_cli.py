@@ -91,3 +91,12 @@ def test_a_warehouse_without_its_project_is_bad_usage(name: str, capsys: pytest.
         cli.main(["deliveries", "--warehouse", name])
     assert ended.value.code == 2
     assert capsys.readouterr().err.endswith("a Warehouse is written with its project: PROJECT/NAME\n")
+
+
+@pytest.mark.parametrize(("command", "asks"), [("urls", True), ("doctor", True), ("status", False), ("schema", False)])
+def test_only_a_command_that_asks_the_cluster_can_lack_one(
+    command: str, asks: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    assert ("or no cluster" in capsys.readouterr().out) is asks
