@@ -3,8 +3,10 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from statistics import median
 
 from bench import clusters, load, workload
@@ -25,7 +27,7 @@ LAST_PATCH = 2.1  # seconds, of 1,000 Warehouses
 PART_OF_BARE = 1.05
 AT = 64  # connections
 PATIENCE = 60.0  # seconds until the last patch
-ANSWER_GRACE = 0.1  # seconds beyond the budget that the answer may take to reach the sender
+ANSWERED = ANSWER_BUDGET + 0.1  # seconds: the service's budget, and what an answer may take on its way
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +138,21 @@ async def _fan_out(server: ApiServer, ours: Service, subscribers: int) -> FanOut
 def _fan_out_figures(found: Sequence[FanOut], bare: Sequence[float], subscribers: int) -> list[Figure]:
     part = median(each.last_patch / alone for each, alone in zip(found, bare, strict=True))
     answered, last = max(each.answered for each in found), median(each.last_patch for each in found)
-    statuses = ", ".join(str(status) for status in sorted({each.status for each in found}))
+    refreshed = sum(each.status == HTTPStatus.OK for each in found)
+    others = Counter(each.status for each in found if each.status != HTTPStatus.OK)
+    told = "".join(f"; {count} answered {status}" for status, count in sorted(others.items()))
     return [
         Figure(
             f"one push, {subscribers:,} Warehouses: the answer, the latest of {len(found)}",
-            f"{milliseconds(answered)} ({statuses})",
-            f"within {ANSWER_BUDGET:.0f} s",
-            answered < ANSWER_BUDGET + ANSWER_GRACE,
+            milliseconds(answered),
+            f"at most {milliseconds(ANSWERED)}",
+            answered <= ANSWERED,
+        ),
+        Figure(
+            f"one push, {subscribers:,} Warehouses: answered 200, all of them refreshed by then",
+            f"{refreshed} of {len(found)}{told}",
+            "all",
+            refreshed == len(found),
         ),
         Figure(
             f"one push, {subscribers:,} Warehouses: the last patch",

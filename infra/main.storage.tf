@@ -86,7 +86,7 @@ resource "azurerm_storage_queue" "this" {
 
 locals {
   # The last known receivers (of each the hash of its URL's token), counts of what was refused, and the journal.
-  tables = concat(["receivers", "refusals"], var.journal.store == "table" ? ["deliveries", "hours"] : [])
+  tables = concat(["receivers", "refusals", "formerurls"], var.journal.store == "table" ? ["deliveries", "hours"] : [])
 }
 
 # azurerm_storage_table insists on the account's key, which is off. A template creates tables without one.

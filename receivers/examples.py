@@ -43,7 +43,8 @@ def push(provider: Provider, subscriptions: Iterable[Subscription] = (), *, rece
                 return found
     if fitting:
         return next(_pushes(fitting[0]))
-    return _git(home.repository, MAIN) if Kind.GIT in home.kinds else _push(home.repository, "1.2.3", Kind.IMAGE)
+    is_git = Kind.GIT in home.kinds and "://" in home.repository  # who tells of both may have a registry for its home
+    return _git(home.repository, MAIN) if is_git else _push(home.repository, "1.2.3", Kind.IMAGE)
 
 
 def artifact() -> Push:

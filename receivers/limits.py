@@ -222,6 +222,17 @@ KNOWN_BYTES = 16 * MIB
 KNOWN_PROJECT = 200  # rows of one project, the latest; those of the cluster itself are its operator's
 KNOWN_PAGE = 250  # rows read at once
 
+# URLs that were receivers' until their Secret was rotated or they were deleted
+FORMER_DAYS = 30  # for so long a sender that still posts there is told of
+FORMER_URLS = 5_000  # kept in memory, the latest
+FORMER_SIZE = 2_048  # bytes of one, with two names
+FORMER_BYTES = FORMER_URLS * FORMER_SIZE
+FORMER_PROJECT = 100  # of one project, and of the cluster itself
+FORMER_AGAIN = 60.0  # between two requests to one of them that are recorded; those between are counted
+FORMER_LATELY = 3600.0  # a request within this time says that a sender still posts there
+FORMER_FRESH = 10.0  # what other instances noted and was read within this time is not read again for a page
+FORMER_RELOADED = 60.0  # the same for requests to unknown URLs
+
 # The journal
 JOURNAL_INTERVAL = 1.0  # rows are written this often, many at once
 JOURNAL_BATCH = 100  # rows in one transaction: Azure's limit

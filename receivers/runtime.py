@@ -19,9 +19,11 @@ from receivers.deliveries import readiness
 from receivers.deliveries.pipeline import Observer, Pipeline
 from receivers.deliveries.readiness import Readiness
 from receivers.directory.directory import DATA_KEYS, Directory
+from receivers.directory.former import Why
+from receivers.directory.former_urls import FormerUrls
 from receivers.directory.known_receivers import KnownReceivers
 from receivers.directory.signing_keys import SigningKeys
-from receivers.events import Provider
+from receivers.events import Provider, Receiver
 from receivers.importing import imported
 from receivers.journal.cosmos_journal import CosmosJournal
 from receivers.journal.figures import RecentHours
@@ -67,6 +69,7 @@ class Runtime:
     # None: the settings say so
     searches: Searches | None
     known: KnownReceivers | None
+    former: FormerUrls
     warming: asyncio.Task[None] | None
     # None: no journal
     journal: Journal | None
@@ -105,6 +108,7 @@ class Runtime:
             logger.info("%d rows of the journal were too old and are deleted", await self.journal.clean())
         if self.known is not None:
             logger.info("%d receivers that nobody uses are forgotten", await self.known.clean())
+        await self.former.clean()
         await self.refusals.clean()
 
     async def close(self) -> None:
@@ -129,6 +133,7 @@ class Runtime:
             await self.recorder.close()
         if self.known is not None:
             await self.known.close()
+        await self.former.close()
         await self.refusals.close()
         if self.telemetry is not None:
             await self.telemetry.close()
@@ -160,6 +165,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         signing_keys=signing_keys,
         queue=stores.queue,
         known=stores.known,
+        former=stores.former,
         answer_budget=settings.answer_budget,
         observers=(*told, *observers),
     )
@@ -187,6 +193,7 @@ async def start(settings: Settings, environment: Mapping[str, str], *, observers
         retries=_retries(cluster, stores, searches),
         searches=searches,
         known=stores.known,
+        former=stores.former,
         warming=asyncio.create_task(_warm_up(stores)) if stores.storage else None,
         journal=stores.journal,
         recorder=stores.recorder,
@@ -218,6 +225,7 @@ class _Stores:
     queue: RetryQueue | None
     watch: QueueWatch | None
     known: KnownReceivers | None
+    former: FormerUrls
     journal: Journal | None
     recorder: Recorder | None
 
@@ -254,6 +262,7 @@ def _stores(settings: Settings, environment: Mapping[str, str]) -> _Stores:
         queue=queue,
         watch=QueueWatch(queue) if queue else None,
         known=KnownReceivers(storage) if storage else None,
+        former=FormerUrls(storage),
         journal=journal,
         recorder=Recorder(journal) if journal else None,
     )
@@ -289,8 +298,7 @@ def _searches(settings: Settings, cluster: _Cluster, stores: _Stores) -> Searche
 
 def _introduce(cluster: _Cluster, stores: _Stores, searches: Searches | None, telemetry: Telemetry | None) -> None:
     """Have each told what it wants to know of the others."""
-    if stores.known is not None:
-        cluster.directory.on_vouchers = stores.known.has_vouchers
+    _introduce_former(cluster.directory, stores.former, stores.known)
     if stores.recorder is not None:
         cluster.mirror.warehouses.on_handled = cluster.mirror.promotions.on_handled = stores.recorder.handled
     if searches is not None:
@@ -302,6 +310,26 @@ def _introduce(cluster: _Cluster, stores: _Stores, searches: Searches | None, te
         if stores.recorder is not None:
             stores.recorder.on_handled = telemetry.handled
             stores.recorder.on_finding = telemetry.sought
+
+
+def _introduce_former(directory: Directory, former: FormerUrls, known: KnownReceivers | None) -> None:
+    """Have URLs noted that end, also those that ended while no process was there."""
+    directory.on_lost = former.lost
+    directory.on_vouchers = former.has_vouchers
+    if known is None:
+        return
+
+    def has_vouchers(receiver: Receiver, vouchers: frozenset[str]) -> None:
+        former.has_vouchers(receiver, vouchers)
+        known.has_vouchers(receiver, vouchers)
+
+    def gone(provider: str, voucher: str) -> Receiver | None:
+        receiver = known.whose(provider, voucher)
+        return None if receiver is None or directory.has(receiver) else receiver
+
+    directory.on_vouchers = has_vouchers
+    known.on_refuted = lambda receiver, voucher: former.lost(receiver, frozenset({voucher}), Why.ROTATED)
+    former.known_before = gone
 
 
 def _retries(cluster: _Cluster, stores: _Stores, searches: Searches | None) -> Retries | None:
@@ -362,7 +390,7 @@ async def _warm_up(stores: _Stores) -> None:
     await asyncio.sleep(limits.STORAGE_WARM_UP)
     if stores.storage is not None:
         await stores.storage.warm_up()
-    await asyncio.gather(*(each.warm_up() for each in (stores.queue, stores.known) if each))
+    await asyncio.gather(*(each.warm_up() for each in (stores.queue, stores.known, stores.former) if each))
 
 
 async def provider(name: str) -> Provider:

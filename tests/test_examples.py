@@ -152,3 +152,9 @@ def test_its_own_host_comes_before_others_and_git_before_images() -> None:
     assert push_by(BOTH, image(QUAY)).tag == "1.2.3"
     assert push("azure", git("https://github.com/octo/app"), image(ACR)).repository == ACR
     assert push_by(PROVIDERS["quay"], git(), image(QUAY)).repository == QUAY
+
+
+@pytest.mark.parametrize("provider", ["azure", "acr", "push"])
+def test_who_tells_of_git_too_pushes_an_image_to_a_registry(provider: str) -> None:
+    found = examples.push(PROVIDERS[provider])
+    assert (found.ref, found.tag) == ("", "1.2.3")

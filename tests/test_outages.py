@@ -1,12 +1,20 @@
 """The API server goes away under load and comes back: every request is answered, and service resumes by itself."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from receivers import limits
+from receivers.cluster.refresher import ANNOTATION
+from receivers.local.azurite import Azurite
+from receivers.pages import timeline
+from testbed.fault_proxy import FaultProxy, Request
 from testbed.objects import PROJECT, Hook, project_config, refresh_of, secret_of, warehouse
 from testbed.servers import ApiServer
 from tests.local.host.wire import Response
@@ -103,3 +111,79 @@ async def test_what_was_asked_for_while_the_api_server_was_away_is_done_when_it_
         return await refresh_of(api_server, "app") != before
 
     await until(refreshed)
+
+
+# What was queued meanwhile
+
+
+@pytest.fixture
+async def proxy(embedded_api_server: ApiServer) -> AsyncIterator[FaultProxy]:
+    async with FaultProxy(embedded_api_server.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def queueing(embedded_api_server: ApiServer, proxy: FaultProxy, azurite: Azurite) -> AsyncIterator[Service]:
+    """A service with a retry queue and a journal, that has refreshed by the URL before."""
+    server = embedded_api_server
+    await server.apply(project_config([HOOK]), secret_of(HOOK), warehouse("app"))
+    await server.allow_secrets(PROJECT)
+    kubeconfig = server.kubeconfig("kargo-receivers", url=proxy.url)
+    storage = azurite.connection_string
+    async with running_service(kubeconfig, ANSWER_BUDGET_SECONDS="2", AzureWebJobsStorage=storage) as running:
+
+        async def works() -> bool:
+            return (await running.post(HOOK.path, acr_push(tag="1.0.0"))).status == 200
+
+        await until(works)
+        yield running
+
+
+@pytest.mark.parametrize("is_known", [False, True], ids=["not yet noticed", "known"])
+async def test_a_queued_delivery_shows_its_success_within_a_second_or_so_and_when_it_was(
+    queueing: Service, proxy: FaultProxy, is_known: bool
+) -> None:
+    """However long its next try is away: what outlives the answer is written when it happens."""
+    runtime = await queueing.runtime()
+    proxy.reset(times=None)
+    if is_known:
+
+        async def is_away() -> bool:
+            return await runtime.availability.is_away()
+
+        runtime.availability.suspect()
+        await until(is_away)
+    response = await queueing.post(HOOK.path, acr_push(tag="1.2.3"))
+    assert response.status == 202
+    delivery = dict(response.headers)["x-delivery-id"]
+    page = f"/deliveries/{delivery}?format=json"
+
+    async def row() -> dict[str, Any]:
+        shown: dict[str, Any] = (await queueing.ask("GET", page)).json()
+        return dict(shown.get("delivery", {}))
+
+    async def has(state: str) -> bool:
+        return (await row()).get("state") == state
+
+    def patched() -> list[Request]:
+        return [each for each in proxy.sent("PATCH") if each.status == 200 and each.began > began]
+
+    async def is_patched() -> bool:
+        return bool(patched())
+
+    await until(lambda: has("queued"))
+    began = time.monotonic()
+    proxy.clear()
+    await until(is_patched)
+    await until(lambda: has("refreshed"))
+    seen, seen_at = time.monotonic(), datetime.now(UTC)
+    (patch, *_) = patched()
+    assert patch.ended is not None
+    assert seen - patch.ended < limits.JOURNAL_INTERVAL + 2  # and what a busy machine takes
+    (refreshed,) = (await row())["warehouses"]
+    assert refreshed["value"] == patch.json["metadata"]["annotations"][ANNOTATION]
+    stored = await runtime.journal.read(delivery) if runtime.journal else None
+    assert stored is not None
+    (moment,) = [each for each in timeline.of(stored) if each.what == "Refreshed"]
+    happened = seen_at - timedelta(seconds=seen - patch.began)
+    assert abs(moment.at - happened) < timedelta(seconds=1)

@@ -12,6 +12,7 @@ import pytest
 
 from receivers import limits, runtime
 from receivers.deliveries.answers import Answer
+from receivers.directory.directory import voucher_of
 from receivers.directory.known_receivers import TABLE
 from receivers.journal.journal import State
 from receivers.local.azurite import Azurite
@@ -175,6 +176,110 @@ async def test_it_ends_at_once_with_its_receiver(drill: Drill, embedded_api_serv
 
 async def changed(drill: Drill, version: int) -> bool:
     return drill.service.mirror.version > version
+
+
+# What is told of it, and not to the sender
+
+
+def reason(drill: Drill) -> str:
+    """Of the last delivery, without when it ended."""
+    former = drill.told[-1].former
+    return drill.told[-1].error.replace(f"{former.former.until:%Y-%m-%d %H:%M}", "NOW") if former else ""
+
+
+ROTATED = (
+    "this was the URL of receiver acr of project kargo-demo until NOW UTC; its Secret was rotated: "
+    "register the new URL with the sender"
+)
+DELETED = (
+    "this was the URL of receiver acr of project kargo-demo until NOW UTC; it was deleted: "
+    "remove the webhook at the sender"
+)
+
+
+def hears_nothing(drill: Drill) -> None:
+    """As if the process had ended already."""
+    drill.service.directory.on_vouchers = drill.service.directory.on_lost = None
+
+
+async def is_told(drill: Drill, expected: str) -> None:
+    """Those who may see the pages; the sender is answered as to a URL that never was one."""
+    unknown = await drill.deliver(path=replace(HOOK, secret="never was one").path)
+    assert drill.told[-1].former is None
+    answer = await drill.deliver()
+    assert reason(drill) == expected
+    assert (
+        (told(answer), set(answer.headers)) == (told(unknown), set(unknown.headers)) == ((404, {}), {"X-Delivery-Id"})
+    )
+    assert [each.name for each in await drill.service.former.lately()] == [HOOK.name]
+
+
+async def test_whose_it_was_is_told_once_its_secret_was_rotated(drill: Drill, embedded_api_server: ApiServer) -> None:
+    await revoke_silently(embedded_api_server)
+    pass_time(drill, limits.SECRET_FRESH)
+    await is_told(drill, ROTATED)
+    delivery = drill.told[-1].id
+
+    async def recorded() -> object:
+        return await drill.row(delivery)
+
+    await until(recorded)
+    row = await drill.row(delivery)
+    assert row is not None
+    assert (row.state, row.project, row.receiver, row.reason) == (
+        State.REFUSED,
+        "kargo-demo",
+        HOOK.name,
+        drill.told[-1].error,
+    )
+    assert (await drill.deliver()).status == 404
+    assert await drill.row(drill.told[-1].id) is None
+
+
+async def test_whose_it_was_is_told_once_its_receiver_was_deleted(drill: Drill, embedded_api_server: ApiServer) -> None:
+    version = drill.service.mirror.version
+    await embedded_api_server.apply(project_config([Hook(name="another")]))
+    await until(lambda: changed(drill, version))
+    await is_told(drill, DELETED)
+
+
+async def test_whose_it_was_is_told_though_it_was_rotated_while_no_process_was_there(
+    begin: Begin, drill: Drill, embedded_api_server: ApiServer
+) -> None:
+    hears_nothing(drill)
+    await revoke(embedded_api_server)
+    started = await begin()
+    assert started.service.known is not None
+    await started.service.known.warm_up()
+    await is_told(started, ROTATED)
+    again = await begin()
+    await again.service.former.warm_up()
+    await is_told(again, ROTATED)
+
+
+async def test_whose_it_was_is_told_though_it_was_deleted_while_no_process_was_there(
+    begin: Begin, drill: Drill, embedded_api_server: ApiServer
+) -> None:
+    hears_nothing(drill)
+    await embedded_api_server.apply(project_config([Hook(name="another")]))
+    started = await begin()
+    assert started.service.known is not None
+    await started.service.known.warm_up()
+    await is_told(started, DELETED)
+
+
+async def test_a_url_that_counts_again_is_refreshed_and_told_no_more(
+    drill: Drill, embedded_api_server: ApiServer
+) -> None:
+    await revoke_silently(embedded_api_server)
+    pass_time(drill, limits.SECRET_FRESH)
+    await is_told(drill, ROTATED)
+    await embedded_api_server.apply(secret_of(HOOK))
+    pass_time(drill, limits.SECRET_FRESH)
+    assert (await drill.deliver(path=NEW.path)).status == 404
+    assert reason(drill) == ROTATED
+    assert (await drill.deliver()).status == 200
+    assert [each.voucher for each in await drill.service.former.lately()] == [voucher_of(NEW.token)]
 
 
 # While the API server answers, but not everything

@@ -9,6 +9,7 @@ from typing import Self
 from receivers.cluster.refresher import Result
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.matching import Refreshes
+from receivers.directory.former import Asked
 from receivers.events import Decision, Event, PullRequestClosed, Pushed, Receiver, Selected, Target, TargetKind, Trigger
 
 
@@ -36,6 +37,7 @@ class Delivery:
     received_at: datetime
     provider: str
     receiver: Receiver | None = None
+    former: Asked | None = None  # there is no receiver, but the URL was one's
     voucher: str = ""  # what proved the receiver's URL, as long as the cluster has not
     events: list[Event] = field(default_factory=list)
     matched: bool = False  # the cluster's Warehouses were known, so that decisions and outcomes are complete

@@ -17,6 +17,7 @@ from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery, new_id
 from receivers.deliveries.reading import BusyError, Reading
 from receivers.directory.directory import Directory, Verified
+from receivers.directory.former import Asked
 from receivers.directory.signing_keys import KeysError, SigningKeys
 from receivers.events import (
     Authenticated,
@@ -64,6 +65,13 @@ class KnownReceivers(Protocol):
         """Remember a receiver that was found in the cluster. Returns at once."""
 
 
+class FormerUrls(Protocol):
+    """URLs that were receivers' once."""
+
+    def asked(self, provider: Provider, path: str) -> Asked | None:
+        """Whose a URL was that the cluster says is none. Returns at once."""
+
+
 class Pipeline:
     """Takes deliveries. Every one is answered within the budget, whatever the cluster does.
 
@@ -80,6 +88,7 @@ class Pipeline:
         signing_keys: SigningKeys,
         queue: Queue | None = None,
         known: KnownReceivers | None = None,
+        former: FormerUrls | None = None,
         answer_budget: float = limits.ANSWER_BUDGET,
         observers: Iterable[Observer] = (),
     ) -> None:
@@ -90,6 +99,7 @@ class Pipeline:
         self._signing_keys = signing_keys
         self._queue = queue
         self._known = known
+        self._former = former
         self._budget = answer_budget
         self._reserve = limits.QUEUE_RESERVE if queue else 0.0
         self._observers = tuple(observers)
@@ -156,7 +166,8 @@ class Pipeline:
                 return answers.refreshed(delivery.wanted, delivery.kind)
             return await self._defer(delivery, deadline=deadline)
         except WebhookError as error:
-            delivery.error = error.message or str(type(error).__doc__).partition(".")[0]
+            former = delivery.former.former.told if delivery.former else ""  # which the sender is not told
+            delivery.error = former or error.message or str(type(error).__doc__).partition(".")[0]
             return answers.refused(error)
         except KeysError as error:
             delivery.error = str(error)
@@ -177,7 +188,11 @@ class Pipeline:
     ) -> None:
         """Find the receiver, authenticate the request, and parse it."""
         with delivery.step("find"):
-            verified = await self._find(provider, request.path, deadline=deadline)
+            try:
+                verified = await self._find(provider, request.path, deadline=deadline)
+            except UnknownReceiver:
+                delivery.former = self._former.asked(provider, request.path) if self._former else None
+                raise
         delivery.receiver, delivery.voucher = verified.receiver, verified.voucher
         sender = provider.of(verified.receiver)
         delivery.provider = sender.name

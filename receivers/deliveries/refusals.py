@@ -1,7 +1,8 @@
 """Requests that were refused before a receiver was known: counted, not recorded.
 
 Anybody can send these, as many as they like, so none of them is worth a row of the journal, a line of the log or a
-trace. They are counted by reason and minute. What somebody with a key to the pages tried is recorded all the same.
+trace. They are counted by reason and minute. What somebody with a key to the pages tried is recorded all the same, and
+so is one request a minute to a URL that was a receiver's.
 """
 
 from collections import Counter
@@ -22,6 +23,7 @@ class Reason(StrEnum):
     """Why, as counters name it."""
 
     UNKNOWN_URL = "unknownUrl"
+    FORMER_URL = "formerUrl"
     TOO_LARGE = "tooLarge"
     NOT_ASKED = "notAsked"  # the cluster, whose receiver it is
     MALFORMED = "malformed"
@@ -35,6 +37,7 @@ class Reason(StrEnum):
 
 _PHRASES = {
     Reason.UNKNOWN_URL: "to unknown URLs",
+    Reason.FORMER_URL: "to URLs that receivers had before",
     Reason.TOO_LARGE: "with a body above the limit",
     Reason.NOT_ASKED: "whose receiver the cluster could not be asked for",
     Reason.MALFORMED: "that were no deliveries",
@@ -42,20 +45,21 @@ _PHRASES = {
 }
 
 
+_REASONS = {  # by the status of the answer
+    404: Reason.UNKNOWN_URL,
+    413: Reason.TOO_LARGE,
+    500: Reason.DEFECT,
+    503: Reason.NOT_ASKED,
+}
+
+
 def reason_of(delivery: Delivery) -> Reason | None:
     """Why a delivery is counted only; None where it is to be recorded."""
     if delivery.receiver is not None or delivery.test or delivery.redelivery_of:
         return None
-    match delivery.answer.status if delivery.answer else UNANSWERED:
-        case 404:
-            return Reason.UNKNOWN_URL
-        case 413:
-            return Reason.TOO_LARGE
-        case 500:
-            return Reason.DEFECT
-        case 503:
-            return Reason.NOT_ASKED
-    return Reason.MALFORMED
+    if delivery.former is not None:
+        return None if delivery.former.is_news else Reason.FORMER_URL
+    return _REASONS.get(delivery.answer.status if delivery.answer else UNANSWERED, Reason.MALFORMED)
 
 
 type Minutes = dict[datetime, Counter[Reason]]  # by the minute's beginning

@@ -33,7 +33,7 @@ def log(delivery: Delivery) -> None:
 
 def line(delivery: Delivery) -> str:
     """``azure kargo-demo/acr: myregistry.azurecr.io/app:1.2.3 -> 200 refreshed kargo-demo/app; … [4 ms, 0193…]``."""
-    receiver = delivery.receiver
+    receiver = delivery.receiver or (delivery.former.former if delivery.former else None)
     where = f"{receiver.project or '(cluster)'}/{receiver.name}" if receiver else "(no receiver)"
     status = delivery.answer.status if delivery.answer else 0
     what = ", ".join(dict.fromkeys(described(event) for event in delivery.events[:NAMED])) or delivery.error

@@ -23,6 +23,7 @@ from receivers.cluster.api import ClusterError
 from receivers.cluster.mirror import Mirror, NotReadyError
 from receivers.cluster.secrets import Secret, SecretReader, can_exist
 from receivers.cluster.tasks import Shared
+from receivers.directory.former import Why
 from receivers.directory.hints import Hints, Key, key_of, published
 from receivers.directory.unread import Budget, Turns
 from receivers.events import Provider, Receiver, UnknownReceiver
@@ -71,6 +72,8 @@ class Directory:
         self._searches: dict[str, list[Shared[None]]] = {}  # those under way and the last one, by provider
         # Told the vouchers of all URLs that a receiver has, whenever that is learned: no other is a URL of it.
         self.on_vouchers: Callable[[Receiver, frozenset[str]], None] | None = None
+        # Told the vouchers of URLs that a receiver had, and has no longer.
+        self.on_lost: Callable[[Receiver, frozenset[str], Why], None] | None = None
         mirror.on_receivers_changed = self._note_changes
         self._note_changes([], mirror.receivers())
 
@@ -112,6 +115,10 @@ class Directory:
     def receivers(self) -> list[Receiver]:
         """Every receiver that is configured, in the cluster or in the settings."""
         return [verified.receiver for verified in self._static] + self._mirror.receivers()
+
+    def has(self, receiver: Receiver) -> bool:
+        """Whether the cluster has a receiver of this name, as it is or otherwise."""
+        return key_of(receiver) in self._hints
 
     async def secrets_of(
         self, provider: Provider, receiver: Receiver, *, urgent: bool = True
@@ -184,7 +191,7 @@ class Directory:
         tokens = frozenset(
             token for provider in serving(receiver.provider) for token in _tokens(provider, receiver, secret)
         )
-        self._hints.computed(receiver, tokens)
+        self._tell_lost(receiver, self._hints.computed(receiver, tokens), Why.ROTATED)
         if self.on_vouchers is not None:
             self.on_vouchers(receiver, frozenset(map(voucher_of, tokens)))
 
@@ -194,16 +201,30 @@ class Directory:
         for receiver in after:
             earlier = gone.pop(key_of(receiver), None)
             if earlier != receiver:
-                self._hints.put(receiver)
+                self._put(earlier, receiver)
                 self._learned.pop(key_of(receiver), None)  # with another path published, its Secret may be another too
                 self._note_turn(earlier, receiver)
                 self._note_options(earlier, receiver)
         for key, receiver in gone.items():
-            self._hints.remove(key)
+            self._tell_lost(receiver, self._hints.remove(key) | _published(receiver), Why.DELETED)
             self._learned.pop(key, None)
             self._turns_of(receiver).remove(key)
             if self.on_vouchers is not None:
                 self.on_vouchers(receiver, frozenset())
+
+    def _put(self, earlier: Receiver | None, receiver: Receiver) -> None:
+        """A receiver is new, or has changed: what it has no longer may be the URL that its sender posts to."""
+        dropped = self._hints.put(receiver)
+        if earlier is None:
+            return
+        self._tell_lost(earlier, dropped, Why.CHANGED)
+        if _published(receiver):
+            republished = _published(earlier) - _published(receiver) - self._hints.computed_for(key_of(receiver))
+            self._tell_lost(earlier, republished, Why.ROTATED)
+
+    def _tell_lost(self, receiver: Receiver, tokens: frozenset[str], why: Why) -> None:
+        if tokens and self.on_lost is not None:
+            self.on_lost(receiver, frozenset(map(voucher_of, tokens)), why)
 
     def _note_turn(self, earlier: Receiver | None, receiver: Receiver) -> None:
         """A receiver is new, or has changed: its Secret may be one that was never read."""
@@ -278,6 +299,10 @@ def _tokens(provider: Provider, receiver: Receiver, secret: Secret | None) -> li
         return [_compute(receiver, each) for each in _accepted(provider, secret.data)]
     token = published(receiver)
     return [token] if token and not provider.needs_secret(receiver) else []
+
+
+def _published(receiver: Receiver) -> frozenset[str]:
+    return frozenset(filter(None, (published(receiver),)))
 
 
 def _is_published(token: str, provider: Provider, receiver: Receiver) -> bool:

@@ -34,37 +34,46 @@ class Hints:
         """The receiver as it is configured now."""
         return self._receivers.get(key)
 
-    def put(self, receiver: Receiver) -> None:
-        """Take a new or changed receiver. What was computed for another Secret or name is forgotten."""
+    def put(self, receiver: Receiver) -> frozenset[str]:
+        """Take a new or changed receiver. What was computed for another Secret or name is forgotten, and returned."""
         key = key_of(receiver)
         before = self._receivers.get(key)
+        dropped: frozenset[str] = frozenset()
         if before is not None and not _same_tokens(before, receiver):
-            self.computed(before, frozenset())
+            dropped = self.computed(before, frozenset())
         if before is not None:
             _drop(self._by_published, published(before), key)
         self._receivers[key] = receiver
         _add(self._by_published, published(receiver), key)
+        return dropped
 
-    def remove(self, key: Key) -> None:
-        """Forget a receiver."""
+    def remove(self, key: Key) -> frozenset[str]:
+        """Forget a receiver; the tokens that were computed for it."""
         receiver = self._receivers.get(key)
         if receiver is None:
-            return
-        self.computed(receiver, frozenset())
+            return frozenset()
+        dropped = self.computed(receiver, frozenset())
         _drop(self._by_published, published(receiver), key)
         del self._receivers[key]
+        return dropped
 
-    def computed(self, receiver: Receiver, tokens: frozenset[str]) -> None:
-        """The tokens that a receiver's Secret makes, in place of those it made before."""
+    def computed(self, receiver: Receiver, tokens: frozenset[str]) -> frozenset[str]:
+        """The tokens that a receiver's Secret makes, in place of those it made before; those it makes no longer."""
         key = key_of(receiver)
         if key not in self._receivers:  # removed, while its Secret was read
-            return
-        for token in self._computed.pop(key, frozenset()) - tokens:
+            return frozenset()
+        dropped = self._computed.pop(key, frozenset()) - tokens
+        for token in dropped:
             _drop(self._by_computed, token, key)
         for token in tokens:
             _add(self._by_computed, token, key)
         if tokens:
             self._computed[key] = tokens
+        return dropped
+
+    def computed_for(self, key: Key) -> frozenset[str]:
+        """The tokens that a receiver's Secret makes, as far as it was read."""
+        return self._computed.get(key, frozenset())
 
     def candidates(self, token: str) -> list[Receiver]:
         """The receivers a token may belong to, those it was computed for first.

@@ -73,6 +73,8 @@ class KnownReceivers:
         self._told: Bounded[Key, tuple[str, frozenset[str]]] = Bounded(  # what the cluster said of each last: its kind
             entries=limits.KNOWN_RECEIVERS, size=limits.KNOWN_BYTES, age=limits.KNOWN_RENEWED, clock=clock
         )
+        # Told of a URL that a receiver had when it was used last, and that the cluster says it has no longer
+        self.on_refuted: Callable[[Receiver, str], None] = lambda _receiver, _voucher: None
         self._loading: Shared[None] | None = None
         self._loaded_at: float | None = None
 
@@ -116,18 +118,26 @@ class KnownReceivers:
 
         Of one that demands more than its URL no row counts, also none from a time when it did not.
         """
-        key = key_of(receiver)
+        key, has_any = key_of(receiver), bool(vouchers)
+        lost = [voucher for _, voucher in self._rows_of.get(key, ()) if has_any and voucher not in vouchers]
         if _needs_secret(receiver):
             vouchers = frozenset()
         self._told.put(key, (receiver.provider, vouchers), size=_VOUCHER_BYTES * (1 + len(vouchers)))
         for provider, voucher in list(self._rows_of.get(key, ())):
             if not _is_one_of(provider, voucher, receiver.provider, vouchers):
                 self.refuted(provider, voucher)
+        for voucher in lost:
+            self.on_refuted(receiver, voucher)
 
     def refuted(self, provider: str, voucher: str) -> None:
         """This is no receiver's URL any more, or one too many of its project: its row is deleted. Returns at once."""
         self._forget(provider, voucher)
         self._write(_Change(provider=provider, voucher=voucher))
+
+    def whose(self, provider: str, voucher: str) -> Receiver | None:
+        """The receiver whose URL it was when it was used last, as far as the table was read; that proves nothing."""
+        known = self._rows.get((provider, voucher))
+        return known.receiver if known is not None else None
 
     async def warm_up(self) -> None:
         """Read the table, so that the first delivery need not wait for it."""
@@ -180,6 +190,8 @@ class KnownReceivers:
                 or (told is not None and not _is_one_of(provider, voucher, *told))
             ):
                 self.refuted(provider, voucher)
+                if told is not None and told[1] and voucher not in told[1]:
+                    self.on_refuted(receiver, voucher)
             else:
                 self._keep(provider, voucher, _Known(receiver=receiver, seen_at=seen_at), size=len(entity["receiver"]))
 

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -114,6 +115,9 @@ class Tally:
         return iter(list(self._counts.items()))
 
     def _whose(self, row: Row) -> Whose:
+        """A URL that was a receiver's is nobody's now: no sender is refused by that receiver."""
+        if row.status == HTTPStatus.NOT_FOUND:
+            return Whose(row.provider, "", "")
         whose = Whose(row.provider, row.project, row.receiver)
         if whose in self._counts or len(self._counts) < limits.HOUR_RECEIVERS:
             return whose

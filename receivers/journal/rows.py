@@ -31,7 +31,7 @@ _WORST = (Finding.MISSING, Finding.SOUGHT, Finding.FOUND)
 
 def row_of(delivery: Delivery) -> Row:
     """A finished delivery as a row."""
-    receiver = delivery.receiver
+    receiver = delivery.receiver or (delivery.former.former if delivery.former else None)
     told = _told(next(iter(delivery.triggers), None), ignored=delivery.events)
     status = delivery.answer.status if delivery.answer else 0
     events = _kept(delivery.triggers)
@@ -42,7 +42,7 @@ def row_of(delivery: Delivery) -> Row:
         receiver=receiver.name if receiver else "",
         project=(receiver.project or "") if receiver else "",
         voucher=delivery.voucher,
-        source=receiver.source if receiver and delivery.voucher else "",
+        source=delivery.receiver.source if delivery.receiver and delivery.voucher else "",
         event=_event(delivery.triggers or delivery.events),
         registry=told.registry,
         repository=told.repository,

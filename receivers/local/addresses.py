@@ -21,4 +21,11 @@ def base_url(settings: Settings, given: str | None) -> str:
         paths.url(url, "", "")
     except go_url.InvalidUrl:
         raise Unable("the base URL is not a URL") from None
+    checked(url, called="the base URL")
     return url
+
+
+def checked(url: str, *, called: str) -> None:
+    """Raises :class:`Unable` for what nothing can be sent to. The text does not hold the URL, which may be a secret."""
+    if not url.lower().startswith(("https://", "http://")):
+        raise Unable(f"{called} must start with https:// or http://")

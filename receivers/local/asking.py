@@ -52,7 +52,7 @@ class Service:
             async with self._session.request(
                 method, f"{self.url}{path}", params={**given, "format": "json"}, data=form, allow_redirects=False
             ) as response:
-                return _document(response.status, await response.json())
+                return _document(self.url, response.status, await response.json())
         except aiohttp.InvalidURL:
             raise Declined(f"{self.url} is not a URL") from None
         except TimeoutError:
@@ -71,11 +71,12 @@ def service(options: argparse.Namespace) -> Service:
     return Service(base_url(settings, options.base_url), options.key or settings.pages_key)
 
 
-def _document(status: int, content: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+def _document(url: str, status: int, content: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
     if not isinstance(content, dict):
         raise Declined(f"the service answered {status}, and nothing that can be understood")
     if status == UNAUTHORIZED:
         raise Declined(f"{content.get('error') or 'the service wants its key'} Give it by --key, or set PAGES_KEY.")
     if status >= 400:  # noqa: PLR2004 - HTTP's errors
-        raise Declined(str(content.get("error") or f"the service answered {status}"))
+        told = content.get("error")
+        raise Declined(str(told) if told else f"{url} answered {status}: is it a Kargo Receivers service?")
     return content

@@ -5,6 +5,7 @@ A command's module is imported when the command is given, so that ``--help`` is 
 
 import argparse
 import importlib
+import os
 import re
 import sys
 import textwrap
@@ -19,9 +20,10 @@ DONE, FAILED, UNABLE, INTERRUPTED = 0, 1, 2, 130
 WIDTH = 80  # characters of a line of help
 FINDINGS = ("found", "sought", "missing")
 STATES = ("refreshed", "nothing", "queued", "failed", "ping", "ignored", "refused")
-LISTED = "0  listed\n  1  the service has no such page, or gave no answer"
+LISTED = "0  listed\n  1  the service has no such page, refuses what is asked for, or gave no answer"
 _DURATION = re.compile("[0-9]{1,6}[smhd]")
 _ID = re.compile("[0-9a-f]{24}")
+_WAREHOUSE = re.compile("[^/]+/[^/]+")
 SETTINGS = "Settings are environment variables, and what local.settings.json has beside them."
 
 
@@ -35,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(options.command, str(error))
     except ModuleNotFoundError as error:
         return _complain(options.command, f"the Python package {error.name} is missing; `make run` installs everything")
+    except BrokenPipeError:  # whoever reads has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes what is left when it ends
+        return DONE
     except KeyboardInterrupt:
         return DONE if options.command == "serve" else INTERRUPTED
     return status
@@ -75,13 +80,22 @@ type _Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SL
 
 
 def _command(
-    commands: _Commands, name: str, *, about: str, example: str, exit_codes: str, json: bool = True
+    commands: _Commands,
+    name: str,
+    *,
+    about: str,
+    example: str,
+    exit_codes: str,
+    json: bool = True,
+    cluster: bool = True,
 ) -> argparse.ArgumentParser:
+    """``cluster``: whether the command asks one."""
+    unable = "bad usage or settings, or no cluster" if cluster else "bad usage or settings"
     command = commands.add_parser(
         name,
         help=about.partition(".")[0],
         description=textwrap.fill(f"{about} {SETTINGS}", WIDTH),
-        epilog=f"example:\n  {example}\n\nexit codes:\n  {exit_codes}\n  2  bad usage or settings, or no cluster",
+        epilog=f"example:\n  {example}\n\nexit codes:\n  {exit_codes}\n  2  {unable}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     if json:
@@ -242,6 +256,7 @@ def _status(commands: _Commands) -> None:
         about="Say whether a running service is well, what to do next, and what arrived within 24 hours.",
         example="kargo-receivers status --output json",
         exit_codes="0  all is well, or there are warnings\n  1  something fails, or there was no answer",
+        cluster=False,
     )
     _service(command)
 
@@ -261,7 +276,7 @@ def _ping(commands: _Commands) -> None:
 
 
 def _doctor(commands: _Commands) -> None:
-    _command(
+    command = _command(
         commands,
         "doctor",
         about=(
@@ -270,6 +285,11 @@ def _doctor(commands: _Commands) -> None:
         ),
         example="kargo-receivers doctor --output json",
         exit_codes="0  no errors; there may be warnings\n  1  errors",
+    )
+    command.add_argument(
+        "--base-url",
+        metavar="URL",
+        help="where the service runs that is asked for what it has (default: EXTERNAL_WEBHOOK_SERVER_BASE_URL)",
     )
 
 
@@ -280,6 +300,7 @@ def _deliveries(commands: _Commands) -> None:
         about="List the latest deliveries and what became of each, as a running service recorded them.",
         example="kargo-receivers deliveries --follow --state failed",
         exit_codes=LISTED,
+        cluster=False,
     )
     how = command.add_mutually_exclusive_group()
     how.add_argument("--follow", action="store_true", help="go on until Ctrl-C; with json a document on each line")
@@ -293,7 +314,12 @@ def _deliveries(commands: _Commands) -> None:
         "--finding", choices=FINDINGS, metavar="FINDING", help="only what Kargo has, or has not, found: %(choices)s"
     )
     command.add_argument("--receiver", metavar="NAME", help="only for this receiver")
-    command.add_argument("--warehouse", metavar="PROJECT/NAME", help="only what this Warehouse was to be refreshed for")
+    command.add_argument(
+        "--warehouse",
+        type=_warehouse,
+        metavar="PROJECT/NAME",
+        help="only what this Warehouse was to be refreshed for",
+    )
     command.add_argument("--repository", metavar="TEXT", help="only where the repository has this in its name")
     command.add_argument(
         "--search", metavar="TEXT", help="only where repository, tag, digest, id or Warehouse has this"
@@ -311,6 +337,7 @@ def _show(commands: _Commands) -> None:
         about="Show one delivery: what arrived, what was decided on each Warehouse and why, every attempt.",
         example="kargo-receivers show 01a1fd8708e3666258b3eab0",
         exit_codes="0  shown\n  1  no such delivery, several that begin so, or no answer",
+        cluster=False,
     )
     command.add_argument(
         "delivery",
@@ -333,6 +360,7 @@ def _redeliver(commands: _Commands) -> None:
         exit_codes=(
             "0  every one was answered with 2xx, or is previewed\n  1  one was not, or no such delivery, or no answer"
         ),
+        cluster=False,
     )
     which = command.add_mutually_exclusive_group(required=True)
     which.add_argument("delivery", type=_delivery, nargs="?", metavar="ID", help="one delivery")
@@ -345,9 +373,10 @@ def _queue(commands: _Commands) -> None:
     command = _command(
         commands,
         "queue",
-        about="Show which deliveries wait for another try, and which were given up, and why; try those again.",
+        about="Show which deliveries wait for another try, and which were given up, and why; try or discard those.",
         example="kargo-receivers queue --retry all",
         exit_codes="0  listed, tried again or discarded\n  1  no such message, no such page, or no answer",
+        cluster=False,
     )
     which = command.add_mutually_exclusive_group()
     which.add_argument(
@@ -365,6 +394,7 @@ def _schema(commands: _Commands) -> None:
         example="kargo-receivers schema > receivers.schema.json",
         exit_codes="0  printed",
         json=False,
+        cluster=False,
     )
 
 
@@ -376,6 +406,12 @@ def _service(command: argparse.ArgumentParser) -> None:
 def _duration(text: str) -> str:
     if not _DURATION.fullmatch(text):
         raise argparse.ArgumentTypeError("a duration is a number with s, m, h or d behind it: 90s, 30m, 12h, 7d")
+    return text
+
+
+def _warehouse(text: str) -> str:
+    if not _WAREHOUSE.fullmatch(text):
+        raise argparse.ArgumentTypeError("a Warehouse is written with its project: PROJECT/NAME")
     return text
 
 

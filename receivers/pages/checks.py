@@ -12,6 +12,7 @@ from typing import Any
 
 from receivers import limits, unresolved
 from receivers.deliveries.refusals import Reason, Summary
+from receivers.directory.former import Former
 from receivers.journal.figures import Figures
 from receivers.journal.hours import Whose
 from receivers.journal.journal import Finding, State
@@ -62,8 +63,8 @@ def next_of(checks: Sequence[Check]) -> Check | None:
 
 async def of(service: Runtime, figures: Figures | None, *, now: datetime) -> list[Check]:
     """Every check, the most urgent kind first."""
-    contents, due, refusals = await asyncio.gather(
-        problems.contents(service), service.oldest_due(), service.refusals.summary()
+    contents, due, refusals, former = await asyncio.gather(
+        problems.contents(service), service.oldest_due(), service.refusals.summary(), service.former.lately()
     )
     found = [
         _settings(service),
@@ -77,7 +78,7 @@ async def of(service: Runtime, figures: Figures | None, *, now: datetime) -> lis
     if figures is not None:
         found += [_failed(figures, now=now), _refused(figures, now=now), _silent(figures, now=now)]
         found.append(_missing(figures, now=now))
-    return [*found, _unknown(refusals)]
+    return [*found, _former(former), _unknown(refusals)]
 
 
 def _settings(service: Runtime) -> Check:
@@ -277,6 +278,24 @@ def _missing(figures: Figures, *, now: datetime) -> Check:
         says=f"{_count(count, 'push', 'pushes')} of the last 24 hours Kargo did not find.",
         remedy="See on the delivery's page what Kargo lists instead: credentials, or a constraint of the Warehouse.",
         page="/deliveries?finding=missing&since=1d",
+    )
+
+
+def _former(found: Sequence[Former]) -> Check:
+    """Senders that nobody has told of a receiver's new URL."""
+    name = "Former URLs"
+    if not found:
+        return Check(name=name, says="No sender posts to a URL that a receiver had before.")
+    told = [f"{each.place} ({each.ended})" for each in found]
+    return Check(
+        name=name,
+        level=Level.WARNING,
+        says=f"Posted to within an hour, and refused: the former URL of {_listed(told)}.",
+        remedy=(
+            "Register the new URL with the sender: it is on the page of receivers, and in `kargo-receivers urls "
+            "--reveal`. Where the receiver was deleted, remove the webhook at the sender."
+        ),
+        page="/deliveries?state=refused",
     )
 
 

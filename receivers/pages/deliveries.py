@@ -164,8 +164,9 @@ def _kept(visit: Visit, *, besides: Collection[str] = PROGRESS, **more: str) -> 
     return f"?{urlencode(kept, errors='surrogatepass')}" if kept else ""
 
 
-async def ask_redeliver(service: Runtime, delivery: str) -> View:
+async def ask_redeliver(visit: Visit, service: Runtime, delivery: str) -> View:
     """Tell what would be refreshed if one delivery was delivered again, before one confirms."""
+    queries.refuse_unknown(visit, ())
     row = await row_of(service, delivery)
     if not row.events:
         raise Refused(409, "Nothing to deliver again", str(NothingToRedeliver(row)))
@@ -189,6 +190,7 @@ async def redeliver(service: Runtime, delivery: str) -> Done:
 
 async def ask_redeliver_failed(visit: Visit, service: Runtime) -> View:
     """Tell how many deliveries would be delivered again, before one confirms."""
+    queries.refuse_unknown(visit, ("since",))
     journal_of(service)
     since = visit.query.get("since", "")
     count, first = 0, list[Row]()

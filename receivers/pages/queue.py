@@ -38,6 +38,7 @@ async def revive(visit: Visit, service: Runtime) -> Done:
 
 async def ask(visit: Visit, service: Runtime) -> View:
     """Ask once more before a given-up message is discarded."""
+    queries.refuse_unknown(visit, ("id",))
     message = await _message(visit.query.get("id", ""), service)
     return View(
         template="discard.html",
@@ -62,6 +63,7 @@ async def discard(visit: Visit, service: Runtime) -> Done:
 
 async def save(visit: Visit, service: Runtime) -> File:
     """The bytes of a given-up message that cannot be read, to look at them elsewhere."""
+    queries.refuse_unknown(visit, ("id",))
     message = await _message(visit.query.get("id", ""), service)
     if message.row is not None:
         raise Refused(409, "Nothing to save", "This message can be read: the queue's page shows what is in it.")

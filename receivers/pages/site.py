@@ -100,7 +100,7 @@ async def _outcome(visiting: Visit, service: Runtime) -> View | Done | File:  # 
         case "GET", "deliveries", delivery:
             return await deliveries.detail(visiting, service, delivery)
         case "GET", "deliveries", delivery, "redeliver":
-            return await deliveries.ask_redeliver(service, delivery)
+            return await deliveries.ask_redeliver(visiting, service, delivery)
         case "GET", "deliveries", delivery, ("older" | "newer") as direction:
             return await deliveries.neighbour(visiting, service, delivery, direction)
         case "POST", "deliveries", "redeliver":

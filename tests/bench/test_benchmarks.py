@@ -92,3 +92,15 @@ def test_the_page_keeps_the_text_around_its_figures(tmp_path: Path) -> None:
     assert "old figures" not in text
     assert "measured on 2025-01-02\n* 2 cores" in text
     assert markdown(CHAPTERS) in text
+
+
+def test_an_answer_in_time_is_no_refresh_in_time() -> None:
+    def verdicts(*found: real.FanOut) -> list[tuple[str, str]]:
+        return [(each.value, each.verdict) for each in real._fan_out_figures(found, [2.0] * len(found), 1_000)[:2]]
+
+    done = real.FanOut(answered=1.9, status=200, last_patch=1.89)
+    cut = real.FanOut(answered=2.013, status=503, last_patch=2.2)
+    late = real.FanOut(answered=2.2, status=200, last_patch=2.19)
+    assert verdicts(done, done) == [("1,900 ms", "met"), ("2 of 2", "met")]
+    assert verdicts(done, cut) == [("2,013 ms", "met"), ("1 of 2; 1 answered 503", "missed")]
+    assert verdicts(late) == [("2,200 ms", "missed"), ("1 of 1", "met")]

@@ -13,6 +13,7 @@ from receivers.deliveries import answers
 from receivers.deliveries.answers import Answer
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.refusals import Reason, reason_of
+from receivers.directory.former import Asked, Former, Why
 from receivers.events import Malformed, TooLarge, UnknownReceiver, WebhookError
 from receivers.local.azurite import Azurite
 from receivers.sampled import Sample
@@ -59,6 +60,16 @@ def refused(error: WebhookError | None = None, *, at: datetime = NOON, answer: A
     ],
 )
 def test_only_what_is_refused_before_a_receiver_is_known_is_counted(made: Delivery, reason: Reason | None) -> None:
+    assert reason_of(made) == reason
+
+
+@pytest.mark.parametrize(("is_news", "reason"), [(True, None), (False, Reason.FORMER_URL)])
+def test_of_what_goes_to_a_former_url_the_first_is_recorded_and_the_others_are_counted(
+    is_news: bool, reason: Reason | None
+) -> None:
+    made = refused()
+    former = Former.of(RECEIVER, "0" * 64, why=Why.DELETED, now=NOON)
+    made.former = Asked(former=former, is_news=is_news)
     assert reason_of(made) == reason
 
 

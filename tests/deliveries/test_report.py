@@ -10,6 +10,7 @@ from receivers.cluster.refresher import Outcome, Result
 from receivers.deliveries import answers, report
 from receivers.deliveries.delivery import Delivery
 from receivers.deliveries.matching import Refreshes
+from receivers.directory.former import Asked, Former, Why
 from receivers.events import (
     Decision,
     Event,
@@ -21,6 +22,7 @@ from receivers.events import (
     Receiver,
     Target,
     TargetKind,
+    UnknownReceiver,
 )
 
 RECEIVER = Receiver(provider="azure", name="acr", project="kargo-demo", source="a test")
@@ -152,3 +154,14 @@ def test_promotions_are_told_as_such() -> None:
     told = "azure kargo-demo/acr: pull request https://git.example.com/team/app/pull/7 -> 200 refreshed"
     assert report.line(refreshed) == f"{told} Promotion kargo-demo/rollout [4 ms, 0193]"
     assert report.line(delivery(closed)) == f"{told} nothing; no Promotion waits for it [4 ms, 0193]"
+
+
+def test_a_request_to_a_former_url_is_told_with_the_receiver_that_had_it() -> None:
+    former = Former.of(RECEIVER, "0" * 64, why=Why.ROTATED, now=datetime(2026, 11, 21, 10, 32, tzinfo=UTC))
+    asked = Asked(former=former, is_news=True)
+    refused = answers.refused(UnknownReceiver())
+    line = report.line(delivery(answer=refused, receiver=None, former=asked, error=former.told))
+    assert line == (
+        "azure kargo-demo/acr: this was the URL of receiver acr of project kargo-demo until 2026-11-21 10:32 UTC; "
+        "its Secret was rotated: register the new URL with the sender -> 404 [4 ms, 0193]"
+    )

@@ -15,6 +15,7 @@ from receivers.cluster.mirror import Mirror, NotReadyError
 from receivers.cluster.secrets import SecretReader
 from receivers.directory.addresses import addresses
 from receivers.directory.directory import Directory, Verified, voucher_of
+from receivers.directory.former import Why
 from receivers.events import Receiver, UnknownReceiver
 from receivers.providers import PROVIDERS
 from receivers.settings import Settings, StaticReceiver
@@ -570,3 +571,81 @@ async def test_every_search_under_way_ends_with_the_directory(
     await known.directory.close()
     assert [each for each in asyncio.all_tasks() if "_read_all" in repr(each.get_coro())] == []
     assert await asyncio.gather(*searches, return_exceptions=True)
+
+
+# What a receiver had before
+
+
+type Lost = list[tuple[str, frozenset[str], Why]]
+
+
+@pytest.fixture
+def lost(known: Known) -> Lost:
+    """What is told of URLs that receivers have no longer."""
+    told: Lost = []
+    known.directory.on_lost = lambda receiver, vouchers, why: told.append((receiver.name, vouchers, why))
+    return told
+
+
+def voucher(hook: Hook) -> frozenset[str]:
+    return frozenset({voucher_of(hook.token)})
+
+
+async def test_a_rotated_secret_takes_its_url_away_once(known: Known, lost: Lost, api_server: ApiServer) -> None:
+    assert await known.knows(HOOK.path)
+    await api_server.apply(secret_of(NEW))
+    known.clock.now += limits.SECRET_FRESH
+    for _ in range(2):
+        assert not await known.knows(HOOK.path)
+    assert lost == [(HOOK.name, voucher(HOOK), Why.ROTATED)]
+
+
+async def test_the_url_before_is_not_lost_while_the_secret_keeps_it_as_previous(
+    known: Known, lost: Lost, api_server: ApiServer
+) -> None:
+    assert await known.knows(HOOK.path)
+    await api_server.apply(secret(HOOK.secret_name, {"secret": NEW.secret, "secret-previous": HOOK.secret}))
+    known.clock.now += limits.SECRET_FRESH
+    assert await known.knows(HOOK.path)
+    version = known.mirror.version
+    await api_server.apply(project_config([NEW]))
+    await known.changed_since(version)
+    assert lost == []
+
+
+async def test_a_url_that_was_only_published_is_lost_with_its_path(
+    known: Known, lost: Lost, api_server: ApiServer
+) -> None:
+    await eventually(lambda: known.directory.receivers() != [])
+    version = known.mirror.version
+    await api_server.apply(secret_of(NEW), project_config([NEW]))
+    await known.changed_since(version)
+    assert lost == [(HOOK.name, voucher(HOOK), Why.ROTATED)]
+
+
+async def test_a_path_that_is_not_published_any_more_says_nothing(
+    known: Known, lost: Lost, api_server: ApiServer
+) -> None:
+    await eventually(lambda: known.directory.receivers() != [])
+    version = known.mirror.version
+    await api_server.apply(project_config([HOOK], published=[]))
+    await known.changed_since(version)
+    assert lost == []
+
+
+async def test_another_secret_takes_the_url_away_and_so_does_the_end_of_its_receiver(
+    known: Known, lost: Lost, api_server: ApiServer
+) -> None:
+    assert await known.knows(HOOK.path)
+    version = known.mirror.version
+    config = project_config([HOOK])
+    config["spec"]["webhookReceivers"][0]["azure"]["secretRef"]["name"] = "another"
+    await api_server.apply(secret("another", {"secret": NEW.secret}), config)
+    await known.changed_since(version)
+    assert lost == [(HOOK.name, voucher(HOOK), Why.CHANGED)]
+    assert await known.knows(NEW.path)
+    version = known.mirror.version
+    await api_server.apply(project_config([Hook(name="other")]))
+    await known.changed_since(version)
+    (_, last) = lost
+    assert last == (HOOK.name, voucher(HOOK) | voucher(NEW), Why.DELETED)

@@ -76,3 +76,11 @@ def test_quantiles_of_nothing_and_of_much() -> None:
     assert quantile([0] * (len(BOUNDS) + 1), 0.5) is None
     assert quantile([0] * len(BOUNDS) + [1], 0.5) == BOUNDS[-1]
     assert quantile([0] * 10 + [95] + [0] * 9 + [5] + [0] * 18, 0.95) == pytest.approx(BOUNDS[10])
+
+
+def test_what_went_to_a_former_url_of_a_receiver_does_not_count_as_refused_by_it() -> None:
+    tally = Tally()
+    former = msgspec.structs.replace(row(), state=State.REFUSED, status=404)
+    tally.change(former, names(former), ())
+    [hour] = merged((former, tally))
+    assert (hour.provider, hour.project, hour.receiver, hour.states) == ("azure", "", "", {"refused": 1})

@@ -2,7 +2,9 @@
 
 import pytest
 
-from receivers.local.addresses import masked
+from receivers.local.addresses import base_url, masked
+from receivers.local.errors import Unable
+from receivers.settings import Settings
 
 
 @pytest.mark.parametrize(
@@ -17,3 +19,13 @@ from receivers.local.addresses import masked
 )
 def test_of_a_url_the_token_and_the_query_are_hidden(url: str, shown: str) -> None:
     assert masked(url) == shown
+
+
+@pytest.mark.parametrize("url", ["ftp://example.com", "example.com", "nonsense", "file:///etc/passwd"])
+def test_a_base_url_that_nothing_can_be_sent_to_is_told(url: str) -> None:
+    with pytest.raises(Unable, match=r"^the base URL must start with https:// or http://$"):
+        base_url(Settings(), url)
+
+
+def test_whatever_case_its_scheme_has_a_base_url_is_one() -> None:
+    assert base_url(Settings(), "HTTPS://example.com/base/") == "HTTPS://example.com/base"

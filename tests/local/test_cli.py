@@ -73,3 +73,30 @@ def test_a_missing_package_is_one_line_that_says_what_to_do(
     assert complaint.count("\n") == 1
     assert "aiohttp is missing" in complaint
     assert "make run" in complaint
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly() -> None:
+    program = [sys.executable, "-m", "receivers.local.cli", "schema"]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
+@pytest.mark.parametrize("name", ["app", "a/b/c", "/app", "kargo-demo/", ""])
+def test_a_warehouse_without_its_project_is_bad_usage(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["deliveries", "--warehouse", name])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith("a Warehouse is written with its project: PROJECT/NAME\n")
+
+
+@pytest.mark.parametrize(("command", "asks"), [("urls", True), ("doctor", True), ("status", False), ("schema", False)])
+def test_only_a_command_that_asks_the_cluster_can_lack_one(
+    command: str, asks: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    assert ("or no cluster" in capsys.readouterr().out) is asks

@@ -129,8 +129,28 @@ async def test_a_sender_with_an_old_url_is_told(service: Service, api_server: Ap
         return (await service.post(ACR.path, acr_push())).status == 404
 
     await until(revoked)
+    check = await tells(service, "Former URLs")
+    assert "receiver acr of project kargo-demo (until 2" in check["says"]
+    assert check["says"].endswith("UTC; its Secret was rotated).")
+    assert "Register the new URL" in check["remedy"]
+
+    async def recorded() -> list[dict[str, Any]]:
+        listed = await service.ask("GET", "/deliveries?format=json&state=refused&project=kargo-demo&receiver=acr")
+        rows: list[dict[str, Any]] = listed.json()["deliveries"]
+        return rows
+
+    await until(recorded)
+    (row,) = await recorded()
+    assert row["reason"].startswith("this was the URL of receiver acr of project kargo-demo until 2")
+    assert row["reason"].endswith("its Secret was rotated: register the new URL with the sender")
+    assert ACR.token not in str(row)
+    names = [each["name"] for each in (await overview(service))["checks"] if each["level"] != "ok"]
+    assert names == ["Former URLs"]
+
+
+async def test_a_sender_to_an_unknown_url_is_told(service: Service) -> None:
     for _ in range(3):
-        await service.post(ACR.path, acr_push())
+        assert (await service.post(f"/azure/{'0' * 64}", acr_push())).status == 404
     check = await tells(service, "Unknown URLs")
     assert "the present one" in check["remedy"]
 

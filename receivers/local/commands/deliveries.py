@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -21,7 +20,7 @@ NEWS = 500  # deliveries that are looked at for news
 def run(options: argparse.Namespace) -> int:
     """List them, and then those that follow."""
     if options.all:
-        return _export(options)
+        return asyncio.run(_all(options))
     listing = _follow if options.follow else _list
     return output.understood(options.command, lambda: asyncio.run(listing(options)))
 
@@ -36,14 +35,6 @@ async def _list(options: argparse.Namespace) -> int:
     lines = [line(row) for row in rows] or [f"no deliveries: {note}" if note else "no deliveries"]
     output.show(options.output, lines=lines, document={"deliveries": rows, **({"note": note} if note else {})})
     return 0
-
-
-def _export(options: argparse.Namespace) -> int:
-    try:
-        return asyncio.run(_all(options))
-    except BrokenPipeError:  # whoever reads has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes what is left when it ends
-        return 0
 
 
 async def _all(options: argparse.Namespace) -> int:

@@ -8,13 +8,17 @@ from receivers.local import cluster
 from receivers.local.commands import output
 from receivers.local.doctor import Examination, Severity, examine
 
+BASE_URL = "EXTERNAL_WEBHOOK_SERVER_BASE_URL"
 MARKS = {"ok": "[ok]     ", "warning": "[warning]", "error": "[error]  "}
 
 
 def run(options: argparse.Namespace) -> int:
     """Examine, and show the findings."""
     with cluster.quiet():
-        examination = asyncio.run(examine(cluster.environment()))
+        variables = dict(cluster.environment())
+        if options.base_url:
+            variables[BASE_URL] = options.base_url
+        examination = asyncio.run(examine(variables))
     document = {
         "complete": examination.complete,
         "lookedAt": examination.looked_at,

@@ -10,6 +10,7 @@ from receivers.local.asking import Declined, Service
 from receivers.local.commands import output
 
 ALL = "all"  # that were given up
+GONE = "no message with this id was given up; `kargo-receivers queue` lists those that were"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -21,11 +22,13 @@ async def _queue(options: argparse.Namespace) -> int:
     async with asking.service(options) as service:
         try:
             document = await _asked(service, options)
-            told = list(_done(document) if options.retry or options.discard else lines(document))
+            told = list(done(document) if options.retry or options.discard else lines(document))
         except Declined as declined:
             return output.declined(options.command, declined)
+    if options.retry not in {None, ALL} and not document["revived"]:
+        return output.declined(options.command, Declined(GONE))
     output.show(options.output, lines=told, document=document)
-    return 0 if document.get("revived", 1) else 1
+    return 0
 
 
 async def _asked(service: Service, options: argparse.Namespace) -> dict[str, Any]:
@@ -36,11 +39,12 @@ async def _asked(service: Service, options: argparse.Namespace) -> dict[str, Any
     return await service.get("/queue")
 
 
-def _done(document: dict[str, Any]) -> Iterator[str]:
+def done(document: dict[str, Any]) -> Iterator[str]:
+    """What was done with messages that were given up."""
     if "discarded" in document:
         yield f"discarded: {document['discarded']}"
     else:
-        yield f"tried again: {document['revived']}"
+        yield f"tried again: {document['revived']}" if document["revived"] else "nothing was given up"
 
 
 def lines(document: dict[str, Any]) -> Iterator[str]:

@@ -23,7 +23,7 @@ from receivers.events import (
     WebhookRequest,
 )
 from receivers.local import cluster, posting
-from receivers.local.addresses import Address, addresses, base_url, masked
+from receivers.local.addresses import Address, addresses, base_url, checked, masked
 from receivers.local.commands import output
 from receivers.local.errors import Unable
 from receivers.local.posting import Reply
@@ -69,6 +69,7 @@ async def _send(options: argparse.Namespace) -> tuple[str, Push, Reply, list[str
     if options.pull_request == "":
         raise Unable("--pull-request needs the URL of one")
     if options.url:
+        checked(options.url, called="--url")
         secret = os.environ.get(SECRET, "").encode(errors="surrogateescape")
         push, reply, _ = await _post(
             provider, options, options.url, examples.push(provider), _unknown(provider), secret

@@ -2,36 +2,42 @@
 
 import argparse
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from receivers.directory import addresses
 from receivers.local import cluster
 from receivers.local.commands import output
 from receivers.local.errors import Unable
 from receivers.local.terminal import printable
-from receivers.pages import unknown, warehouses
+from receivers.nearest import nearest
+from receivers.pages import warehouses
 from receivers.pages.warehouses import Entry, Part, Wanted
 
 
 def run(options: argparse.Namespace) -> int:
     """List them; those that need a look come first."""
-    part, note = asyncio.run(_part(options))
-    told = [note] if note else lines(part, snippets=options.snippets)
-    output.show(options.output, lines=told, document=part.document | ({"note": note} if note else {}))
+    part = asyncio.run(_part(options))
+    output.show(options.output, lines=lines(part, snippets=options.snippets), document=part.document)
     return 1 if part.survey.untold else 0
 
 
-async def _part(options: argparse.Namespace) -> tuple[Part, str]:
-    """What is listed, and why nothing is."""
+async def _part(options: argparse.Namespace) -> Part:
     async with cluster.opened(cluster.environment()) as service:
         refused = next((health for health in service.mirror.health() if health.resource == "warehouses"), None)
         if refused is not None and not refused.synced:
             raise Unable(f"the Warehouses cannot be read: {refused.fault or 'this identity may not list them'}")
-        project = options.project or ""
-        part = await warehouses.gather(
-            service, project=project, untold=options.only_uncovered, first=0, limit=options.limit
+        _check_project(service.mirror.index.projects(), options.project)
+        return await warehouses.gather(
+            service, project=options.project or "", untold=options.only_uncovered, first=0, limit=options.limit
         )
-        return part, "" if part.count else await unknown.note(service, project=project)
+
+
+def _check_project(projects: Sequence[str], project: str | None) -> None:
+    """A project without any is a typing error, or else nothing that could be well."""
+    if project and project not in projects:
+        meant = nearest(project, projects)
+        suggested = f"; {meant} may be meant" if meant else ""
+        raise Unable(f"there is no Warehouse in a project {printable(project)}{suggested}")
 
 
 def lines(part: Part, *, snippets: bool) -> Iterator[str]:

@@ -11,6 +11,7 @@ from receivers import settings as settings_module
 from receivers.cluster.api import KARGO, Api, ClusterError, NotFoundError, RefusedError
 from receivers.cluster.credentials import CredentialsError
 from receivers.cluster.mirror import Mirror
+from receivers.deliveries.readiness import NOT_CONFIGURED
 from receivers.kargo.index import Fault
 from receivers.local import cluster
 from receivers.local.doctor import (
@@ -24,6 +25,7 @@ from receivers.local.doctor import (
     storage,
 )
 from receivers.local.doctor.findings import Check, Finding, Severity
+from receivers.local.doctor.running import Running
 from receivers.runtime import Runtime
 from receivers.settings import Settings, SettingsError
 
@@ -80,17 +82,19 @@ async def _examine_cluster(service: Runtime) -> Examination:
         failed = Finding(subject=f"cluster {service.api.server}", problem=str(error), remedy="try again")
         return Examination(checks=[Check(name="cluster", sound=answers, findings=[failed])], complete=False)
     await cluster.read(service.mirror)
+    there = await running.look(service.settings)
     checks = [
         Check(name="cluster", sound=answers),
         Check(name="permissions", sound="this identity may do all that is needed", findings=permitted),
         Check(name="objects", sound="all can be read", findings=list(of_mirror(service.mirror))),
         Check(name="base path", sound=_base_path(service), findings=list(base_path.check(service))),
-        await running.check(service.settings),
-        Check(name="storage", sound=_storage(service), findings=await storage.check(service)),
+        there.check,
+        Check(name="storage", sound=_storage(service, there), findings=await storage.check(service)),
         Check(name="receivers", sound=_receivers(service), findings=await receivers.check(service)),
+        await running.senders(service.settings, there),
         Check(name="subscriptions", sound="each can be read", findings=list(of_subscriptions(service.mirror))),
         Check(name="coverage", sound=COVERED, findings=await coverage.check(service)),
-        Check(name="pushes", sound=_pushes(service), findings=await discoveries.check(service)),
+        Check(name="pushes", sound=_pushes(service, there), findings=await discoveries.check(service)),
     ]
     pages = configuration.pages(service.settings)
     return Examination(checks=checks, complete=True, looked_at=_looked_at(service), pages=pages)
@@ -104,9 +108,11 @@ def _base_path(service: Runtime) -> str:
     return f"{service.settings.base_path or '/'}, as in the URLs that Kargo shows"
 
 
-def _storage(service: Runtime) -> str:
+def _storage(service: Runtime, there: Running) -> str:
+    if service.queue is None and there.keeps:
+        return f"none in these settings; the service under the base URL has {there.keeps}"
     if service.queue is None:
-        return "none in these settings: no retry queue, and no journal"
+        return "none in these settings: a service with others may have a retry queue and a journal"
     return "it can be used, and the retry queue is read"
 
 
@@ -114,8 +120,12 @@ def _receivers(service: Runtime) -> str:
     return f"each of {len(service.directory.receivers())} can be reached"
 
 
-def _pushes(service: Runtime) -> str:
-    return "Kargo found those of the last day" if service.journal else "without a journal nothing is known of them"
+def _pushes(service: Runtime, there: Running) -> str:
+    if service.journal:
+        return "Kargo found those of the last day"
+    if there.document.get("journal", NOT_CONFIGURED) != NOT_CONFIGURED:
+        return "not looked at: these settings have no journal; `kargo-receivers status` asks the service that has one"
+    return "not looked at: these settings have no journal"
 
 
 def _looked_at(service: Runtime) -> str:

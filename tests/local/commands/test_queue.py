@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from receivers.local.cli import main
-from receivers.local.commands.queue import lines
+from receivers.local.commands.queue import done, lines
 from tests.local.commands.running import run
 from tests.pages import journalling
 from tests.pages.sites import Site
@@ -54,6 +54,13 @@ def test_what_was_given_up_is_tried_again_once(recorder: Site, capsys: pytest.Ca
     assert main(["queue", "--retry", identity]) == 0
     assert capsys.readouterr().out == "tried again: 1\n"
     assert main(["queue", "--retry", identity]) == 1
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("no message with this id was given up")) == ("", 1)
+
+
+@pytest.mark.parametrize(("revived", "told"), [(0, "nothing was given up"), (3, "tried again: 3")])
+def test_trying_all_again_tells_how_many_there_were(revived: int, told: str) -> None:
+    assert list(done({"revived": revived})) == [told]
 
 
 @pytest.mark.parametrize("command", ["queue", f"show {'0' * 24}", "deliveries", f"redeliver {'0' * 24}"])

@@ -216,7 +216,7 @@ def test_an_answer_that_is_no_success_is_code_1(
     assert "404 {}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9/quay/0123456789", "nonsense", "http://[/quay/0123456789"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/quay/0123456789", "http://[/quay/0123456789"])
 def test_no_answer_is_code_1_and_shows_no_token(
     settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
 ) -> None:
@@ -263,3 +263,11 @@ def test_what_only_the_sender_can_prove_is_not_sent(
     settings.setenv("RECEIVERS", json.dumps([receiver | OPTIONS]))
     assert main(["send", "gar"]) == 2
     assert "nothing was sent: it demands an identity token" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("settings")
+@pytest.mark.parametrize("url", ["nonsense", "ftp://example.com/azure/0123456789"])
+def test_a_url_that_nothing_can_be_sent_to_is_bad_usage(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["send", "azure", "--url", url]) == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "kargo-receivers send: --url must start with https:// or http://\n")

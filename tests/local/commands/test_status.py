@@ -6,6 +6,7 @@ import json
 import pytest
 
 from receivers.local.cli import main
+from testbed.servers import ApiServer
 from tests.local.commands.running import Serving
 from tests.pages import journalling
 from tests.pages.sites import Site
@@ -35,3 +36,11 @@ def test_a_service_that_does_not_answer_is_told(
 ) -> None:
     assert main(["status", "--base-url", "http://127.0.0.1:1"]) == 1
     assert "does not answer" in capsys.readouterr().err
+
+
+async def test_what_is_another_service_is_told(
+    embedded_api_server: ApiServer, settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = embedded_api_server.url
+    assert await asyncio.to_thread(main, ["status", "--base-url", url]) == 1
+    assert capsys.readouterr().err == f"kargo-receivers status: {url} answered 404: is it a Kargo Receivers service?\n"

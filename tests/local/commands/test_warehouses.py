@@ -46,9 +46,12 @@ async def test_what_is_only_polled_is_code_1_with_a_receiver_for_it(
 
 
 @pytest.mark.usefixtures("in_sample")
-def test_a_project_that_nobody_knows_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    note = "no project of that name is known: kargo-dmo; kargo-demo may be meant"
-    assert main(["warehouses", "--project", "kargo-dmo"]) == 0
-    assert capsys.readouterr().out == f"{note}\n"
-    assert main(["warehouses", "--project", "kargo-dmo", "--output", "json"]) == 0
-    assert json.loads(capsys.readouterr().out)["note"] == note
+@pytest.mark.parametrize(("project", "meant"), [("kargo-dem", "; kargo-demo may be meant"), ("a\x1b", "")])
+def test_a_project_without_warehouses_is_told(project: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["warehouses", "--project", project]) == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.rstrip("\n").endswith(f"there is no Warehouse in a project {project}{meant}")) == (
+        "",
+        bool(meant),
+    )
+    assert "\x1b" not in told.err

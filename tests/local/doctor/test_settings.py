@@ -1,14 +1,15 @@
 """What the doctor finds of receivers in the settings, and of the service that runs under the base URL."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 
 from receivers import version
 from receivers.kargo.configs import SENDER
-from receivers.local.doctor import Severity, examine
+from receivers.local.doctor import Examination, Severity, examine
 from receivers.local.doctor.findings import Finding
 from receivers.local.embedded import DEMO, EmbeddedCluster, documents
 
@@ -16,11 +17,35 @@ SECRET = "a-secret-of-16-chars"
 BASE_URL = "EXTERNAL_WEBHOOK_SERVER_BASE_URL"
 
 
-async def findings(settings: Mapping[str, str]) -> list[Finding]:
+async def examined(settings: Mapping[str, str]) -> Examination:
     async with EmbeddedCluster(documents(DEMO), base_url="http://127.0.0.1:7071") as cluster:
         examination = await examine({"CLUSTER_SERVER": cluster.url, "CLUSTER_TOKEN": "none", **settings})
     assert examination.complete
-    return examination.findings
+    return examination
+
+
+async def findings(settings: Mapping[str, str]) -> list[Finding]:
+    return (await examined(settings)).findings
+
+
+@asynccontextmanager
+async def answering(answers: Mapping[str, web.Response]) -> AsyncIterator[str]:
+    """What answers so by path; its URL."""
+    app = web.Application()
+
+    async def answer(request: web.Request) -> web.Response:
+        return answers[request.path]
+
+    for path in answers:
+        app.router.add_get(path, answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        yield f"http://{host}:{port}"
+    finally:
+        await runner.cleanup()
 
 
 def receivers(**entry: object) -> dict[str, str]:
@@ -80,23 +105,73 @@ async def test_placeholders_are_found_and_not_quoted() -> None:
     ],
 )
 async def test_who_answers_under_the_base_url_is_looked_at(answer: web.Response, problem: str) -> None:
-    app = web.Application()
-
-    async def readyz(_: web.Request) -> web.Response:
-        return answer
-
-    app.router.add_get("/readyz", readyz)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        host, port = runner.addresses[0][:2]
-        found = await findings({BASE_URL: f"http://{host}:{port}"})
-    finally:
-        await runner.cleanup()
+    async with answering({"/readyz": answer}) as url:
+        found = await findings({BASE_URL: url})
     assert [finding.subject for finding in found] == ([f"setting {BASE_URL}"] if problem else [])
     assert all(problem in finding.problem for finding in found)
 
 
 async def test_nobody_under_the_base_url_is_no_fault() -> None:
     assert await findings({BASE_URL: "http://127.0.0.1:9"}) == []
+
+
+def ready(**parts: str) -> web.Response:
+    return web.json_response({"ready": True, "version": version.shown(), **parts})
+
+
+def told(examination: Examination, name: str) -> str:
+    return next(check.text for check in examination.checks if check.name == name)
+
+
+@pytest.mark.parametrize(
+    ("answer", "storage", "pushes"),
+    [
+        (
+            ready(retryQueue="ok", journal="it cannot be written"),
+            "none in these settings; the service under the base URL has a retry queue, and a journal",
+            "not looked at: these settings have no journal; `kargo-receivers status` asks the service that has one",
+        ),
+        (
+            ready(retryQueue="ok", journal="not configured"),
+            "none in these settings; the service under the base URL has a retry queue, and no journal",
+            "not looked at: these settings have no journal",
+        ),
+        (
+            ready(),
+            "none in these settings: a service with others may have a retry queue and a journal",
+            "not looked at: these settings have no journal",
+        ),
+    ],
+)
+async def test_what_the_running_service_keeps_is_not_guessed(answer: web.Response, storage: str, pushes: str) -> None:
+    async with answering({"/readyz": answer}) as url:
+        examination = await examined({BASE_URL: url})
+    assert (told(examination, "storage"), told(examination, "pushes")) == (storage, pushes)
+    assert told(examination, "senders") == "the running service was not asked: its pages do not open with PAGES_KEY"
+
+
+async def test_without_a_running_service_the_storage_says_what_it_cannot_know() -> None:
+    examination = await examined({})
+    assert told(examination, "storage").endswith("a service with others may have a retry queue and a journal")
+    assert told(examination, "senders") == "what they post to is known to the running service alone"
+
+
+@pytest.mark.parametrize("level", ["ok", "warning"])
+async def test_who_posts_to_a_former_url_is_told_as_the_running_service_knows(level: str) -> None:
+    former = {"name": "Former URLs", "level": level, "says": "of receiver acr\x1b", "remedy": "Register the new URL."}
+    other = {"name": "Failed deliveries", "level": "warning", "says": "One.", "remedy": "See why."}
+    overview = web.json_response({"checks": [other, former, "odd"]})
+    async with answering({"/readyz": ready(), "/overview": overview}) as url:
+        examination = await examined({BASE_URL: url})
+    if level == "ok":
+        assert told(examination, "senders") == "none posts to a URL that a receiver had before"
+        assert examination.findings == []
+    else:
+        (finding,) = examination.findings
+        assert (finding.severity, finding.subject, finding.remedy) == (
+            Severity.WARNING,
+            "senders",
+            "Register the new URL.",
+        )
+        assert finding.problem.startswith("of receiver acr")
+        assert "\x1b" not in finding.problem

@@ -1,0 +1,77 @@
+"""A URL that was a receiver's: whose, until when, and why it is no longer."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from receivers.events import Receiver
+
+
+class Why(StrEnum):
+    """What became of it. The values are those in storage."""
+
+    ROTATED = "rotated"
+    CHANGED = "changed"
+    DELETED = "deleted"
+
+    @property
+    def phrase(self) -> str:
+        """What happened, as a clause."""
+        return _PHRASES[self]
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a sender that still posts there."""
+        if self is Why.DELETED:
+            return "remove the webhook at the sender"
+        return "register the new URL with the sender"
+
+
+_PHRASES = {
+    Why.ROTATED: "its Secret was rotated",
+    Why.CHANGED: "it has another Secret or another kind of sender now",
+    Why.DELETED: "it was deleted",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Former:
+    """The URL of a receiver as it was, told by a hash of its token alone."""
+
+    voucher: str
+    kind: str  # the receiver's provider
+    project: str | None
+    name: str
+    until: datetime  # when this service noticed
+    why: Why
+    asked_at: datetime | None = None  # when something was posted there last, a minute ago at most
+
+    @classmethod
+    def of(cls, receiver: Receiver, voucher: str, *, why: Why, now: datetime) -> "Former":
+        """A URL that a receiver has just lost."""
+        return cls(
+            voucher=voucher, kind=receiver.provider, project=receiver.project, name=receiver.name, until=now, why=why
+        )
+
+    @property
+    def place(self) -> str:
+        """``receiver acr of project kargo-demo``."""
+        return f"receiver {self.name} of " + (f"project {self.project}" if self.project else "the cluster")
+
+    @property
+    def ended(self) -> str:
+        """``until 2026-11-28 10:32 UTC; its Secret was rotated``."""
+        return f"until {self.until.astimezone(UTC):%Y-%m-%d %H:%M} UTC; {self.why.phrase}"
+
+    @property
+    def told(self) -> str:
+        """All of it in a sentence, with the remedy."""
+        return f"this was the URL of {self.place} {self.ended}: {self.why.remedy}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Something was posted to a former URL."""
+
+    former: Former
+    is_news: bool  # False: within a minute of what was recorded, and so only counted

@@ -1,0 +1,252 @@
+"""URLs that were receivers' until their Secret was rotated or they were deleted: who still posts there can be told so.
+
+Nothing is accepted by them: they are looked up once the cluster has said that a URL is none, and the sender is answered
+as to any other. The table holds no token: a row is found by a hash of its URL's token. Looking one up costs nothing,
+whether it is known or not. What is kept is bounded over all, and for each project, whose tenants can rotate as they
+like.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+from receivers import limits
+from receivers.bounded import Bounded
+from receivers.cluster.tasks import Shared
+from receivers.directory.directory import voucher_of
+from receivers.directory.former import Asked, Former, Why
+from receivers.events import Provider, Receiver
+from receivers.storage.account import Storage, StorageError
+from receivers.storage.tables import Entity, Table, batches, literal
+from receivers.storage.write_behind import WriteBehind
+
+TABLE = "formerurls"
+KEPT = timedelta(days=limits.FORMER_DAYS)
+LATELY = timedelta(seconds=limits.FORMER_LATELY)
+AGAIN = timedelta(seconds=limits.FORMER_AGAIN)
+
+type Key = tuple[str, str]  # kind of receiver, voucher
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Change:
+    """A row to write, or to delete where there is no entity."""
+
+    key: Key
+    entity: Entity | None = None
+
+
+class FormerUrls:
+    """Remembers them; without storage as long as this process lives."""
+
+    def __init__(
+        self,
+        storage: Storage | None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._table = Table(storage, TABLE) if storage else None
+        self._now = now
+        self._clock = clock
+        self._writing: WriteBehind[_Change] = WriteBehind(self._store, what="former URL")
+        self._rows: Bounded[Key, Former] = Bounded(
+            entries=limits.FORMER_URLS,
+            size=limits.FORMER_BYTES,
+            age=KEPT.total_seconds(),
+            clock=clock,
+            on_forgotten=self._forgotten,
+        )
+        self._rows_in: dict[
+            str | None, OrderedDict[Key, None]
+        ] = {}  # by project, those noted or asked for last at the end
+        self._loading: Shared[None] | None = None
+        self._loaded_at: float | None = None
+        # Tells of a provider and a voucher whose URL that was, of a receiver that there is no longer
+        self.known_before: Callable[[str, str], Receiver | None] = lambda _provider, _voucher: None
+
+    def lost(self, receiver: Receiver, vouchers: frozenset[str], why: Why) -> None:
+        """The cluster says that a receiver has these URLs no longer. Returns at once."""
+        for voucher in vouchers:
+            key = (receiver.provider, voucher)
+            if key not in self._rows:
+                former = Former.of(receiver, voucher, why=why, now=self._now())
+                self._keep(former)
+                self._write(former)
+
+    def has_vouchers(self, receiver: Receiver, vouchers: frozenset[str]) -> None:
+        """The cluster says that a receiver has these URLs: they are no former ones, even if they were."""
+        for voucher in vouchers:
+            self._drop((receiver.provider, voucher))
+
+    def asked(self, provider: Provider, path: str) -> Asked | None:
+        """Whose a URL was that the cluster says is none. Returns at once; None: nobody's, as far as is known.
+
+        What another process has noted is known within a minute.
+        """
+        voucher = voucher_of(path.rpartition("/")[2])
+        former = self._find(provider, voucher)
+        if former is None:
+            self._load_soon()
+            return None
+        now = self._now()
+        is_news = former.asked_at is None or now - former.asked_at >= AGAIN
+        if is_news:
+            former = replace(former, asked_at=now)
+            self._keep(former)
+            self._write(former)
+        return Asked(former=former, is_news=is_news)
+
+    async def lately(self) -> list[Former]:
+        """Those to which something was posted within an hour, at any process, the latest first."""
+        if self._table is not None and self._is_older_than(limits.FORMER_FRESH):
+            with suppress(StorageError):  # then what this process knows
+                await self._load(self._table)
+        now = self._now()
+        asked = [(each.asked_at, each) for _, each in self._rows.items() if each.asked_at is not None]
+        recent = [(at, each) for at, each in asked if now - at <= LATELY]
+        return [each for _, each in sorted(recent, key=lambda one: one[0], reverse=True)]
+
+    async def warm_up(self) -> None:
+        """Read the table."""
+        if self._table is not None:
+            with suppress(StorageError):
+                await self._load(self._table)
+
+    async def clean(self) -> int:
+        """Delete rows that are too old; how many they were. Raises StorageError."""
+        if self._table is None:
+            return 0
+        oldest = (self._now() - KEPT).astimezone(UTC).isoformat()
+        return await self._table.delete(f"until lt {literal(oldest)}")
+
+    async def close(self) -> None:
+        """Write what waits."""
+        if self._loading is not None:
+            self._loading.cancel()
+            await self._loading.ended()
+        await self._writing.close()
+
+    def _find(self, provider: Provider, voucher: str) -> Former | None:
+        for kind in provider.kinds:
+            former = self._rows.get((kind, voucher))
+            if former is not None:
+                return former if self._now() - former.until <= KEPT else None
+        receiver = self.known_before(provider.name, voucher)
+        if receiver is None:
+            return None
+        self.lost(receiver, frozenset({voucher}), Why.DELETED)
+        return self._rows.get((receiver.provider, voucher))
+
+    def _is_older_than(self, seconds: float) -> bool:
+        return self._loaded_at is None or self._clock() - self._loaded_at >= seconds
+
+    def _load_soon(self) -> None:
+        if self._table is not None and self._is_older_than(limits.FORMER_RELOADED):
+            self._begin_loading(self._table)
+
+    async def _load(self, table: Table) -> None:
+        """Read the table; who asks meanwhile shares it."""
+        await self._begin_loading(table).result()
+
+    def _begin_loading(self, table: Table) -> Shared[None]:
+        if self._loading is None or self._loading.done:
+            self._loaded_at = self._clock()
+            self._loading = Shared(self._read(table))
+        return self._loading
+
+    async def _read(self, table: Table) -> None:
+        rows = 0
+        async for page in table.pages("", size=limits.KNOWN_PAGE):
+            for entity in page:
+                self._take(entity)
+            rows += len(page)
+            if rows >= limits.FORMER_URLS:  # no more are kept
+                break
+
+    def _take(self, entity: Entity) -> None:
+        """Keep a row of the table, unless this process knows better; one that cannot be read is no row."""
+        with suppress(KeyError, ValueError, TypeError):
+            former = _former(entity)
+            key = (former.kind, former.voucher)
+            mine = self._rows.get(key)
+            if self._writing.get("/".join(key)) is None and (mine is None or _asked(mine) < _asked(former)):
+                self._keep(former)
+
+    def _keep(self, former: Former) -> None:
+        key = (former.kind, former.voucher)
+        self._forget(key)
+        if self._rows.put(key, former, size=limits.FORMER_SIZE):
+            of_project = self._rows_in.setdefault(former.project, OrderedDict())
+            of_project[key] = None
+            if len(of_project) > limits.FORMER_PROJECT:
+                self._drop(next(iter(of_project)))
+
+    def _drop(self, key: Key) -> None:
+        if self._forget(key):
+            self._writing.add("/".join(key), _Change(key=key))
+
+    def _forget(self, key: Key) -> bool:
+        former = self._rows.pop(key)
+        if former is None:
+            return False
+        self._forgotten(key, former)
+        return True
+
+    def _forgotten(self, key: Key, former: Former) -> None:
+        of_project = self._rows_in.get(former.project, OrderedDict())
+        of_project.pop(key, None)
+        if not of_project:
+            self._rows_in.pop(former.project, None)
+
+    def _write(self, former: Former) -> None:
+        key = (former.kind, former.voucher)
+        self._writing.add("/".join(key), _Change(key=key, entity=_entity(former)))
+
+    async def _store(self, changes: list[_Change]) -> None:
+        if self._table is None:
+            return
+        for batch in batches([change.entity for change in changes if change.entity is not None]):
+            await self._table.merge(batch)
+        for change in changes:
+            if change.entity is None:
+                await self._table.remove(*change.key)
+
+
+def _asked(former: Former) -> float:
+    return former.asked_at.timestamp() if former.asked_at else 0.0
+
+
+def _entity(former: Former) -> Entity:
+    return {
+        "PartitionKey": former.kind,
+        "RowKey": former.voucher,
+        "project": former.project or "",
+        "name": former.name,
+        "until": former.until.astimezone(UTC).isoformat(),
+        "why": former.why.value,
+        "asked_at": former.asked_at.astimezone(UTC).isoformat() if former.asked_at else "",
+    }
+
+
+def _former(entity: Entity) -> Former:
+    """Raises KeyError, TypeError or ValueError where somebody else wrote it."""
+    asked_at = entity["asked_at"]
+    return Former(
+        voucher=entity["RowKey"],
+        kind=entity["PartitionKey"],
+        project=_name(entity["project"]) or None,
+        name=_name(entity["name"]),
+        until=datetime.fromisoformat(entity["until"]).astimezone(UTC),
+        why=Why(entity["why"]),
+        asked_at=datetime.fromisoformat(asked_at).astimezone(UTC) if asked_at else None,
+    )
+
+
+def _name(text: object) -> str:
+    if not isinstance(text, str) or len(text) > limits.OBJECT_NAME:
+        raise TypeError
+    return text

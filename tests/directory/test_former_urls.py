@@ -1,0 +1,283 @@
+"""URLs that were receivers' once: whose, until when, and within which bounds that is remembered."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from unittest.mock import AsyncMock
+
+import pytest
+
+from receivers import limits
+from receivers.directory.directory import voucher_of
+from receivers.directory.former import Why
+from receivers.directory.former_urls import TABLE, FormerUrls
+from receivers.events import Receiver
+from receivers.local.azurite import Azurite
+from receivers.providers import PROVIDERS
+from receivers.storage.account import Storage
+from receivers.storage.tables import Table
+from testbed.objects import PROJECT, SECRET, Hook
+from tests.examples import NOON, RECEIVER
+
+AZURE, ACR, QUAY = PROVIDERS["azure"], PROVIDERS["acr"], PROVIDERS["quay"]
+HOOK = Hook(provider="azure", name="acr")
+VOUCHER = voucher_of(HOOK.token)
+LOST = frozenset({VOUCHER})
+
+
+class Clock:
+    """What the time is, as the test tells it."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    @property
+    def seconds(self) -> float:
+        return self.now.timestamp()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def made(clock: Clock, storage: Storage | None = None) -> FormerUrls:
+    return FormerUrls(storage, now=clock, clock=lambda: clock.seconds)
+
+
+@pytest.fixture
+async def former(clock: Clock) -> AsyncIterator[FormerUrls]:
+    """Without storage."""
+    former = made(clock)
+    yield former
+    await former.close()
+
+
+async def rows(storage: Storage) -> list[dict[str, object]]:
+    return [dict(entity) async for page in Table(storage, TABLE).pages("") for entity in page]
+
+
+async def test_a_request_to_it_is_told_with_the_receiver_until_when_and_what_to_do(former: FormerUrls) -> None:
+    former.lost(RECEIVER, LOST, Why.ROTATED)
+    asked = former.asked(AZURE, "/base" + HOOK.path)
+    assert asked is not None
+    assert asked.former.told == (
+        "this was the URL of receiver acr of project kargo-demo until 2026-11-21 12:00 UTC; "
+        "its Secret was rotated: register the new URL with the sender"
+    )
+
+
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        (Why.DELETED, "it was deleted: remove the webhook at the sender"),
+        (Why.CHANGED, "it has another Secret or another kind of sender now: register the new URL with the sender"),
+    ],
+)
+async def test_each_reason_has_its_remedy(former: FormerUrls, why: Why, told: str) -> None:
+    former.lost(replace(RECEIVER, project=None), LOST, why)
+    asked = former.asked(AZURE, HOOK.path)
+    assert asked is not None
+    assert asked.former.told == f"this was the URL of receiver acr of the cluster until 2026-11-21 12:00 UTC; {told}"
+
+
+async def test_of_other_urls_nothing_is_known(former: FormerUrls) -> None:
+    former.lost(RECEIVER, LOST, Why.ROTATED)
+    assert former.asked(AZURE, "/azure/" + "0" * 64) is None
+    assert former.asked(QUAY, HOOK.path.replace("azure", "quay")) is None
+
+
+async def test_a_url_that_a_receiver_has_again_is_no_former_one(former: FormerUrls) -> None:
+    former.lost(RECEIVER, LOST, Why.ROTATED)
+    former.asked(AZURE, HOOK.path)
+    former.has_vouchers(RECEIVER, LOST)
+    assert former.asked(AZURE, HOOK.path) is None
+    assert await former.lately() == []
+
+
+async def test_one_request_a_minute_is_news(former: FormerUrls, clock: Clock) -> None:
+    former.lost(RECEIVER, LOST, Why.ROTATED)
+    news = []
+    for _ in range(4):
+        asked = former.asked(AZURE, HOOK.path)
+        assert asked is not None
+        news.append(asked.is_news)
+        clock.now += timedelta(seconds=30)
+    assert news == [True, False, True, False]
+
+
+async def test_who_posts_lately_is_listed_for_an_hour(former: FormerUrls, clock: Clock) -> None:
+    former.lost(RECEIVER, LOST, Why.ROTATED)
+    assert await former.lately() == []
+    former.asked(AZURE, HOOK.path)
+    clock.now += timedelta(hours=1)
+    assert [each.name for each in await former.lately()] == ["acr"]
+    clock.now += timedelta(seconds=1)
+    assert await former.lately() == []
+
+
+async def test_after_thirty_days_it_is_a_url_like_others(former: FormerUrls, clock: Clock) -> None:
+    """Also one that is asked for all the time."""
+    former.lost(RECEIVER, LOST, Why.ROTATED)
+    for _ in range(30):
+        clock.now += timedelta(days=1)
+        assert former.asked(AZURE, HOOK.path) is not None
+    clock.now += timedelta(seconds=1)
+    assert former.asked(AZURE, HOOK.path) is None
+
+
+async def test_the_first_time_that_it_was_lost_counts(former: FormerUrls, clock: Clock) -> None:
+    former.lost(RECEIVER, LOST, Why.ROTATED)
+    clock.now += timedelta(hours=1)
+    former.lost(RECEIVER, LOST, Why.DELETED)
+    asked = former.asked(AZURE, HOOK.path)
+    assert asked is not None
+    assert (asked.former.until, asked.former.why) == (NOON, Why.ROTATED)
+
+
+async def test_a_project_that_rotates_without_end_forgets_its_own_alone(former: FormerUrls) -> None:
+    former.lost(replace(RECEIVER, project="another"), LOST, Why.ROTATED)
+    for number in range(3 * limits.FORMER_PROJECT):
+        former.lost(RECEIVER, frozenset({voucher_of(f"{number:064x}")}), Why.ROTATED)
+    known = [former.asked(AZURE, f"/azure/{number:064x}") is not None for number in range(3 * limits.FORMER_PROJECT)]
+    assert known == [False] * 2 * limits.FORMER_PROJECT + [True] * limits.FORMER_PROJECT
+    assert former.asked(AZURE, HOOK.path) is not None
+
+
+async def test_however_many_there_are_they_stay_within_their_bounds(former: FormerUrls) -> None:
+    for number in range(limits.FORMER_URLS + 100):
+        receiver = replace(RECEIVER, project=f"p{number}")
+        former.lost(receiver, frozenset({voucher_of(f"{number:064x}")}), Why.DELETED)
+    assert len(former._rows) == len(former._rows_in) == limits.FORMER_URLS
+    assert former._rows.used <= limits.FORMER_BYTES
+
+
+async def test_what_was_known_before_this_process_began_tells_of_a_deleted_receiver(former: FormerUrls) -> None:
+    def known(provider: str, voucher: str) -> Receiver | None:
+        return RECEIVER if (provider, voucher) == ("azure", VOUCHER) else None
+
+    former.known_before = known
+    asked = former.asked(AZURE, HOOK.path)
+    assert asked is not None
+    assert asked.former.why is Why.DELETED
+    assert former.asked(ACR, "/acr/" + "0" * 64) is None
+
+
+# With storage
+
+
+async def test_it_is_known_after_a_restart_and_to_other_instances(storage: Storage, clock: Clock) -> None:
+    before = made(clock, storage)
+    before.lost(RECEIVER, LOST, Why.ROTATED)
+    await before.close()
+    for started in (made(clock, storage), made(clock, storage)):
+        await started.warm_up()
+        asked = started.asked(AZURE, HOOK.path)
+        assert asked is not None
+        assert asked.former.until == NOON
+        await started.close()
+        clock.now += timedelta(minutes=1)
+
+
+async def test_what_another_instance_was_asked_is_listed_here(storage: Storage, clock: Clock) -> None:
+    one, other = made(clock, storage), made(clock, storage)
+    assert await other.lately() == []
+    one.lost(RECEIVER, LOST, Why.ROTATED)
+    one.asked(AZURE, HOOK.path)
+    await one.close()
+    clock.now += timedelta(seconds=limits.FORMER_FRESH)
+    assert [each.name for each in await other.lately()] == ["acr"]
+    one.asked(AZURE, HOOK.path)
+    clock.now += timedelta(minutes=5)
+    one.asked(AZURE, HOOK.path)
+    await one.close()
+    (last,) = await other.lately()
+    assert last.asked_at == clock.now
+
+
+async def test_the_table_holds_no_token_and_no_secret(storage: Storage, clock: Clock) -> None:
+    former = made(clock, storage)
+    former.lost(replace(RECEIVER, status_path=HOOK.path), LOST, Why.ROTATED)
+    former.asked(AZURE, HOOK.path)
+    await former.close()
+    (row,) = await rows(storage)
+    assert row["project"] == PROJECT
+    assert HOOK.token not in str(row)
+    assert SECRET not in str(row)
+
+
+async def test_one_that_counts_again_is_deleted(storage: Storage, clock: Clock) -> None:
+    former = made(clock, storage)
+    former.lost(RECEIVER, LOST, Why.ROTATED)
+    await former.close()
+    former.has_vouchers(RECEIVER, LOST)
+    await former.close()
+    assert await rows(storage) == []
+
+
+async def test_rows_are_deleted_after_thirty_days(storage: Storage, clock: Clock) -> None:
+    former = made(clock, storage)
+    former.lost(RECEIVER, LOST, Why.ROTATED)
+    await former.close()
+    clock.now += timedelta(days=30)
+    assert await former.clean() == 0
+    clock.now += timedelta(seconds=1)
+    assert await former.clean() == 1
+    assert await rows(storage) == []
+
+
+async def test_without_storage_nothing_is_cleaned_or_read(former: FormerUrls) -> None:
+    await former.warm_up()
+    assert await former.clean() == 0
+
+
+async def test_any_number_of_unknown_urls_have_the_table_read_once_in_a_while(storage: Storage, clock: Clock) -> None:
+    former = made(clock, storage)
+    former._read = reading = AsyncMock(wraps=former._read)  # type: ignore[method-assign]  # to count
+    for _ in range(2):
+        assert [former.asked(AZURE, f"/azure/{number:064x}") for number in range(500)] == [None] * 500
+    assert reading.call_count == 1
+    clock.now += timedelta(seconds=limits.FORMER_RELOADED)
+    assert former._loading is not None
+    await former._loading.result()
+    assert former.asked(AZURE, HOOK.path) is None
+    assert reading.call_count == 2
+    await former.close()
+
+
+async def test_a_row_that_cannot_be_read_hides_no_other(storage: Storage, clock: Clock) -> None:
+    former = made(clock, storage)
+    former.lost(RECEIVER, LOST, Why.ROTATED)
+    await former.close()
+    (row,) = await rows(storage)
+    odd: list[dict[str, object]] = [
+        {**row, "why": "moved"},
+        {**row, "until": "yesterday"},
+        {**row, "until": 7},
+        {**row, "name": "x" * (limits.OBJECT_NAME + 1)},
+        {**row, "project": 1},
+        {"PartitionKey": "azure"},
+    ]
+    await Table(storage, TABLE).merge([{**each, "RowKey": f"{number:064x}"} for number, each in enumerate(odd)])
+    started = made(clock, storage)
+    await started.warm_up()
+    assert len(started._rows) == 1
+    assert started.asked(AZURE, HOOK.path) is not None
+    await started.close()
+
+
+async def test_while_the_storage_is_away_what_this_process_knows_counts(
+    storage: Storage, clock: Clock, azurite: Azurite
+) -> None:
+    await azurite.stop()
+    former = made(clock, storage)
+    await former.warm_up()
+    former.lost(RECEIVER, LOST, Why.ROTATED)
+    former.asked(AZURE, HOOK.path)
+    assert [each.name for each in await former.lately()] == ["acr"]
+    await azurite.start()
+    await former.close()
+    assert len(await rows(storage)) == 1
