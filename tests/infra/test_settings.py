@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields
 
 from receivers.base_path import ROUTE_PREFIX
-from receivers.directory import known_receivers
+from receivers.directory import former_urls, known_receivers
 from receivers.journal import catalogue, table_journal
 from receivers.retries.queue import PARKED, POISON, QUEUE
 from receivers.searches.queue import QUEUE as SEARCHES
@@ -60,7 +60,11 @@ def test_queues_and_tables_have_the_applications_names(examples: Mapping[str, St
         (template,) = state.of("azurerm_resource_group_template_deployment")
         resources = json.loads(template.values["template_content"])["resources"]
         tables = {resource["name"].rpartition("/")[2] for resource in resources}
-        assert tables - {table_journal.TABLE, catalogue.TABLE} == {known_receivers.TABLE, refusal_counter.TABLE}
+        assert tables - {table_journal.TABLE, catalogue.TABLE} == {
+            known_receivers.TABLE,
+            former_urls.TABLE,
+            refusal_counter.TABLE,
+        }
         for name in (table_journal.TABLE, catalogue.TABLE):
             assert (name in tables) == (state.app_settings["JOURNAL"] == "table")
 
