@@ -104,7 +104,7 @@ def _measured(room: str) -> Path:
         folder.mkdir(exist_ok=True)
         known.unlink(missing_ok=True)
         log = folder / "log"
-        arguments = ["-m", "not fuzz", "--cov", "--cov-context=test", "--cov-report=", f"tests/{room}"]
+        arguments = ["-m", "not fuzz", "--cov=receivers", "--cov-context=test", "--cov-report=", f"tests/{room}"]
         code = _pytest(log, arguments, Measuring(folder / "tests.json"), COVERAGE_FILE=str(folder / "coverage"))
         if code not in (0, 1):  # some may fail
             raise RuntimeError(f"the tests of {room} cannot be run: {log}")

@@ -1,5 +1,6 @@
 """Trying a mutant: with which tests, and what becomes of it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,27 @@ def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Measured:
     both = frozenset({"tests/storage/test_toy.py::test_small", "tests/storage/test_toy.py::test_large"})
     lines = range(1, SOURCE.count(b"\n") + 1)
     return Measured(dict.fromkeys(both, 0.01), [], {FILE: {line: both if line > 2 else frozenset() for line in lines}})
+
+
+# What `make test` does with tests of which it measures no coverage.
+UNMEASURED = """
+def pytest_collection_modifyitems(items):
+    for item in items:
+        item.add_marker("no_cover")
+"""
+
+
+@pytest.mark.usefixtures("toy")
+def test_it_is_known_which_test_runs_which_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trying, "KEPT", tmp_path / "build")
+    (tmp_path / "testbed").mkdir()
+    (tmp_path / "tests" / "conftest.py").write_text(UNMEASURED)
+    (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\nmarkers = ["fuzz"]\n')
+    with ThreadPoolExecutor(1) as pool:
+        measured = trying.measure(pool, ["storage"])
+    assert {test.partition("::")[2] for test in measured.seconds} == {"test_small", "test_large"}
+    line = SOURCE.decode().splitlines().index("    while not number:") + 1
+    assert measured.runs[FILE][line] == measured.seconds.keys()
 
 
 def verdicts(toy: Measured, changes: list[str]) -> list[Verdict]:

@@ -57,7 +57,8 @@ def _faults(address: Address) -> Iterator[Finding]:
     provider = PROVIDERS.get(address.receiver.provider)
     faults = provider and provider.of(address.receiver).faults
     for fault in faults(address.receiver) if faults else ():
-        remedy = f"correct the receiver; docs/senders/{address.sender}.md says what it takes"
+        page = provider.registration.page if provider else ""
+        remedy = f"correct the receiver; docs/senders/{page or address.sender}.md says what it takes"
         yield replace(_about(address, fault, remedy), subject=f"receiver {address.name}, {fault.partition(':')[0]}")
 
 
