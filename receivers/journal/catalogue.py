@@ -156,14 +156,13 @@ class Catalogue:
                 self._changed.pop(segment.name, None)
                 try:
                     await self._table.merge([segment.entity()])
-                    self._unlisted.pop(segment.name, None)
-                except StorageError as error:
-                    if error.status not in TOO_LARGE:
+                except BaseException as error:  # also where it is cancelled
+                    if not isinstance(error, StorageError) or error.status not in TOO_LARGE:
                         self._changed[segment.name] = segment
                         raise
-                    self._unlisted.pop(segment.name, None)
                     self._segments = [each for each in self._segments if each is not segment]
                     logger.error("rows of the journal cannot be found by filters: %s", error)  # noqa: TRY400 - no defect
+                self._unlisted.pop(segment.name, None)
 
     async def _deliveries(self, matching: list[_Matching], before: str) -> list[str]:
         """Those of some hours that may pass, newest first."""

@@ -143,7 +143,7 @@ class CosmosHours:
                 del self._changed[counted.id]
                 try:
                     await self._write(counted)
-                except StorageError:
+                except BaseException:  # also where it is cancelled
                     self._changed[counted.id] = counted
                     raise
 

@@ -69,7 +69,7 @@ class Versions:
         self._stored: Bounded[str, _Stored] = Bounded(
             entries=limits.JOURNAL_OPEN, size=limits.JOURNAL_OPEN * STORED_SIZE, age=limits.JOURNAL_OPEN_AGE
         )
-        self._unsure: Bounded[str, tuple[str, _Stored]] = Bounded(  # writes without an answer, and what was before
+        self._unsure: Bounded[str, tuple[str, _Stored]] = Bounded(  # first writes without an answer, what was before
             entries=limits.JOURNAL_WAITING, size=limits.JOURNAL_WAITING * STORED_SIZE, age=limits.JOURNAL_OPEN_AGE
         )
         self._instance = secrets.token_hex(4)
@@ -94,6 +94,9 @@ class Versions:
                         self._doubt(changes, before)
                     raise
                 rows = list(await asyncio.gather(*map(self._reconciled, rows)))
+            except BaseException:  # it is cancelled on its way
+                self._doubt(changes, before)
+                raise
             else:
                 self._note_written(changes, before, etags)
                 return
@@ -114,9 +117,10 @@ class Versions:
             self._settle(row, _names(counted), _names(before[position].counted))
 
     def _doubt(self, changes: list[Change], before: list[_Stored]) -> None:
-        """Nobody said whether these were written."""
+        """Nobody said whether these were written. What follows before that is known can only add what is not there."""
         for (row, counted, _), stored in zip(changes, before, strict=True):
-            self._unsure.put(row.id, (counted, stored), size=STORED_SIZE)
+            if row.id not in self._unsure:
+                self._unsure.put(row.id, (counted, stored), size=STORED_SIZE)
             self._stored.pop(row.id)
 
     async def _reconciled(self, row: Row) -> Row:
@@ -127,9 +131,10 @@ class Versions:
         self._note_stored(row.id, found, shared=known.shared or not by.startswith(self._instance))
         if found is None or found.row is None:
             return row
-        told, before = self._unsure.pop(row.id) or ("", NOT_STORED)
-        if told and by == told:  # it was written after all
-            self._settle(found.row, _names(told), _names(before.counted))
+        doubt = self._unsure.pop(row.id)
+        if doubt is not None and by.startswith(self._instance) and by != doubt[1].counted:  # one was written after all
+            first, before = doubt
+            self._settle(found.row, _names(by), _names(before.counted) if by == first else ())
         return entities.brought_together(row, found.row)
 
     def _note_stored(self, delivery: str, found: Found | None, *, shared: bool) -> None:

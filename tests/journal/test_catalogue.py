@@ -9,8 +9,8 @@ import pytest
 
 from receivers import limits
 from receivers.journal import segments
-from receivers.journal.catalogue import SINCE, TABLE
-from receivers.journal.hours import hour_of
+from receivers.journal.catalogue import SINCE, TABLE, Catalogue
+from receivers.journal.hours import hour_of, names
 from receivers.journal.journal import Filter, Finding, Reach, Row, Searched, State, WarehouseRow
 from receivers.journal.segments import Segment
 from receivers.journal.table_journal import TableJournal
@@ -303,3 +303,27 @@ async def test_a_segment_that_somebody_tampered_with_costs_no_other_one(
     await table.merge([{"PartitionKey": one["PartitionKey"], "RowKey": one["RowKey"], **odd}])
     assert known.id in await shown(journals[2], Filter(provider="azure", repository="team"))
     assert sum(sum(hour.states.values()) for hour in await journals[2].hours(NOON)) in {1, 2}
+
+
+async def test_what_was_counted_survives_a_write_that_is_cancelled(
+    storage: Storage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalogue = Catalogue(storage, days=30, now=lambda: NOON)
+    for each in (row(NOON), row(NOON + HOUR)):
+        await catalogue.announce([each])
+        catalogue.settle(each, names(each), ())
+    begun, merge = asyncio.Event(), Table.merge
+
+    async def hang(*_: object) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Table, "merge", hang)
+    task = asyncio.create_task(catalogue.count())
+    await begun.wait()
+    task.cancel()
+    await asyncio.wait({task})
+    monkeypatch.setattr(Table, "merge", merge)
+    await catalogue.close()
+    another = Catalogue(storage, days=30, now=lambda: NOON)
+    assert [sum(hour.states.values()) for hour in await another.hours(NOON - HOUR)] == [1, 1]
