@@ -9,8 +9,9 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
+from urllib.parse import urlsplit
 
-from receivers import limits, loopback, static_receivers, unresolved
+from receivers import go_url, limits, loopback, static_receivers, unresolved
 from receivers import storage_account as account
 from receivers.base_path import ROUTE_PREFIX
 from receivers.base_path import parse as _base_path
@@ -84,7 +85,19 @@ def _days(text: str) -> int:
 def _base_url(text: str) -> str:
     if not text.startswith(("https://", "http://")):
         raise ValueError("must start with https:// or http://")
+    if not _can_be_asked(text):
+        raise ValueError("must be a URL with a host")
     return text.rstrip("/")
+
+
+def _can_be_asked(url: str) -> bool:
+    """Whether Go, which Kargo is written in, and Python both read a host in a URL."""
+    try:
+        go_url.parse(url)
+        host, port = urlsplit(url).hostname, urlsplit(url).port
+    except ValueError:
+        return False
+    return bool(host) and port != 0
 
 
 def _private_url(text: str) -> str:

@@ -89,6 +89,12 @@ def test_a_variable_sets_its_setting(variable: str, text: str, name: str, value:
         ("CLUSTER_AUTHENTICATION", SECRET, "must be one of kubeconfig, token, azure, in-cluster"),
         ("CLUSTER_SERVER", SECRET, "must start with https:// or http://"),
         ("EXTERNAL_WEBHOOK_SERVER_BASE_URL", SECRET, "must start with https:// or http://"),
+        ("EXTERNAL_WEBHOOK_SERVER_BASE_URL", "http://[", "must be a URL with a host"),
+        ("EXTERNAL_WEBHOOK_SERVER_BASE_URL", f"https://{SECRET} {SECRET}", "must be a URL with a host"),
+        ("EXTERNAL_WEBHOOK_SERVER_BASE_URL", f"https://{SECRET}:65536", "must be a URL with a host"),
+        ("EXTERNAL_WEBHOOK_SERVER_BASE_URL", f"https:///{SECRET}", "must be a URL with a host"),
+        ("CLUSTER_SERVER", f"https://[{SECRET}", "must be a URL with a host"),
+        ("CLUSTER_SERVER", "http://[", "must be a URL with a host"),
         ("READ_SECRETS", SECRET, "must be true or false"),
         ("ANSWER_BUDGET_SECONDS", SECRET, "must be a number of seconds"),
         ("ANSWER_BUDGET_SECONDS", "nan", "must lie between 0.1 and 200 seconds"),
@@ -233,7 +239,7 @@ HEADERS = "must start with https://, since OTEL_EXPORTER_OTLP_HEADERS are sent t
 )
 @pytest.mark.parametrize(
     "host",
-    ["api.example.com", "10.0.0.1:6443", "localhost.example", "app.localhost", "127.0.0.1@x.example", "[::]", "["],
+    ["api.example.com", "10.0.0.1:6443", "localhost.example", "app.localhost", "127.0.0.1@x.example", "[::]"],
 )
 def test_no_credential_is_sent_in_clear(variable: str, host: str) -> None:
     assert faults({variable: f"http://{host}"}) == {variable: CREDENTIAL}

@@ -4,9 +4,10 @@ import argparse
 import asyncio
 from collections.abc import Iterator
 
-from receivers.local import cluster
+from receivers.local import addresses, cluster
 from receivers.local.commands import output
 from receivers.local.doctor import Examination, Severity, examine
+from receivers.settings import Settings
 
 BASE_URL = "EXTERNAL_WEBHOOK_SERVER_BASE_URL"
 MARKS = {"ok": "[ok]     ", "warning": "[warning]", "error": "[error]  "}
@@ -17,7 +18,7 @@ def run(options: argparse.Namespace) -> int:
     with cluster.quiet():
         variables = dict(cluster.environment())
         if options.base_url:
-            variables[BASE_URL] = options.base_url
+            variables[BASE_URL] = addresses.base_url(Settings(), options.base_url)
         examination = asyncio.run(examine(variables))
     document = {
         "complete": examination.complete,

@@ -58,3 +58,14 @@ def test_settings_that_cannot_be_used_are_code_2(
     document = json.loads(capsys.readouterr().out)
     assert document["complete"] is False
     assert [finding["subject"] for finding in document["findings"]] == ["setting READ_SECRETS"]
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://exa mple", "http://example.com:port"])
+def test_a_base_url_that_is_none_is_code_2(
+    settings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    assert main(["doctor", "--base-url", url]) == 2
+    assert capsys.readouterr() == ("", "kargo-receivers doctor: the base URL is not a URL\n")
+    settings.setenv("EXTERNAL_WEBHOOK_SERVER_BASE_URL", url)
+    assert main(["doctor"]) == 2
+    assert "error: setting EXTERNAL_WEBHOOK_SERVER_BASE_URL: must be a URL with a host" in capsys.readouterr().out
