@@ -5,7 +5,6 @@ A command's module is imported when the command is given, so that ``--help`` is 
 
 import argparse
 import importlib
-import os
 import re
 import sys
 import textwrap
@@ -29,16 +28,20 @@ SETTINGS = "Settings are environment variables, and what local.settings.json has
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command. Returns the exit code."""
+    terminal.open_streams()
     options = parser().parse_args(arguments)
     try:
         command = importlib.import_module(f"receivers.local.commands.{options.command}")
         status: int = command.run(options)
+    except terminal.Unwritable as error:
+        terminal.give_up()
+        return _complain(options.command, str(error))
     except Unable as error:
         return _complain(options.command, str(error))
     except ModuleNotFoundError as error:
         return _complain(options.command, f"the Python package {error.name} is missing; `make run` installs everything")
     except BrokenPipeError:  # whoever reads has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python writes what is left when it ends
+        terminal.give_up()
         return DONE
     except KeyboardInterrupt:
         return DONE if options.command == "serve" else INTERRUPTED

@@ -5,10 +5,18 @@ worse, and line breaks, behind which a line looks like one of ours. Nothing else
 """
 
 import logging
+import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
+
+from receivers.local.errors import Unable
 
 INDENT = "    "  # of what follows in a text from elsewhere: no line of ours begins so
+
+
+class Unwritable(Unable):
+    """Stdout takes no more, as on a full disk."""
 
 
 def printable(text: str) -> str:
@@ -24,10 +32,31 @@ def indented(text: str) -> str:
 
 
 def show(lines: Iterable[str]) -> None:
-    """Print lines to stdout, each as :func:`indented`."""
+    """Print lines to stdout, each as :func:`indented`. Raises :class:`Unwritable`; BrokenPipeError if nobody reads."""
     for line in lines:
-        print(indented(line))
-    sys.stdout.flush()
+        _write(f"{indented(line)}\n")
+    _write("", flush=True)
+
+
+def _write(text: str, *, flush: bool = False) -> None:
+    try:
+        print(text, end="", flush=flush)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise Unwritable(f"stdout cannot be written: {error.strerror}") from None
+
+
+def open_streams() -> None:
+    """Print to nowhere where the shell has closed stdout or stderr: Python has None in its place."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - as long as the process
+
+
+def give_up() -> None:
+    """Print to nowhere from here on, also what Python writes when it ends: what was refused already."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(text: str) -> None:

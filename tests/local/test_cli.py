@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -83,6 +84,24 @@ def test_a_reader_that_has_enough_ends_a_command_quietly() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait() == 0
+
+
+def test_a_disk_that_is_full_is_told_in_one_line() -> None:
+    program = [sys.executable, "-m", "receivers.local.cli", "schema"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.stderr == "kargo-receivers schema: stdout cannot be written: No space left on device\n"
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("streams", "arguments", "status"),
+    [(">&-", "schema", 0), (">&- 2>&-", "schema", 0), ("2>&-", "status --base-url nonsense", 2)],
+)
+def test_a_stream_that_is_closed_gets_nothing(streams: str, arguments: str, status: int) -> None:
+    program = f'"$0" -m receivers.local.cli {arguments} {streams}'
+    done = subprocess.run(["sh", "-c", program, sys.executable], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
 
 
 @pytest.mark.parametrize("name", ["app", "a/b/c", "/app", "kargo-demo/", ""])
