@@ -20,10 +20,11 @@ class Counting:
         self._saved_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
+        self._closed = False
 
     def changed(self) -> None:
-        """Something is to be written within some seconds."""
-        if self._timer is None:
+        """Something is to be written within some seconds; never, once this is closed."""
+        if self._timer is None and not self._closed:
             self._timer = asyncio.get_running_loop().call_later(limits.HOURS_INTERVAL, self._flush)
 
     async def count(self) -> None:
@@ -33,6 +34,7 @@ class Counting:
 
     async def close(self) -> None:
         """Write what has changed last."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
