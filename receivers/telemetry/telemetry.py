@@ -184,8 +184,22 @@ class Telemetry:
         if self._making is None:
             return None
         await asyncio.wait({self._making}, timeout=limits.TELEMETRY_CLOSE)
+        if not self._making.done():
+            self._making.add_done_callback(self._close_late)
         made = self._making.done() and not self._making.cancelled() and self._making.exception() is None
         return self._making.result() if made else None
+
+    def _close_late(self, making: "asyncio.Future[Instruments]") -> None:
+        """Send what waits, and close, when nobody waits for the instruments any more."""
+        if making.cancelled() or making.exception() is not None:
+            return
+        instruments = making.result()
+
+        def close() -> None:
+            self._catch_up(instruments, limits.TELEMETRY_WAITING)
+            instruments.close()
+
+        threading.Thread(target=close, name="telemetry", daemon=True).start()
 
 
 async def _look(queue: RetryQueue) -> Contents | None:

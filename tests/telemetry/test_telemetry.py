@@ -340,6 +340,39 @@ async def test_what_was_not_sent_yet_is_sent_when_it_ends_while_the_libraries_ar
     assert [span.name for span in collector.spans() if not span.parent_span_id]
 
 
+async def test_instruments_that_are_ready_after_the_end_send_what_waits_and_are_closed(
+    cluster: ApiServer, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop, make, closed = asyncio.get_running_loop(), Telemetry._make, asyncio.Event()
+
+    def made_late(telemetry: Telemetry) -> Instruments:
+        loop.call_soon_threadsafe(begun.set)
+        go_on.wait()
+        instruments = make(telemetry)
+        close = instruments.close
+
+        def closes() -> None:
+            close()
+            loop.call_soon_threadsafe(closed.set)
+
+        monkeypatch.setattr(instruments, "close", closes)
+        return instruments
+
+    monkeypatch.setattr(Telemetry, "_make", made_late)
+    monkeypatch.setattr(limits, "TELEMETRY_CLOSE", 0.05)
+    async with running_service(
+        cluster.kubeconfig("kargo-receivers"), OTEL_EXPORTER_OTLP_ENDPOINT=collector.url
+    ) as service:
+        assert (await service.post(HOOK.path, {"action": "ping"})).status == 200
+        await begun.wait()
+    assert not collector.spans()
+    go_on.set()
+    async with asyncio.timeout(30):
+        await closed.wait()
+    assert [span.name for span in collector.spans() if not span.parent_span_id]
+
+
 WITHOUT = """
 import asyncio, sys
 import function_app
