@@ -30,6 +30,7 @@ VALUES = {
     "state": frozenset(State) - {State.GONE},
     "finding": frozenset(Finding),
     "end": frozenset({"older", "newer"}),
+    "tab": frozenset(TABS),
 }
 SINCE = {"1h": "the last hour", "24h": "the last 24 hours", "3d": "the last 3 days", "30d": "the last 30 days"}
 
@@ -113,12 +114,12 @@ async def detail(visit: Visit, service: Runtime, delivery: str) -> View | Done:
     if row is None:
         return await missing.view(service, delivery)
     end = visit.query.get("end", "").strip()
-    tab = visit.query.get("tab", "")
+    tab = visit.query.get("tab", "").strip()
     return View(
         template="delivery.html",
         values={
             "row": row,
-            "tab": tab if tab in TABS else TABS[0],
+            "tab": tab or TABS[0],
             "tabs": TABS,
             "kept": _kept(visit),
             "back": _kept(visit, besides=("tab", "end", "format")),

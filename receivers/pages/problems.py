@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from receivers import limits
-from receivers.pages import looks, wording
+from receivers.pages import looks, queries, wording
 from receivers.pages.visits import View, Visit
 from receivers.retries.contents import Contents
 from receivers.retries.queue import RetryQueue
@@ -19,6 +19,7 @@ WITHOUT_QUEUE = "deliveries are answered an error meanwhile, because there is no
 
 async def listing(visit: Visit, service: Runtime) -> View:
     """The banner alone, for a page that is open already."""
+    queries.refuse_unknown(visit, ())
     return View(template="banner.html", values={}, document={"problems": await of(service)} if visit.wants_json else {})
 
 

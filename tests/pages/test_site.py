@@ -230,7 +230,10 @@ async def test_a_delivery_tells_decision_request_and_attempts(service: Service) 
     for tab in tells:
         assert lead[tab.capitalize()] == f"{path}?tab={tab}"
         assert await told(f"?tab={tab}") == {tab}
-    assert await told("") == await told("?tab=another") == {"decision"}
+    assert await told("") == await told("?tab=") == {"decision"}
+    refused = await get(service, f"{path}?tab=another")
+    assert refused.status == 400
+    assert "tab cannot be another. It is one of attempts, decision, request." in refused.body.decode()
 
 
 async def test_what_was_given_up_is_tried_again(service: Service, azurite: Azurite) -> None:

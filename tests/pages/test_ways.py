@@ -46,7 +46,7 @@ async def shown(service: Service, path: str, *, status: int = 200) -> str:
     return unescape(page.body.decode())
 
 
-@pytest.mark.parametrize("path", [*SECTIONS, f"/warehouses/{PROJECT}/app"])
+@pytest.mark.parametrize("path", [*SECTIONS, f"/warehouses/{PROJECT}/app", "/pages/banner"])
 async def test_an_unknown_parameter_is_refused_by_its_name(service: Service, path: str) -> None:
     told = "There is no parameter rang<e. These are known:"
     assert told in await shown(service, f"{path}?rang%3Ce=7d", status=400)
