@@ -17,7 +17,7 @@ from receivers import limits
 from receivers.bounded import Bounded
 from receivers.cluster.tasks import Shared
 from receivers.directory.directory import voucher_of
-from receivers.directory.former import Asked, Former, Why
+from receivers.directory.former import Asked, Former, Standing, Why
 from receivers.events import Provider, Receiver
 from receivers.storage.account import Storage, StorageError
 from receivers.storage.tables import Entity, Table, batches, literal
@@ -67,6 +67,8 @@ class FormerUrls:
         self._loaded_at: float | None = None
         # Tells of a provider and a voucher whose URL that was, of a receiver that there is no longer
         self.known_before: Callable[[str, str], Receiver | None] = lambda _provider, _voucher: None
+        # Tells by project and name what there is of a receiver now: the remedy depends on it
+        self.standing: Callable[[str | None, str], Standing] = lambda _project, _name: Standing.UNKNOWN
 
     def lost(self, receiver: Receiver, vouchers: frozenset[str], why: Why) -> None:
         """The cluster says that a receiver has these URLs no longer. Returns at once."""
@@ -98,7 +100,7 @@ class FormerUrls:
             former = replace(former, asked_at=now)
             self._keep(former)
             self._write(former)
-        return Asked(former=former, is_news=is_news)
+        return Asked(former=self._as_it_stands(former), is_news=is_news)
 
     async def lately(self) -> list[Former]:
         """Those to which something was posted within an hour, at any process, the latest first."""
@@ -108,7 +110,7 @@ class FormerUrls:
         now = self._now()
         asked = [(each.asked_at, each) for _, each in self._rows.items() if each.asked_at is not None]
         recent = [(at, each) for at, each in asked if now - at <= LATELY]
-        return [each for _, each in sorted(recent, key=lambda one: one[0], reverse=True)]
+        return [self._as_it_stands(each) for _, each in sorted(recent, key=lambda one: one[0], reverse=True)]
 
     async def warm_up(self) -> None:
         """Read the table."""
@@ -140,6 +142,9 @@ class FormerUrls:
             return None
         self.lost(receiver, frozenset({voucher}), Why.DELETED)
         return self._rows.get((receiver.provider, voucher))
+
+    def _as_it_stands(self, former: Former) -> Former:
+        return replace(former, why=former.why.given(self.standing(former.project, former.name)))
 
     def _is_older_than(self, seconds: float) -> bool:
         return self._loaded_at is None or self._clock() - self._loaded_at >= seconds

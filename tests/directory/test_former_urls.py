@@ -9,7 +9,7 @@ import pytest
 
 from receivers import limits
 from receivers.directory.directory import voucher_of
-from receivers.directory.former import Why
+from receivers.directory.former import Standing, Why
 from receivers.directory.former_urls import TABLE, FormerUrls
 from receivers.events import Receiver
 from receivers.local.azurite import Azurite
@@ -136,6 +136,34 @@ async def test_the_first_time_that_it_was_lost_counts(former: FormerUrls, clock:
     asked = former.asked(AZURE, HOOK.path)
     assert asked is not None
     assert (asked.former.until, asked.former.why) == (NOON, Why.ROTATED)
+
+
+@pytest.mark.parametrize(
+    ("why", "standing", "told"),
+    [
+        (Why.DELETED, Standing.THERE, "it was made again with another URL: register the new URL with the sender"),
+        (Why.ROTATED, Standing.THERE, "its Secret was rotated: register the new URL with the sender"),
+        (Why.ROTATED, Standing.GONE, "it was deleted: remove the webhook at the sender"),
+        (Why.DELETED, Standing.GONE, "it was deleted: remove the webhook at the sender"),
+        (
+            Why.DELETED,
+            Standing.UNREADABLE,
+            "its configuration cannot be read: mend the configuration, and leave the webhook at the sender as it is",
+        ),
+        (Why.ROTATED, Standing.UNKNOWN, "its Secret was rotated: register the new URL with the sender"),
+    ],
+)
+async def test_the_remedy_is_that_for_what_there_is_now(
+    former: FormerUrls, why: Why, standing: Standing, told: str
+) -> None:
+    former.lost(RECEIVER, LOST, why)
+    former.standing = lambda project, name: standing if (project, name) == (PROJECT, "acr") else Standing.UNKNOWN
+    asked = former.asked(AZURE, HOOK.path)
+    assert asked is not None
+    assert asked.former.told.endswith(f"UTC; {told}")
+    assert [each.told for each in await former.lately()] == [asked.former.told]
+    former.standing = lambda _project, _name: Standing.UNKNOWN
+    assert [each.why for each in await former.lately()] == [why]
 
 
 async def test_a_project_that_rotates_without_end_forgets_its_own_alone(former: FormerUrls) -> None:
