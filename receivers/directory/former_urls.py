@@ -174,8 +174,8 @@ class FormerUrls:
 
     def _take(self, entity: Entity) -> None:
         """Keep a row of the table, unless this process knows better; one that cannot be read is no row."""
-        with suppress(KeyError, ValueError, TypeError):
-            former = _former(entity)
+        with suppress(KeyError, ValueError, TypeError, OverflowError):
+            former = _former(entity, now=self._now())
             key = (former.kind, former.voucher)
             mine = self._rows.get(key)
             if self._writing.get("/".join(key)) is None and (mine is None or _asked(mine) < _asked(former)):
@@ -237,17 +237,21 @@ def _entity(former: Former) -> Entity:
     }
 
 
-def _former(entity: Entity) -> Former:
-    """Raises KeyError, TypeError or ValueError where somebody else wrote it."""
-    asked_at = entity["asked_at"]
+def _former(entity: Entity, *, now: datetime) -> Former:
+    """Raises KeyError, TypeError, ValueError or OverflowError where somebody else wrote it."""
+    until = datetime.fromisoformat(entity["until"]).astimezone(UTC)
+    asked_at = datetime.fromisoformat(entity["asked_at"]).astimezone(UTC) if entity["asked_at"] else None
+    soon = now + AGAIN  # clocks differ a little
+    if until > soon:
+        raise ValueError
     return Former(
         voucher=entity["RowKey"],
         kind=entity["PartitionKey"],
         project=_name(entity["project"]) or None,
         name=_name(entity["name"]),
-        until=datetime.fromisoformat(entity["until"]).astimezone(UTC),
+        until=until,
         why=Why(entity["why"]),
-        asked_at=datetime.fromisoformat(asked_at).astimezone(UTC) if asked_at else None,
+        asked_at=asked_at if asked_at is not None and asked_at <= soon else None,
     )
 
 

@@ -7,16 +7,21 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from receivers import limits
-from receivers.directory.directory import voucher_of
+from receivers import limits, runtime
+from receivers.directory.directory import Verified, voucher_of
 from receivers.directory.former import Standing, Why
 from receivers.directory.former_urls import TABLE, FormerUrls
-from receivers.events import Receiver
+from receivers.directory.known_receivers import KnownReceivers
+from receivers.events import Receiver, SecretReference
 from receivers.local.azurite import Azurite
 from receivers.providers import PROVIDERS
+from receivers.settings import StaticReceiver
 from receivers.storage.account import Storage
 from receivers.storage.tables import Table
+from testbed.fault_proxy import FaultProxy
 from testbed.objects import PROJECT, SECRET, Hook
+from testbed.servers import ApiServer
+from tests.directory.test_directory import knowing
 from tests.examples import NOON, RECEIVER
 
 AZURE, ACR, QUAY = PROVIDERS["azure"], PROVIDERS["acr"], PROVIDERS["quay"]
@@ -285,6 +290,9 @@ async def test_a_row_that_cannot_be_read_hides_no_other(storage: Storage, clock:
         {**row, "why": "moved"},
         {**row, "until": "yesterday"},
         {**row, "until": 7},
+        {**row, "until": (clock.now + timedelta(days=900)).isoformat()},
+        {**row, "until": "0001-01-01T00:00:00+23:59"},
+        {**row, "asked_at": "9999-12-31T23:59:59-23:59"},
         {**row, "name": "x" * (limits.OBJECT_NAME + 1)},
         {**row, "project": 1},
         {"PartitionKey": "azure"},
@@ -293,7 +301,24 @@ async def test_a_row_that_cannot_be_read_hides_no_other(storage: Storage, clock:
     started = made(clock, storage)
     await started.warm_up()
     assert len(started._rows) == 1
+    assert await started.lately() == []
     assert started.asked(AZURE, HOOK.path) is not None
+    await started.close()
+
+
+async def test_that_something_will_be_posted_is_no_knowledge(storage: Storage, clock: Clock) -> None:
+    before = made(clock, storage)
+    before.lost(RECEIVER, LOST, Why.ROTATED)
+    await before.close()
+    (row,) = await rows(storage)
+    later = (clock.now + timedelta(days=900)).isoformat()
+    await Table(storage, TABLE).merge([{**row, "asked_at": later}])
+    started = made(clock, storage)
+    await started.warm_up()
+    assert await started.lately() == []
+    asked = started.asked(AZURE, HOOK.path)
+    assert asked is not None
+    assert asked.is_news
     await started.close()
 
 
@@ -309,3 +334,24 @@ async def test_while_the_storage_is_away_what_this_process_knows_counts(
     await azurite.start()
     await former.close()
     assert len(await rows(storage)) == 1
+
+
+@pytest.mark.parametrize("denied", [True, False])
+async def test_a_url_is_told_as_that_of_a_deleted_receiver_only_where_receivers_may_be_read(
+    storage: Storage, clock: Clock, embedded_api_server: ApiServer, denied: bool
+) -> None:
+    former, before = made(clock, storage), KnownReceivers(storage, now=clock)
+    receiver = replace(RECEIVER, secret=SecretReference(namespace=PROJECT, name="acr"))
+    before.learn(AZURE, HOOK.path, Verified(receiver=receiver))
+    static = StaticReceiver(provider="azure", name="static", project=PROJECT, secret=SECRET)
+    async with FaultProxy(embedded_api_server.url) as proxy:
+        if denied:
+            proxy.answer(403, times=None, path="/projectconfigs")
+        async with knowing(embedded_api_server, proxy, static=[static]) as known:
+            runtime._introduce_former(known.directory, former, before)
+            assert not await known.knows(HOOK.path)
+            asked = former.asked(AZURE, HOOK.path)
+    assert (asked.former.why if asked else None) == (None if denied else Why.DELETED)
+    await former.close()
+    await before.close()
+    assert len(await rows(storage)) == (0 if denied else 1)
