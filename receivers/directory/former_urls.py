@@ -2,12 +2,11 @@
 
 Nothing is accepted by them: they are looked up once the cluster has said that a URL is none, and the sender is answered
 as to any other. The table holds no token: a row is found by a hash of its URL's token. Looking one up costs nothing,
-whether it is known or not. What is kept is bounded over all, and for each project, whose tenants can rotate as they
-like.
+whether it is known or not. What is kept is bounded for each project, whose tenants can rotate as they like, and over
+all: then the project that has the most loses its oldest one.
 """
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from receivers.bounded import Bounded
 from receivers.cluster.tasks import Shared
 from receivers.directory.directory import voucher_of
 from receivers.directory.former import Asked, Former, Standing, Why
+from receivers.directory.shares import Shares
 from receivers.events import Provider, Receiver
 from receivers.storage.account import Storage, StorageError
 from receivers.storage.tables import Entity, Table, batches, literal
@@ -54,15 +54,13 @@ class FormerUrls:
         self._clock = clock
         self._writing: WriteBehind[_Change] = WriteBehind(self._store, what="former URL")
         self._rows: Bounded[Key, Former] = Bounded(
-            entries=limits.FORMER_URLS,
-            size=limits.FORMER_BYTES,
+            entries=limits.FORMER_URLS + 1,  # one more, until it is chosen which goes
+            size=limits.FORMER_BYTES + limits.FORMER_SIZE,
             age=KEPT.total_seconds(),
             clock=clock,
             on_forgotten=self._forgotten,
         )
-        self._rows_in: dict[
-            str | None, OrderedDict[Key, None]
-        ] = {}  # by project, those noted or asked for last at the end
+        self._shares: Shares[Key] = Shares()  # of projects
         self._loading: Shared[None] | None = None
         self._loaded_at: float | None = None
         # Tells of a provider and a voucher whose URL that was, of a receiver that there is no longer
@@ -164,13 +162,19 @@ class FormerUrls:
         return self._loading
 
     async def _read(self, table: Table) -> None:
+        """Take what others noted, and forget what they deleted."""
+        unseen = {key for key in self._rows if self._writing.get("/".join(key)) is None}
         rows = 0
         async for page in table.pages("", size=limits.KNOWN_PAGE):
             for entity in page:
                 self._take(entity)
+                unseen.discard((entity["PartitionKey"], entity["RowKey"]))
             rows += len(page)
-            if rows >= limits.FORMER_URLS:  # no more are kept
-                break
+            if rows >= limits.FORMER_READ:
+                return
+        for key in unseen:
+            if self._writing.get("/".join(key)) is None:
+                self._forget(key)
 
     def _take(self, entity: Entity) -> None:
         """Keep a row of the table, unless this process knows better; one that cannot be read is no row."""
@@ -184,11 +188,20 @@ class FormerUrls:
     def _keep(self, former: Former) -> None:
         key = (former.kind, former.voucher)
         self._forget(key)
-        if self._rows.put(key, former, size=limits.FORMER_SIZE):
-            of_project = self._rows_in.setdefault(former.project, OrderedDict())
-            of_project[key] = None
-            if len(of_project) > limits.FORMER_PROJECT:
-                self._drop(next(iter(of_project)))
+        self._rows.put(key, former, size=limits.FORMER_SIZE)
+        self._shares.add(former.project, key)
+        if self._shares.count(former.project) > limits.FORMER_PROJECT:
+            self._drop_oldest(former.project)
+        elif len(self._rows) > limits.FORMER_URLS:
+            self._drop_oldest(self._shares.largest())
+
+    def _drop_oldest(self, project: str | None) -> None:
+        """Of those that ended and were asked for at the same time, the one that was kept first."""
+        self._drop(min(self._shares.of(project), key=self._last_at))
+
+    def _last_at(self, key: Key) -> float:
+        former = self._rows.get(key)
+        return max(former.until.timestamp(), _asked(former)) if former is not None else 0.0  # it has expired
 
     def _drop(self, key: Key) -> None:
         if self._forget(key):
@@ -202,10 +215,7 @@ class FormerUrls:
         return True
 
     def _forgotten(self, key: Key, former: Former) -> None:
-        of_project = self._rows_in.get(former.project, OrderedDict())
-        of_project.pop(key, None)
-        if not of_project:
-            self._rows_in.pop(former.project, None)
+        self._shares.remove(former.project, key)
 
     def _write(self, former: Former) -> None:
         key = (former.kind, former.voucher)

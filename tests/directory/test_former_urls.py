@@ -1,6 +1,6 @@
 """URLs that were receivers' once: whose, until when, and within which bounds that is remembered."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from unittest.mock import AsyncMock
@@ -184,7 +184,7 @@ async def test_however_many_there_are_they_stay_within_their_bounds(former: Form
     for number in range(limits.FORMER_URLS + 100):
         receiver = replace(RECEIVER, project=f"p{number}")
         former.lost(receiver, frozenset({voucher_of(f"{number:064x}")}), Why.DELETED)
-    assert len(former._rows) == len(former._rows_in) == limits.FORMER_URLS
+    assert len(former._rows) == len(former._shares) == limits.FORMER_URLS
     assert former._rows.used <= limits.FORMER_BYTES
 
 
@@ -355,3 +355,94 @@ async def test_a_url_is_told_as_that_of_a_deleted_receiver_only_where_receivers_
     await former.close()
     await before.close()
     assert len(await rows(storage)) == (0 if denied else 1)
+
+
+def vouchers(*numbers: int) -> frozenset[str]:
+    return frozenset(voucher_of(f"{number:064x}") for number in numbers)
+
+
+def known_of(former: FormerUrls, numbers: Iterable[int]) -> list[int]:
+    return [number for number in numbers if former.asked(AZURE, f"/azure/{number:064x}") is not None]
+
+
+async def test_many_projects_that_rotate_push_out_their_own_and_from_the_table_too(
+    storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FORMER_URLS", 20)
+    former = made(clock, storage)
+    former.lost(replace(RECEIVER, project="quiet"), LOST, Why.ROTATED)
+    for number in range(100):
+        clock.now += timedelta(seconds=1)
+        former.lost(replace(RECEIVER, project=f"loud{number % 6}"), vouchers(number), Why.ROTATED)
+    await former.close()
+    assert known_of(former, range(100)) == list(range(81, 100))
+    assert former.asked(AZURE, HOOK.path) is not None
+    assert len(await rows(storage)) == len(former._rows) == 20
+    await former.close()
+
+
+async def test_of_a_table_that_has_more_than_is_kept_the_latest_are_known_and_the_others_deleted(
+    storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = made(clock, storage)
+    ordered = sorted(range(40), key=lambda number: voucher_of(f"{number:064x}"), reverse=True)
+    for number in ordered:  # the first by key are the latest
+        clock.now += timedelta(seconds=1)
+        writer.lost(replace(RECEIVER, project=f"p{number % 8}"), vouchers(number), Why.ROTATED)
+    await writer.close()
+    monkeypatch.setattr(limits, "FORMER_PROJECT", 3)
+    monkeypatch.setattr(limits, "FORMER_URLS", 16)
+    monkeypatch.setattr(limits, "KNOWN_PAGE", 10)
+    monkeypatch.setattr(limits, "FORMER_READ", 40)
+    started = made(clock, storage)
+    await started.warm_up()
+    await started.close()
+    assert len(await rows(storage)) == 16
+    latest = [number for project in range(8) for number in [each for each in ordered if each % 8 == project][-2:]]
+    assert sorted(known_of(started, range(40))) == sorted(latest)
+    await started.close()
+
+
+async def test_after_a_load_a_project_that_has_too_many_loses_its_oldest(storage: Storage, clock: Clock) -> None:
+    before = made(clock, storage)
+    by_key = sorted(range(limits.FORMER_PROJECT), key=lambda number: voucher_of(f"{number:064x}"), reverse=True)
+    for number in by_key:
+        before.lost(RECEIVER, vouchers(number), Why.ROTATED)
+        clock.now += timedelta(seconds=1)
+    await before.close()
+    started = made(clock, storage)
+    await started.warm_up()
+    started.lost(RECEIVER, LOST, Why.ROTATED)
+    assert sorted(known_of(started, by_key)) == sorted(by_key[1:])
+    await started.close()
+    assert len(await rows(storage)) == limits.FORMER_PROJECT
+
+
+async def test_what_another_instance_deleted_is_told_no_more_here_but_what_waits_to_be_written_is(
+    storage: Storage, clock: Clock
+) -> None:
+    one, other = made(clock, storage), made(clock, storage)
+    one.lost(RECEIVER, LOST | vouchers(1), Why.ROTATED)
+    one.asked(AZURE, HOOK.path)
+    await one.close()
+    assert [each.voucher for each in await other.lately()] == [VOUCHER]
+    one.has_vouchers(RECEIVER, LOST)
+    await one.close()
+    other.lost(RECEIVER, vouchers(2), Why.ROTATED)
+    clock.now += timedelta(seconds=limits.FORMER_FRESH)
+    assert await other.lately() == []
+    assert known_of(other, (1, 2)) == [1, 2]
+    await other.close()
+
+
+async def test_of_a_table_that_is_not_read_to_its_end_nothing_is_forgotten(
+    storage: Storage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = made(clock, storage)
+    former.lost(RECEIVER, vouchers(*range(10)), Why.ROTATED)
+    await former.close()
+    monkeypatch.setattr(limits, "KNOWN_PAGE", 2)
+    monkeypatch.setattr(limits, "FORMER_READ", 4)
+    await former.warm_up()
+    assert known_of(former, range(10)) == list(range(10))
+    await former.close()
