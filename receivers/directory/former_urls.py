@@ -6,6 +6,7 @@ whether it is known or not. What is kept is bounded for each project, whose tena
 all: then the project that has the most loses its oldest one.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +28,7 @@ TABLE = "formerurls"
 KEPT = timedelta(days=limits.FORMER_DAYS)
 LATELY = timedelta(seconds=limits.FORMER_LATELY)
 AGAIN = timedelta(seconds=limits.FORMER_AGAIN)
+_AT_ONCE = 20  # rows taken; where each pushes out another that is a few milliseconds
 
 type Key = tuple[str, str]  # kind of receiver, voucher
 
@@ -166,7 +168,9 @@ class FormerUrls:
         unseen = {key for key in self._rows if self._writing.get("/".join(key)) is None}
         rows = 0
         async for page in table.pages("", size=limits.KNOWN_PAGE):
-            for entity in page:
+            for position, entity in enumerate(page):
+                if position % _AT_ONCE == 0:
+                    await asyncio.sleep(0)  # others may go on
                 self._take(entity)
                 unseen.discard((entity["PartitionKey"], entity["RowKey"]))
             rows += len(page)
@@ -189,19 +193,11 @@ class FormerUrls:
         key = (former.kind, former.voucher)
         self._forget(key)
         self._rows.put(key, former, size=limits.FORMER_SIZE)
-        self._shares.add(former.project, key)
+        self._shares.add(former.project, key, max(former.until.timestamp(), _asked(former)))
         if self._shares.count(former.project) > limits.FORMER_PROJECT:
-            self._drop_oldest(former.project)
+            self._drop(self._shares.oldest(former.project))
         elif len(self._rows) > limits.FORMER_URLS:
-            self._drop_oldest(self._shares.largest())
-
-    def _drop_oldest(self, project: str | None) -> None:
-        """Of those that ended and were asked for at the same time, the one that was kept first."""
-        self._drop(min(self._shares.of(project), key=self._last_at))
-
-    def _last_at(self, key: Key) -> float:
-        former = self._rows.get(key)
-        return max(former.until.timestamp(), _asked(former)) if former is not None else 0.0  # it has expired
+            self._drop(self._shares.oldest(self._shares.largest()))
 
     def _drop(self, key: Key) -> None:
         if self._forget(key):

@@ -1,24 +1,22 @@
-"""Which rows each project has, and which project has the most."""
-
-from collections.abc import Iterable
+"""Which rows each project has, which of them is the oldest, and which project has the most."""
 
 
 class Shares[Key]:
     """Every change and every question costs no more than one project may have."""
 
     def __init__(self) -> None:
-        self._rows: dict[str | None, dict[Key, None]] = {}
+        self._rows: dict[str | None, dict[Key, float]] = {}  # of when each is
         self._sized: dict[int, dict[str | None, None]] = {}  # projects, by how many rows they have
 
     def __len__(self) -> int:
         """Projects that have any."""
         return len(self._rows)
 
-    def add(self, project: str | None, key: Key) -> None:
-        """A project has one more, as its last."""
+    def add(self, project: str | None, key: Key, at: float) -> None:
+        """A project has one more, of some time."""
         rows = self._rows.setdefault(project, {})
         before = len(rows)
-        rows[key] = None
+        rows[key] = at
         self._resized(project, before)
 
     def remove(self, project: str | None, key: Key) -> None:
@@ -30,9 +28,10 @@ class Shares[Key]:
         if not rows:
             self._rows.pop(project, None)
 
-    def of(self, project: str | None) -> Iterable[Key]:
-        """A project's, the last at the end."""
-        return self._rows.get(project, {}).keys()
+    def oldest(self, project: str | None) -> Key:
+        """A project's oldest one, of several the first that was added. Ask only where it has any."""
+        rows = self._rows[project]
+        return min(rows, key=rows.__getitem__)
 
     def count(self, project: str | None) -> int:
         """How many a project has."""
