@@ -225,6 +225,7 @@ KNOWN_PAGE = 250  # rows read at once
 # URLs that were receivers' until their Secret was rotated or they were deleted
 FORMER_DAYS = 30  # for so long a sender that still posts there is told of
 FORMER_URLS = 5_000  # kept in memory, the latest
+FORMER_READ = 4 * FORMER_URLS  # rows of the table that are read at once, of which the latest are kept
 FORMER_SIZE = 2_048  # bytes of one, with two names
 FORMER_BYTES = FORMER_URLS * FORMER_SIZE
 FORMER_PROJECT = 100  # of one project, and of the cluster itself

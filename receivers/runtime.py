@@ -19,7 +19,7 @@ from receivers.deliveries import readiness
 from receivers.deliveries.pipeline import Observer, Pipeline
 from receivers.deliveries.readiness import Readiness
 from receivers.directory.directory import DATA_KEYS, Directory
-from receivers.directory.former import Why
+from receivers.directory.former import Standing, Why
 from receivers.directory.former_urls import FormerUrls
 from receivers.directory.known_receivers import KnownReceivers
 from receivers.directory.signing_keys import SigningKeys
@@ -316,6 +316,7 @@ def _introduce_former(directory: Directory, former: FormerUrls, known: KnownRece
     """Have URLs noted that end, also those that ended while no process was there."""
     directory.on_lost = former.lost
     directory.on_vouchers = former.has_vouchers
+    former.standing = directory.standing
     if known is None:
         return
 
@@ -325,7 +326,8 @@ def _introduce_former(directory: Directory, former: FormerUrls, known: KnownRece
 
     def gone(provider: str, voucher: str) -> Receiver | None:
         receiver = known.whose(provider, voucher)
-        return None if receiver is None or directory.has(receiver) else receiver
+        is_gone = receiver is not None and directory.standing(receiver.project, receiver.name) is Standing.GONE
+        return receiver if is_gone else None
 
     directory.on_vouchers = has_vouchers
     known.on_refuted = lambda receiver, voucher: former.lost(receiver, frozenset({voucher}), Why.ROTATED)

@@ -12,7 +12,8 @@ from receivers import limits
 from receivers.cluster.api import Api
 from receivers.cluster.availability import Availability
 from receivers.cluster.following import Followed, FollowedByProject, Health, Kind, NotReadyError
-from receivers.cluster.stores import ConfigStore, PromotionStore, ReceiversChanged, WarehouseStore
+from receivers.cluster.records import Key
+from receivers.cluster.stores import CLUSTER_CONFIG, ConfigStore, PromotionStore, ReceiversChanged, WarehouseStore
 from receivers.cluster.unreadable import UnreadableObject
 from receivers.events import Receiver
 from receivers.kargo.index import SubscriptionIndex
@@ -108,6 +109,12 @@ class Mirror:
     def receivers_denied(self) -> bool:
         """Whether the API server does not let this identity read ProjectConfigs."""
         return bool(self._project_configs.reflector.refused)
+
+    def misreads(self, project: str | None, name: str) -> bool:
+        """Whether a receiver may be defined in a project (None: in the cluster) in a way that cannot be read."""
+        if project is None:
+            return self._cluster.misreads(Key("", CLUSTER_CONFIG), name)
+        return self._projects.misreads(Key(project, project), name)
 
     async def receivers_ready(self) -> None:
         """Wait until the receivers are known, and read them anew when they have grown stale.

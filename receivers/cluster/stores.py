@@ -252,6 +252,7 @@ class ConfigStore:
         self.on_changed: ReceiversChanged | None = None
         self._secrets_namespace = secrets_namespace
         self._receivers: dict[Key, list[Receiver]] = {}
+        self._unread: dict[Key, frozenset[str] | None] = {}  # names that cannot be read; None: there may be any
 
     def __len__(self) -> int:
         return len(self._receivers)
@@ -265,6 +266,7 @@ class ConfigStore:
         identity = config.metadata.identity
         configured = configs.decode(config.spec.webhook_receivers) if config.spec else configs.NOTHING
         published = configs.decode(config.status.webhook_receivers) if config.status else configs.NOTHING
+        self._note_unread(config.metadata.key, configured.unread)
         self._put(config.metadata.key, self._read(config.metadata.key, configured, published))
         if configured.more:
             raise UnreadableError(f"only its first {limits.RECEIVERS} receivers count, and it has more")
@@ -276,6 +278,16 @@ class ConfigStore:
     def known(self) -> list[Key]:
         return list(self._receivers)
 
+    def misreads(self, key: Key, name: str) -> bool:
+        """Whether a config may define a receiver of this name in a way that cannot be read."""
+        unread = self._unread.get(key, frozenset())
+        return unread is None or name in unread
+
+    def _note_unread(self, key: Key, unread: frozenset[str] | None) -> None:
+        self._unread.pop(key, None)
+        if unread is None or unread:
+            self._unread[key] = unread
+
     def _read(self, key: Key, configured: configs.Decoded, published: configs.Decoded) -> list[Receiver]:
         """Secrets and Warehouses of a project live in the namespace of its name, and so does its one ProjectConfig.
 
@@ -284,12 +296,13 @@ class ConfigStore:
         if self._secrets_namespace is None:
             if key.name != key.namespace:
                 return []
-            project, namespace, source = key.name, key.name, f"ProjectConfig {key.name}"
-            return configs.receivers(configured, published, project=project, secrets_namespace=namespace, source=source)
+            source = configs.source_of(key.name)
+            return configs.receivers(configured, published, project=key.name, secrets_namespace=key.name, source=source)
         if key.name != CLUSTER_CONFIG:
             return []
+        source = configs.source_of(None)
         return configs.receivers(
-            configured, published, project=None, secrets_namespace=self._secrets_namespace, source="ClusterConfig"
+            configured, published, project=None, secrets_namespace=self._secrets_namespace, source=source
         )
 
     def _put(self, key: Key, found: list[Receiver]) -> None:
@@ -300,6 +313,7 @@ class ConfigStore:
 
     def _forget(self, key: Key) -> None:
         before = self._receivers.pop(key, None)
+        self._unread.pop(key, None)
         if before is not None:
             self._tell(before, [])
 

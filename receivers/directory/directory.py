@@ -23,7 +23,7 @@ from receivers.cluster.api import ClusterError
 from receivers.cluster.mirror import Mirror, NotReadyError
 from receivers.cluster.secrets import Secret, SecretReader, can_exist
 from receivers.cluster.tasks import Shared
-from receivers.directory.former import Why
+from receivers.directory.former import Standing, Why
 from receivers.directory.hints import Hints, Key, key_of, published
 from receivers.directory.unread import Budget, Turns
 from receivers.events import Provider, Receiver, UnknownReceiver
@@ -116,9 +116,18 @@ class Directory:
         """Every receiver that is configured, in the cluster or in the settings."""
         return [verified.receiver for verified in self._static] + self._mirror.receivers()
 
-    def has(self, receiver: Receiver) -> bool:
-        """Whether the cluster has a receiver of this name, as it is or otherwise."""
-        return key_of(receiver) in self._hints
+    def standing(self, project: str | None, name: str) -> Standing:
+        """What there is of a receiver of this name: as it was or otherwise, in the cluster or in the settings."""
+        if any((each.receiver.project, each.receiver.name) == (project, name) for each in self._static):
+            return Standing.THERE
+        if not self._mirror.receivers_trusted or self._mirror.receivers_denied:
+            return Standing.UNKNOWN
+        if self._mirror.misreads(project, name):
+            return Standing.UNREADABLE
+        receiver = self._hints.get((configs.source_of(project), name))
+        if receiver is None:
+            return Standing.GONE
+        return Standing.THERE if receiver.secret and can_exist(receiver.secret) else Standing.UNREADABLE
 
     async def secrets_of(
         self, provider: Provider, receiver: Receiver, *, urgent: bool = True

@@ -7,12 +7,29 @@ from enum import StrEnum
 from receivers.events import Receiver
 
 
+class Standing(StrEnum):
+    """What there is now of a receiver that had a URL."""
+
+    THERE = "there"
+    GONE = "gone"
+    UNREADABLE = "unreadable"  # as it is configured
+    UNKNOWN = "unknown"  # the cluster does not tell
+
+
 class Why(StrEnum):
-    """What became of it. The values are those in storage."""
+    """What became of it. The values of the first three are those in storage; the others hold for the moment."""
 
     ROTATED = "rotated"
     CHANGED = "changed"
     DELETED = "deleted"
+    REPLACED = "replaced"
+    UNREADABLE = "unreadable"
+
+    def given(self, standing: Standing) -> "Why":
+        """What is to be told, while this is what there is of the receiver."""
+        if standing is Standing.THERE:
+            return Why.REPLACED if self is Why.DELETED else self
+        return {Standing.GONE: Why.DELETED, Standing.UNREADABLE: Why.UNREADABLE}.get(standing, self)
 
     @property
     def phrase(self) -> str:
@@ -24,6 +41,8 @@ class Why(StrEnum):
         """What to do about a sender that still posts there."""
         if self is Why.DELETED:
             return "remove the webhook at the sender"
+        if self is Why.UNREADABLE:
+            return "mend the configuration, and leave the webhook at the sender as it is"
         return "register the new URL with the sender"
 
 
@@ -31,6 +50,8 @@ _PHRASES = {
     Why.ROTATED: "its Secret was rotated",
     Why.CHANGED: "it has another Secret or another kind of sender now",
     Why.DELETED: "it was deleted",
+    Why.REPLACED: "it was made again with another URL",
+    Why.UNREADABLE: "its configuration cannot be read",
 }
 
 

@@ -2,12 +2,12 @@
 
 Nothing is accepted by them: they are looked up once the cluster has said that a URL is none, and the sender is answered
 as to any other. The table holds no token: a row is found by a hash of its URL's token. Looking one up costs nothing,
-whether it is known or not. What is kept is bounded over all, and for each project, whose tenants can rotate as they
-like.
+whether it is known or not. What is kept is bounded for each project, whose tenants can rotate as they like, and over
+all: then the project that has the most loses its oldest one.
 """
 
+import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,7 +17,8 @@ from receivers import limits
 from receivers.bounded import Bounded
 from receivers.cluster.tasks import Shared
 from receivers.directory.directory import voucher_of
-from receivers.directory.former import Asked, Former, Why
+from receivers.directory.former import Asked, Former, Standing, Why
+from receivers.directory.shares import Shares
 from receivers.events import Provider, Receiver
 from receivers.storage.account import Storage, StorageError
 from receivers.storage.tables import Entity, Table, batches, literal
@@ -27,6 +28,7 @@ TABLE = "formerurls"
 KEPT = timedelta(days=limits.FORMER_DAYS)
 LATELY = timedelta(seconds=limits.FORMER_LATELY)
 AGAIN = timedelta(seconds=limits.FORMER_AGAIN)
+_AT_ONCE = 20  # rows taken; where each pushes out another that is a few milliseconds
 
 type Key = tuple[str, str]  # kind of receiver, voucher
 
@@ -54,19 +56,19 @@ class FormerUrls:
         self._clock = clock
         self._writing: WriteBehind[_Change] = WriteBehind(self._store, what="former URL")
         self._rows: Bounded[Key, Former] = Bounded(
-            entries=limits.FORMER_URLS,
-            size=limits.FORMER_BYTES,
+            entries=limits.FORMER_URLS + 1,  # one more, until it is chosen which goes
+            size=limits.FORMER_BYTES + limits.FORMER_SIZE,
             age=KEPT.total_seconds(),
             clock=clock,
             on_forgotten=self._forgotten,
         )
-        self._rows_in: dict[
-            str | None, OrderedDict[Key, None]
-        ] = {}  # by project, those noted or asked for last at the end
+        self._shares: Shares[Key] = Shares()  # of projects
         self._loading: Shared[None] | None = None
         self._loaded_at: float | None = None
         # Tells of a provider and a voucher whose URL that was, of a receiver that there is no longer
         self.known_before: Callable[[str, str], Receiver | None] = lambda _provider, _voucher: None
+        # Tells by project and name what there is of a receiver now: the remedy depends on it
+        self.standing: Callable[[str | None, str], Standing] = lambda _project, _name: Standing.UNKNOWN
 
     def lost(self, receiver: Receiver, vouchers: frozenset[str], why: Why) -> None:
         """The cluster says that a receiver has these URLs no longer. Returns at once."""
@@ -98,7 +100,7 @@ class FormerUrls:
             former = replace(former, asked_at=now)
             self._keep(former)
             self._write(former)
-        return Asked(former=former, is_news=is_news)
+        return Asked(former=self._as_it_stands(former), is_news=is_news)
 
     async def lately(self) -> list[Former]:
         """Those to which something was posted within an hour, at any process, the latest first."""
@@ -108,7 +110,7 @@ class FormerUrls:
         now = self._now()
         asked = [(each.asked_at, each) for _, each in self._rows.items() if each.asked_at is not None]
         recent = [(at, each) for at, each in asked if now - at <= LATELY]
-        return [each for _, each in sorted(recent, key=lambda one: one[0], reverse=True)]
+        return [self._as_it_stands(each) for _, each in sorted(recent, key=lambda one: one[0], reverse=True)]
 
     async def warm_up(self) -> None:
         """Read the table."""
@@ -141,6 +143,9 @@ class FormerUrls:
         self.lost(receiver, frozenset({voucher}), Why.DELETED)
         return self._rows.get((receiver.provider, voucher))
 
+    def _as_it_stands(self, former: Former) -> Former:
+        return replace(former, why=former.why.given(self.standing(former.project, former.name)))
+
     def _is_older_than(self, seconds: float) -> bool:
         return self._loaded_at is None or self._clock() - self._loaded_at >= seconds
 
@@ -159,18 +164,26 @@ class FormerUrls:
         return self._loading
 
     async def _read(self, table: Table) -> None:
+        """Take what others noted, and forget what they deleted."""
+        unseen = {key for key in self._rows if self._writing.get("/".join(key)) is None}
         rows = 0
         async for page in table.pages("", size=limits.KNOWN_PAGE):
-            for entity in page:
+            for position, entity in enumerate(page):
+                if position % _AT_ONCE == 0:
+                    await asyncio.sleep(0)  # others may go on
                 self._take(entity)
+                unseen.discard((entity["PartitionKey"], entity["RowKey"]))
             rows += len(page)
-            if rows >= limits.FORMER_URLS:  # no more are kept
-                break
+            if rows >= limits.FORMER_READ:
+                return
+        for key in unseen:
+            if self._writing.get("/".join(key)) is None:
+                self._forget(key)
 
     def _take(self, entity: Entity) -> None:
         """Keep a row of the table, unless this process knows better; one that cannot be read is no row."""
-        with suppress(KeyError, ValueError, TypeError):
-            former = _former(entity)
+        with suppress(KeyError, ValueError, TypeError, OverflowError):
+            former = _former(entity, now=self._now())
             key = (former.kind, former.voucher)
             mine = self._rows.get(key)
             if self._writing.get("/".join(key)) is None and (mine is None or _asked(mine) < _asked(former)):
@@ -179,11 +192,12 @@ class FormerUrls:
     def _keep(self, former: Former) -> None:
         key = (former.kind, former.voucher)
         self._forget(key)
-        if self._rows.put(key, former, size=limits.FORMER_SIZE):
-            of_project = self._rows_in.setdefault(former.project, OrderedDict())
-            of_project[key] = None
-            if len(of_project) > limits.FORMER_PROJECT:
-                self._drop(next(iter(of_project)))
+        self._rows.put(key, former, size=limits.FORMER_SIZE)
+        self._shares.add(former.project, key, max(former.until.timestamp(), _asked(former)))
+        if self._shares.count(former.project) > limits.FORMER_PROJECT:
+            self._drop(self._shares.oldest(former.project))
+        elif len(self._rows) > limits.FORMER_URLS:
+            self._drop(self._shares.oldest(self._shares.largest()))
 
     def _drop(self, key: Key) -> None:
         if self._forget(key):
@@ -197,10 +211,7 @@ class FormerUrls:
         return True
 
     def _forgotten(self, key: Key, former: Former) -> None:
-        of_project = self._rows_in.get(former.project, OrderedDict())
-        of_project.pop(key, None)
-        if not of_project:
-            self._rows_in.pop(former.project, None)
+        self._shares.remove(former.project, key)
 
     def _write(self, former: Former) -> None:
         key = (former.kind, former.voucher)
@@ -232,17 +243,21 @@ def _entity(former: Former) -> Entity:
     }
 
 
-def _former(entity: Entity) -> Former:
-    """Raises KeyError, TypeError or ValueError where somebody else wrote it."""
-    asked_at = entity["asked_at"]
+def _former(entity: Entity, *, now: datetime) -> Former:
+    """Raises KeyError, TypeError, ValueError or OverflowError where somebody else wrote it."""
+    until = datetime.fromisoformat(entity["until"]).astimezone(UTC)
+    asked_at = datetime.fromisoformat(entity["asked_at"]).astimezone(UTC) if entity["asked_at"] else None
+    soon = now + AGAIN  # clocks differ a little
+    if until > soon:
+        raise ValueError
     return Former(
         voucher=entity["RowKey"],
         kind=entity["PartitionKey"],
         project=_name(entity["project"]) or None,
         name=_name(entity["name"]),
-        until=datetime.fromisoformat(entity["until"]).astimezone(UTC),
+        until=until,
         why=Why(entity["why"]),
-        asked_at=datetime.fromisoformat(asked_at).astimezone(UTC) if asked_at else None,
+        asked_at=asked_at if asked_at is not None and asked_at <= soon else None,
     )
 
 

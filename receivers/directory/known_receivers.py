@@ -180,7 +180,9 @@ class KnownReceivers:
         provider, voucher = entity["PartitionKey"], entity["RowKey"]
         if self._writing.get(f"{provider}/{voucher}") is not None:
             return
-        with suppress(KeyError, ValueError, TypeError, RecursionError):  # msgspec's errors are ValueErrors
+        with suppress(
+            KeyError, ValueError, TypeError, OverflowError, RecursionError
+        ):  # msgspec's errors are ValueErrors
             receiver = msgspec.json.decode(entity["receiver"], type=Receiver)
             seen_at = datetime.fromisoformat(entity["seen_at"]).astimezone(UTC)
             told = self._told.get(key_of(receiver))

@@ -42,6 +42,7 @@ class Decoded(NamedTuple):
 
     entries: "list[_Entry]"
     more: bool = False
+    unread: frozenset[str] | None = frozenset()  # names of entries that cannot be read; None: there may be any
 
 
 NOTHING = Decoded([])
@@ -51,8 +52,10 @@ def decode(encoded: msgspec.Raw) -> Decoded:
     """Take what counts from the JSON of ``webhookReceivers``, of spec or status, in bounded time, whatever it holds."""
     found = shallow.elements(encoded, at_most=limits.RECEIVERS)
     if found is None:
-        return NOTHING
-    return Decoded([entry for each in found.first if (entry := _entry(each)) is not None], found.more)
+        return NOTHING if not len(encoded) or shallow.value(encoded) is None else Decoded([], unread=None)
+    entries = [entry for each in found.first if (entry := _entry(each)) is not None]
+    named = len(entries) == len(found.first) and not found.more
+    return Decoded(entries, found.more, frozenset(each.name for each in entries if not each.key) if named else None)
 
 
 class _Entry(NamedTuple):
@@ -120,6 +123,11 @@ def receivers(
             configuration=bytes(entry.configuration) if small else LARGE,
         )
     return list(found.values())
+
+
+def source_of(project: str | None) -> str:
+    """Where the receivers of a project are configured, or with None those of the cluster."""
+    return "ClusterConfig" if project is None else f"ProjectConfig {project}"
 
 
 def _is_name(value: object) -> TypeGuard[str]:

@@ -293,7 +293,8 @@ def _former(found: Sequence[Former]) -> Check:
         says=f"Posted to within an hour, and refused: the former URL of {_listed(told)}.",
         remedy=(
             "Register the new URL with the sender: it is on the page of receivers, and in `kargo-receivers urls "
-            "--reveal`. Where the receiver was deleted, remove the webhook at the sender."
+            "--reveal`. Where the receiver was deleted, remove the webhook at the sender; where its configuration "
+            "cannot be read, mend that and leave the webhook."
         ),
         page="/deliveries?state=refused",
     )

@@ -15,13 +15,13 @@ from receivers.cluster.mirror import Mirror, NotReadyError
 from receivers.cluster.secrets import SecretReader
 from receivers.directory.addresses import addresses
 from receivers.directory.directory import Directory, Verified, voucher_of
-from receivers.directory.former import Why
+from receivers.directory.former import Standing, Why
 from receivers.events import Receiver, UnknownReceiver
 from receivers.providers import PROVIDERS
 from receivers.settings import Settings, StaticReceiver
 from receivers.wire.authentication import by_header
 from testbed.fault_proxy import FaultProxy
-from testbed.objects import PROJECT, SECRET, Hook, cluster_config, project_config, secret, secret_of
+from testbed.objects import PROJECT, SECRET, Hook, Object, cluster_config, project_config, secret, secret_of
 from testbed.servers import ApiServer
 from testbed.waiting import eventually
 
@@ -649,3 +649,53 @@ async def test_another_secret_takes_the_url_away_and_so_does_the_end_of_its_rece
     await known.changed_since(version)
     (_, last) = lost
     assert last == (HOOK.name, voucher(HOOK) | voucher(NEW), Why.DELETED)
+
+
+# What there is of a receiver now
+
+
+def configured(entries: object) -> Object:
+    config = project_config([HOOK])
+    config["spec"]["webhookReceivers"] = entries
+    return config
+
+
+@pytest.mark.parametrize(
+    ("entries", "standing"),
+    [
+        ([], Standing.GONE),
+        (None, Standing.GONE),
+        ("oops", Standing.UNREADABLE),
+        ([{"name": HOOK.name, "azure": "oops"}], Standing.UNREADABLE),
+        ([{"name": HOOK.name, "azure": {"secretRef": "oops"}}], Standing.UNREADABLE),
+        (["oops"], Standing.UNREADABLE),
+        ([{"name": "other", "azure": "oops"}], Standing.GONE),
+    ],
+)
+async def test_a_receiver_is_gone_only_where_its_config_can_be_read(
+    embedded_api_server: ApiServer, entries: object, standing: Standing
+) -> None:
+    await embedded_api_server.apply(project_config([HOOK]), secret_of(HOOK))
+    async with FaultProxy(embedded_api_server.url) as proxy, knowing(embedded_api_server, proxy) as known:
+        assert await known.knows(HOOK.path)
+        assert known.directory.standing(PROJECT, HOOK.name) is Standing.THERE
+        version = known.mirror.version
+        await embedded_api_server.apply(configured(entries))
+        await known.changed_since(version)
+        assert known.directory.standing(PROJECT, HOOK.name) is standing
+        version = known.mirror.version
+        await embedded_api_server.apply(project_config([NEW]))
+        await known.changed_since(version)
+        assert known.directory.standing(PROJECT, HOOK.name) is Standing.THERE
+        assert known.directory.standing(None, HOOK.name) is Standing.GONE
+
+
+async def test_of_receivers_that_may_not_be_read_nothing_is_said_but_of_those_in_the_settings(
+    embedded_api_server: ApiServer,
+) -> None:
+    async with FaultProxy(embedded_api_server.url) as proxy:
+        proxy.answer(403, times=None, path="/projectconfigs")
+        async with knowing(embedded_api_server, proxy, static=[static()]) as known:
+            assert not await known.knows(HOOK.path)
+            assert known.directory.standing(PROJECT, HOOK.name) is Standing.UNKNOWN
+            assert known.directory.standing(PROJECT, "static") is Standing.THERE

@@ -310,6 +310,10 @@ async def test_a_row_that_cannot_be_read_hides_no_other(known: KnownReceivers, s
         {"receiver": "[" * 10_000, "seen_at": NOON.isoformat()},
         {"receiver": 7, "seen_at": NOON.isoformat()},
         {"receiver": '{"provider": "azure", "name": "x", "project": null, "source": "y"}', "seen_at": "yesterday"},
+        {
+            "receiver": '{"provider": "azure", "name": "x", "project": null, "source": "y"}',
+            "seen_at": "0001-01-01T00:00:00+23:59",
+        },
         {"seen_at": NOON.isoformat()},
         {},
     ]

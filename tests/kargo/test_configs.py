@@ -198,3 +198,28 @@ def test_names_and_paths_that_are_longer_than_any_are_none() -> None:
     (receiver,) = read([entry(name=long), entry(reference=long)], published)
     assert receiver.status_path == ""
     assert receiver.secret == SecretReference(namespace="kargo-demo", name="")
+
+
+@pytest.mark.parametrize(
+    ("configured", "unread"),
+    [
+        (None, frozenset()),
+        ([], frozenset()),
+        ([entry()], frozenset()),
+        ([entry(), {"name": "odd", "azure": "oops"}], frozenset({"odd"})),
+        ([entry(), "oops"], None),
+        ("oops", None),
+        ([entry(str(number)) for number in range(limits.RECEIVERS + 1)], None),
+    ],
+)
+def test_which_receivers_cannot_be_read_is_told(configured: object, unread: frozenset[str] | None) -> None:
+    assert decoded(configured).unread == unread
+
+
+def test_a_list_that_is_not_there_hides_nothing() -> None:
+    assert configs.decode(msgspec.Raw()) == configs.NOTHING
+
+
+@pytest.mark.parametrize(("project", "source"), [(None, "ClusterConfig"), ("kargo-demo", "ProjectConfig kargo-demo")])
+def test_where_receivers_are_configured_is_told(project: str | None, source: str) -> None:
+    assert configs.source_of(project) == source
