@@ -174,8 +174,8 @@ def _reckoned(row: Row, *, now: datetime, away: bool) -> Line:
     tries = len(row.attempts)
     last = row.attempts[-1] if row.attempts else None
     delay = limits.RETRY_DELAYS[min(tries, len(limits.RETRY_DELAYS) - 1)]
-    next_try = (last.at if last else row.received_at) + timedelta(seconds=delay)
-    late = next_try + timedelta(seconds=delay * limits.RETRY_JITTER) < now
+    next_try = wording.after(last.at if last else row.received_at, delay)
+    late = wording.after(next_try, delay * limits.RETRY_JITTER) < now
     return Line(
         row=row,
         tries=tries,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from receivers.journal.journal import Finding, Row, State, WarehouseRow
 from receivers.pages import wording
@@ -28,7 +28,7 @@ def of(row: Row) -> list[Moment]:
 def _moments(row: Row) -> Iterator[Moment]:
     yield Moment(at=row.received_at, what="Arrived")
     if row.status:
-        answered = row.received_at + timedelta(seconds=row.duration)
+        answered = wording.after(row.received_at, row.duration)
         queued = row.status == 202  # noqa: PLR2004 - Accepted: it waits
         yield Moment(
             at=answered, what=f"{'Queued, and answered' if queued else 'Answered'} {row.status}", detail=row.answer

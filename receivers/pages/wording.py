@@ -193,3 +193,11 @@ def parse_duration(text: str) -> timedelta:
     if found is None:
         raise ValueError("a duration is a number with s, m, h or d behind it: 90s, 30m, 12h, 7d")
     return timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+
+
+def after(moment: datetime, seconds: float) -> datetime:
+    """So much later; the same moment where somebody has written what leads to no time."""
+    try:
+        return moment + timedelta(seconds=seconds)
+    except (OverflowError, ValueError):
+        return moment

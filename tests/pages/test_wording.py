@@ -7,7 +7,7 @@ import pytest
 
 from receivers.events import TargetKind
 from receivers.journal.journal import Finding, Row, State, WarehouseRow
-from receivers.pages import wording
+from receivers.pages import timeline, wording
 
 NOW = datetime(2026, 11, 21, 9, 31, 11, tzinfo=UTC)
 
@@ -144,3 +144,10 @@ def test_a_selection_of_nothing_is_told_as_such() -> None:
     nobody = row(State.NOTHING, event="selection")
     assert wording.summary(nobody) == "its receiver selects no Warehouse that there is"
     assert wording.nobody(nobody) == "Its receiver selects no Warehouse that there is."
+
+
+@pytest.mark.parametrize("seconds", [1e300, -1e300, 1e12, float("inf"), float("nan")])
+def test_what_leads_to_no_time_changes_none(seconds: float) -> None:
+    assert wording.after(NOW, 0.5) == NOW + timedelta(seconds=0.5)
+    assert wording.after(NOW, seconds) == NOW
+    assert [moment.at for moment in timeline.of(row(duration=seconds))] == [NOW, NOW]
