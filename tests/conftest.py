@@ -32,6 +32,7 @@ from tests.time_limit import TimeLimit
 def pytest_configure(config: pytest.Config) -> None:
     # Programs that tests end by Ctrl-C inherit that it is ignored, as it is in what a shell runs in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the same below nohup
     config.pluginmanager.register(TimeLimit())
     config.pluginmanager.register(AsyncioLog())
 
