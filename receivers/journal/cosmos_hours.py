@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from receivers import limits
+from receivers.journal.cosmos_pages import pages
 from receivers.journal.counting import OVERLAP, Counting
 from receivers.journal.hours import Merged, Tally, decoded, hour_at, hour_of
 from receivers.journal.journal import Row
@@ -105,17 +106,9 @@ class CosmosHours:
         """Add what was counted of an hour and of those after it. Raises StorageError."""
         here = dict(self._changed)
         container = await self._container()
-        pages = container.query_items(
-            "SELECT c.id, c.hour, c.tally FROM c WHERE IS_DEFINED(c.tally) AND c.hour >= @first",
-            parameters=[{"name": "@first", "value": first}],
-            max_item_count=limits.SEGMENTS_PAGE,
-        ).by_page()
-        while True:
-            try:
-                async with calling():
-                    documents = [document async for document in await anext(pages)]
-            except (StopAsyncIteration, NotFoundError):
-                break
+        query = "SELECT c.id, c.hour, c.tally FROM c WHERE IS_DEFINED(c.tally) AND c.hour >= @first"
+        parameters = [{"name": "@first", "value": first}]
+        async for documents in pages(container, query, parameters, size=limits.SEGMENTS_PAGE):
             for document in documents:
                 if document["id"] not in here:
                     _add(merged, document)

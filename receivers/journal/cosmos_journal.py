@@ -17,6 +17,7 @@ from receivers import limits
 from receivers.importing import imported
 from receivers.journal import journal
 from receivers.journal.cosmos_hours import CosmosHours
+from receivers.journal.cosmos_pages import pages
 from receivers.journal.hours import Hour, Merged, first_id, full_hour, hour_at
 from receivers.journal.journal import Filter, Reach, Row, warehouses_of
 from receivers.journal.versions import Change, Found, Versions
@@ -87,13 +88,7 @@ class CosmosJournal:
         """
         container = await self._container()
         query, parameters = _query(only, before)
-        pages = container.query_items(query, parameters=parameters, max_item_count=limits.JOURNAL_PAGE).by_page()
-        while True:
-            try:
-                async with calling():
-                    documents = [document async for document in await anext(pages)]
-            except (StopAsyncIteration, NotFoundError):
-                return
+        async for documents in pages(container, query, parameters, size=limits.JOURNAL_PAGE):
             for document in documents:
                 row = _row(document)
                 if row is not None and only.accepts(row):

@@ -186,20 +186,25 @@ class Telemetry:
         await asyncio.wait({self._making}, timeout=limits.TELEMETRY_CLOSE)
         if not self._making.done():
             self._making.add_done_callback(self._close_late)
-        made = self._making.done() and not self._making.cancelled() and self._making.exception() is None
-        return self._making.result() if made else None
+        return _result(self._making)
 
     def _close_late(self, making: "asyncio.Future[Instruments]") -> None:
         """Send what waits, and close, when nobody waits for the instruments any more."""
-        if making.cancelled() or making.exception() is not None:
+        instruments = _result(making)
+        if instruments is None:
             return
-        instruments = making.result()
 
         def close() -> None:
             self._catch_up(instruments, limits.TELEMETRY_WAITING)
             instruments.close()
 
         threading.Thread(target=close, name="telemetry", daemon=True).start()
+
+
+def _result(making: "asyncio.Future[Instruments]") -> "Instruments | None":
+    """None: they are not made yet, or cannot be."""
+    made = making.done() and not making.cancelled() and making.exception() is None
+    return making.result() if made else None
 
 
 async def _look(queue: RetryQueue) -> Contents | None:

@@ -11,7 +11,7 @@ from receivers import limits
 from receivers.journal import segments
 from receivers.journal.catalogue import SINCE, TABLE, Catalogue
 from receivers.journal.hours import hour_of, names
-from receivers.journal.journal import Filter, Finding, Reach, Row, Searched, State, WarehouseRow
+from receivers.journal.journal import Filter, Finding, Reach, Row, State, WarehouseRow
 from receivers.journal.segments import Segment
 from receivers.journal.table_journal import TableJournal
 from receivers.local.azurite import Azurite
@@ -20,6 +20,7 @@ from receivers.storage.account import Storage, StorageError
 from receivers.storage.tables import Table
 from testbed.waiting import eventually
 from tests.examples import NOON, row
+from tests.journal import two_instances
 
 HOUR = timedelta(hours=1)
 
@@ -131,30 +132,7 @@ async def test_a_row_is_found_by_what_it_has_become_elsewhere(journals: list[Tab
 
 
 async def test_what_two_instances_note_of_a_row_is_kept_and_counted_once(journals: list[TableJournal]) -> None:
-    """Each of them holds the row as it was first, and writes it again and again."""
-    first = msgspec.structs.replace(row(state=State.QUEUED), warehouses=[warehouse("app")])
-    first.warehouses[0].state = State.QUEUED
-    await write(journals[0], first)
-    there = await journals[1].read(first.id)
-    assert there is not None
-    there.state = there.warehouses[0].state = State.REFRESHED
-    there.attempts = [Attempt(at=NOON, refreshed=1)]
-    await write(journals[1], there)
-    for _ in range(3):
-        first.redelivered_as = "later"
-        await write(journals[0], first)
-    there.warehouses[0].handled_at = there.handled_at = NOON + timedelta(seconds=3)
-    there.warehouses[0].searched = Searched(finding=Finding.FOUND, at=NOON + timedelta(seconds=4))
-    there.finding, there.found_at = Finding.FOUND, NOON + timedelta(seconds=4)
-    await write(journals[1], there)
-    await write(journals[0], first)
-    read = await journals[2].read(first.id)
-    assert read is not None
-    assert (read.state, read.redelivered_as, read.attempts) == (State.REFRESHED, "later", there.attempts)
-    assert (read.handled_at, read.finding, read.found_at) == (there.handled_at, Finding.FOUND, there.found_at)
-    [hour] = await journals[2].hours(NOON)
-    assert (hour.states, hour.findings) == ({"refreshed": 1}, {"found": 1})
-    assert (sum(hour.answered), sum(hour.handled), sum(hour.found)) == (1, 1, 1)
+    first = await two_instances.note(journals, write)
     assert await shown(journals[2], Filter(finding="found", state="refreshed")) == [first.id]
 
 

@@ -16,13 +16,14 @@ from receivers import limits
 from receivers.journal.cosmos_hours import SINCE
 from receivers.journal.cosmos_journal import CosmosJournal
 from receivers.journal.hours import hour_of
-from receivers.journal.journal import Filter, Finding, Row, Searched, State, WarehouseRow
+from receivers.journal.journal import Filter, Row, State, WarehouseRow
 from receivers.retries.messages import Attempt
 from receivers.sampled import Sampled
 from receivers.settings import Settings
 from receivers.storage.account import StorageError
 from testbed.waiting import eventually
 from tests.examples import NOON, row
+from tests.journal import two_instances
 from tests.journal.cosmos import OPTIONS, cosmos_db
 
 # The emulator's certificate is its own.
@@ -315,29 +316,7 @@ async def test_what_somebody_made_of_since_when_rows_are_counted_costs_time_alon
 
 
 async def test_what_two_instances_note_of_a_row_is_kept_and_counted_once(counting: list[CosmosJournal]) -> None:
-    """Each of them holds the row as it was first, and writes it again and again."""
-    first = msgspec.structs.replace(row(state=State.QUEUED), warehouses=[warehouse("app", State.QUEUED)])
-    await write(counting[0], first)
-    there = await counting[1].read(first.id)
-    assert there is not None
-    there.state = there.warehouses[0].state = State.REFRESHED
-    there.attempts = [Attempt(at=NOON, refreshed=1)]
-    await write(counting[1], there)
-    for _ in range(3):
-        first.redelivered_as = "later"
-        await write(counting[0], first)
-    there.warehouses[0].handled_at = there.handled_at = NOON + timedelta(seconds=3)
-    there.warehouses[0].searched = Searched(finding=Finding.FOUND, at=NOON + timedelta(seconds=4))
-    there.finding, there.found_at = Finding.FOUND, NOON + timedelta(seconds=4)
-    await write(counting[1], there)
-    await write(counting[0], first)
-    read = await counting[2].read(first.id)
-    assert read is not None
-    assert (read.state, read.redelivered_as, read.attempts) == (State.REFRESHED, "later", there.attempts)
-    assert (read.handled_at, read.finding, read.found_at) == (there.handled_at, Finding.FOUND, there.found_at)
-    [hour] = await counting[2].hours(NOON)
-    assert (hour.states, hour.findings) == ({"refreshed": 1}, {"found": 1})
-    assert (sum(hour.answered), sum(hour.handled), sum(hour.found)) == (1, 1, 1)
+    await two_instances.note(counting, write)
 
 
 async def test_counts_are_those_of_the_rows_whatever_happens_to_them(counting: list[CosmosJournal]) -> None:
